@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* qcow2.h - the public interface of libqcow2
+ *
+ * A library that reads and writes disk images in the qcow2 format (and raw files beside them).
+ *
+ * Conventions
+ *   - Handles are opaque.  All offsets, sizes and counts are in bytes; every alignment works.
+ *   - Functions that can fail return -1 or NULL and leave, for the calling thread, an errno value
+ *     and a sentence: qcow2_get_errno, qcow2_get_error.
+ *   - A qcow2_image may be used from any number of threads at once, with the one exception of
+ *     qcow2_close, which must be the last call.  Options objects belong to one thread at a time.
+ *   - Strings that a function returns belong to the handle and live until it is closed, unless the
+ *     function says otherwise.
+ *   - Nothing here prints, exits or installs signal handlers.
+ *
+ * Durability
+ *   What qcow2_flush (or a call with QCOW2_FUA) has acknowledged survives a power cut at any later
+ *   instant.  Until then every 512-byte sector reads, after a cut, as its old value or as one
+ *   written since.  Snapshot and resize operations are atomic and durable when they return 0.
+ */
+
+#ifndef QCOW2_H
+#define QCOW2_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__) && __GNUC__ >= 4
+#define QCOW2_PUBLIC __attribute__((visibility("default")))
+#else
+#define QCOW2_PUBLIC
+#endif
+
+typedef struct qcow2_image qcow2_image;
+typedef struct qcow2_open_options qcow2_open_options;
+typedef struct qcow2_create_options qcow2_create_options;
+
+/* ------------------------------------------------------------------------------------------------
+ * Errors
+ */
+
+/* The sentence and the errno value of this thread's last failed call.  The string is valid until
+ * the thread's next call into the library. */
+QCOW2_PUBLIC const char *qcow2_get_error(void);
+QCOW2_PUBLIC int qcow2_get_errno(void);
+
+/* The version of the library, for example "0.1.0". */
+QCOW2_PUBLIC const char *qcow2_get_version(void);
+
+/* ------------------------------------------------------------------------------------------------
+ * Opening and closing
+ */
+
+/* Flags of qcow2_open_options_set_flags. */
+#define QCOW2_OPEN_READ_ONLY 0x0001u   /* never write a byte */
+#define QCOW2_OPEN_FORCE_SHARE 0x0002u /* take no exclusive lock; only with READ_ONLY */
+#define QCOW2_OPEN_NO_LOCK 0x0004u     /* take no lock at all */
+#define QCOW2_OPEN_DIRECT 0x0008u      /* bypass the host's page cache (O_DIRECT) */
+#define QCOW2_OPEN_WRITETHROUGH 0x0010u /* every write is durable when it returns */
+#define QCOW2_OPEN_UNSAFE 0x0020u      /* flushes order nothing: a power cut may destroy the image */
+#define QCOW2_OPEN_DISCARD 0x0040u     /* give the host space of freed clusters back (punch holes) */
+#define QCOW2_OPEN_NO_IO 0x0080u       /* metadata only: guest reads and writes are refused */
+#define QCOW2_OPEN_CHECK 0x0100u       /* for qcow2_check: open despite the dirty or corrupt bit and
+                                          despite damage that only a check can describe; implies
+                                          NO_IO */
+
+/* What to do with the backing file that an image names. */
+typedef enum {
+    QCOW2_BACKING_REFUSE,      /* an image that has a backing file does not open (the default) */
+    QCOW2_BACKING_IGNORE,      /* open the image alone; reading what it does not hold is an error */
+    QCOW2_BACKING_ALLOW,       /* open the chain; each backing file's format must be recorded */
+    QCOW2_BACKING_ALLOW_PROBE, /* as ALLOW; a backing file without a recorded format is accepted
+                                  when its content proves it to be qcow2 */
+} qcow2_backing_policy;
+
+QCOW2_PUBLIC qcow2_open_options *qcow2_open_options_new(void);
+QCOW2_PUBLIC void qcow2_open_options_free(qcow2_open_options *options);
+
+/* "qcow2" (the default) or "raw". */
+QCOW2_PUBLIC int qcow2_open_options_set_format(qcow2_open_options *options, const char *format);
+QCOW2_PUBLIC int qcow2_open_options_set_flags(qcow2_open_options *options, uint32_t flags);
+QCOW2_PUBLIC int qcow2_open_options_set_backing_policy(qcow2_open_options *options,
+                                                       qcow2_backing_policy policy);
+
+/* A say in which backing files are opened, after the policy has allowed them.  It is called with
+ * the resolved file name and the format (NULL if none is recorded), and returns 0 to allow. */
+typedef int qcow2_backing_filter(void *opaque, const char *filename, const char *format);
+QCOW2_PUBLIC int qcow2_open_options_set_backing_filter(qcow2_open_options *options,
+                                                       qcow2_backing_filter *filter, void *opaque);
+
+/* Use this backing file instead of the one the image names. */
+QCOW2_PUBLIC int qcow2_open_options_set_backing(qcow2_open_options *options, const char *filename,
+                                                const char *format);
+
+/* Open the state of an internal snapshot (an id or a name) as a read-only image of its own. */
+QCOW2_PUBLIC int qcow2_open_options_set_snapshot(qcow2_open_options *options,
+                                                 const char *id_or_name);
+
+/* Bytes of memory for L2 tables (0: as much as maps the whole disk, at most 32 MiB) and for
+ * refcount blocks (0: a default). */
+QCOW2_PUBLIC int qcow2_open_options_set_l2_cache_size(qcow2_open_options *options, uint64_t size);
+QCOW2_PUBLIC int qcow2_open_options_set_refcount_cache_size(qcow2_open_options *options,
+                                                            uint64_t size);
+
+/* Open the named file.  options may be NULL: read-write, qcow2, no backing file.  Only this file,
+ * and backing files the policy allows, are opened. */
+QCOW2_PUBLIC qcow2_image *qcow2_open(const char *filename, const qcow2_open_options *options);
+
+/* Flush, release and free the handle; the handle is gone even when -1 is returned (which says that
+ * the last changes may not be durable). */
+QCOW2_PUBLIC int qcow2_close(qcow2_image *image);
+
+/* What the content of a file looks like: "qcow2" or "raw".  The file is opened read-only.  A static
+ * string.  Content that a guest may write must not decide the format: see the manual. */
+QCOW2_PUBLIC const char *qcow2_probe(const char *filename);
+
+/* ------------------------------------------------------------------------------------------------
+ * The guest's view
+ */
+
+/* Flags of the calls below. */
+#define QCOW2_FUA 0x0001u       /* durable when the call returns */
+#define QCOW2_MAY_UNMAP 0x0002u /* zero: the space may be given back */
+#define QCOW2_FAST_ZERO 0x0004u /* zero: fail with ENOTSUP rather than write zeroes as data */
+#define QCOW2_MAP_SHALLOW 0x0008u /* map: this image only, do not ask its backing files */
+
+/* The size of the virtual disk. */
+QCOW2_PUBLIC uint64_t qcow2_get_size(const qcow2_image *image);
+
+/* All five: errors EINVAL beyond the end of the disk, EROFS or EACCES on a read-only image, EIO,
+ * ENOSPC, ENOTSUP for a feature that this version does not handle.  A failed write may have been
+ * done in part, sector by sector. */
+QCOW2_PUBLIC int qcow2_pread(qcow2_image *image, void *buf, size_t count, uint64_t offset,
+                             uint32_t flags);
+QCOW2_PUBLIC int qcow2_pwrite(qcow2_image *image, const void *buf, size_t count, uint64_t offset,
+                              uint32_t flags);
+QCOW2_PUBLIC int qcow2_zero(qcow2_image *image, uint64_t count, uint64_t offset, uint32_t flags);
+
+/* A discarded range reads as zeroes where a whole cluster was discarded and as before elsewhere. */
+QCOW2_PUBLIC int qcow2_discard(qcow2_image *image, uint64_t count, uint64_t offset,
+                               uint32_t flags);
+QCOW2_PUBLIC int qcow2_flush(qcow2_image *image, uint32_t flags);
+
+/* Bits of qcow2_extent.status. */
+#define QCOW2_EXTENT_PRESENT 0x01u    /* some image of the chain holds it (allocated) */
+#define QCOW2_EXTENT_ZERO 0x02u       /* reads as zeroes */
+#define QCOW2_EXTENT_DATA 0x04u       /* the content comes from host storage */
+#define QCOW2_EXTENT_OFFSET 0x08u     /* host_offset is valid: plain bytes at that place */
+#define QCOW2_EXTENT_COMPRESSED 0x10u /* stored as compressed clusters */
+
+typedef struct {
+    uint64_t guest_offset; /* where on the virtual disk */
+    uint64_t length;       /* never 0 */
+    uint64_t host_offset;  /* in filename, when QCOW2_EXTENT_OFFSET is set */
+    uint32_t status;       /* QCOW2_EXTENT_... */
+    uint32_t depth;        /* 0: this image; 1: its backing file; ... */
+    const char *filename;  /* of the image at that depth; NULL when not PRESENT */
+} qcow2_extent;
+
+/* Returns 0 to go on; anything else ends the walk, and qcow2_map returns it. */
+typedef int qcow2_extent_callback(void *opaque, const qcow2_extent *extent);
+
+/* The extents of a range, in order, without gaps, neighbours that continue each other merged within
+ * reason. */
+QCOW2_PUBLIC int qcow2_map(qcow2_image *image, uint64_t count, uint64_t offset, uint32_t flags,
+                           qcow2_extent_callback *callback, void *opaque);
+
+/* ------------------------------------------------------------------------------------------------
+ * Facts
+ */
+
+/* Bits of qcow2_info.features. */
+#define QCOW2_FEATURE_DIRTY 0x0001u
+#define QCOW2_FEATURE_CORRUPT 0x0002u
+#define QCOW2_FEATURE_DATA_FILE 0x0004u
+#define QCOW2_FEATURE_EXTENDED_L2 0x0010u
+#define QCOW2_FEATURE_LAZY_REFCOUNTS 0x0020u
+#define QCOW2_FEATURE_BITMAPS 0x0040u
+#define QCOW2_FEATURE_DATA_FILE_RAW 0x0080u
+
+typedef struct {
+    const char *format;           /* "qcow2" or "raw" */
+    uint64_t virtual_size;        /* bytes */
+    uint64_t actual_size;         /* bytes the file occupies on the host */
+    uint64_t file_length;         /* bytes from start to end of the file */
+    uint64_t cluster_size;        /* bytes; 0 for raw */
+    uint32_t version;             /* 2 or 3; 0 for raw */
+    uint32_t refcount_bits;       /* 1 to 64; 0 for raw */
+    uint32_t features;            /* QCOW2_FEATURE_... */
+    uint32_t compression_type;    /* 0 deflate ("zlib"), 1 zstd */
+    uint32_t crypt_method;        /* 0 none, 1 AES, 2 LUKS */
+    uint32_t nb_snapshots;        /* internal snapshots */
+    const char *backing_filename; /* as recorded, or NULL */
+    const char *full_backing_filename; /* resolved against the image's directory, or NULL */
+    const char *backing_format;   /* as recorded, or NULL */
+    const char *data_file;        /* as recorded, or NULL */
+    bool read_only;
+} qcow2_info;
+
+/* info_size is sizeof(qcow2_info) of the caller's header. */
+QCOW2_PUBLIC int qcow2_get_info(qcow2_image *image, qcow2_info *info, size_t info_size);
+
+/* The name the image was opened by. */
+QCOW2_PUBLIC const char *qcow2_get_filename(const qcow2_image *image);
+
+/* The opened backing image, or NULL.  It belongs to the image and must not be closed; reading,
+ * mapping and asking for facts are allowed. */
+QCOW2_PUBLIC qcow2_image *qcow2_get_backing(qcow2_image *image);
+
+/* ------------------------------------------------------------------------------------------------
+ * Internal snapshots (ENOTSUP for raw)
+ */
+
+typedef struct {
+    const char *id;
+    const char *name;
+    uint64_t vm_state_size; /* bytes */
+    uint64_t disk_size;     /* bytes; of the virtual disk in the snapshot */
+    uint32_t date_sec;      /* seconds since 1970, UTC */
+    uint32_t date_nsec;
+    uint64_t vm_clock_nsec;
+    uint64_t icount;        /* UINT64_MAX: not recorded */
+} qcow2_snapshot;
+
+typedef int qcow2_snapshot_callback(void *opaque, const qcow2_snapshot *snapshot);
+
+/* In the table's order.  The strings live for the callback only. */
+QCOW2_PUBLIC int qcow2_snapshot_list(qcow2_image *image, qcow2_snapshot_callback *callback,
+                                     void *opaque);
+QCOW2_PUBLIC int qcow2_snapshot_create(qcow2_image *image, const char *name);
+
+/* An id is looked for first, then a name.  ENOENT if there is none. */
+QCOW2_PUBLIC int qcow2_snapshot_apply(qcow2_image *image, const char *id_or_name);
+QCOW2_PUBLIC int qcow2_snapshot_delete(qcow2_image *image, const char *id_or_name);
+
+/* ------------------------------------------------------------------------------------------------
+ * Creating and changing images
+ */
+
+QCOW2_PUBLIC qcow2_create_options *qcow2_create_options_new(void);
+QCOW2_PUBLIC void qcow2_create_options_free(qcow2_create_options *options);
+
+/* Set one option by the name and in the spelling of qemu-img's -o: size (bytes), compat ("0.10",
+ * "v2", "1.1", "v3"), cluster_size (bytes), refcount_bits, lazy_refcounts ("on", "off"),
+ * backing_file, backing_fmt, preallocation ("off", "metadata", "falloc", "full") ...  Numbers are
+ * plain decimal bytes; suffixes are the caller's business.  EINVAL for a bad value, ENOENT for an
+ * unknown name, ENOTSUP for one this version does not handle. */
+QCOW2_PUBLIC int qcow2_create_options_set(qcow2_create_options *options, const char *name,
+                                          const char *value);
+/* "qcow2" (the default) or "raw". */
+QCOW2_PUBLIC int qcow2_create_options_set_format(qcow2_create_options *options,
+                                                 const char *format);
+
+/* Create or overwrite the named file.  The backing file, if any, is recorded and not opened. */
+QCOW2_PUBLIC int qcow2_create(const char *filename, const qcow2_create_options *options);
+
+#define QCOW2_RESIZE_SHRINK 0x0001u /* allow a smaller size */
+
+/* Change the size of the virtual disk (qcow2: a multiple of 512). */
+QCOW2_PUBLIC int qcow2_resize(qcow2_image *image, uint64_t size, uint32_t flags);
+
+/* ------------------------------------------------------------------------------------------------
+ * Checking
+ */
+
+typedef struct {
+    uint64_t corruptions;
+    uint64_t leaks;
+    uint64_t check_errors;
+    uint64_t corruptions_fixed;
+    uint64_t leaks_fixed;
+    uint64_t image_end_offset;
+    uint64_t total_clusters;
+    uint64_t allocated_clusters;
+    uint64_t fragmented_clusters;
+    uint64_t compressed_clusters;
+} qcow2_check_result;
+
+/* One finding, in the wording of qemu-img ("ERROR cluster 5 refcount=1 reference=2"). */
+typedef void qcow2_check_message(void *opaque, const char *message);
+
+/* Compare the image's reference counts with its references.  Returns 0 when the check could be
+ * done, whatever it found. */
+QCOW2_PUBLIC int qcow2_check(qcow2_image *image, uint32_t flags, qcow2_check_result *result,
+                             size_t result_size, qcow2_check_message *message, void *opaque);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* QCOW2_H */
