@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: BSD-3-Clause
+house_tests = \
+	house/documents-name-files-that-exist.sh \
+	house/exported-symbols-resolve.sh \
+	house/files-carry-no-stray-space.sh \
+	house/includes-go-down-only.sh
+
+TESTS += $(house_tests)
+EXTRA_DIST += $(house_tests) house/README
