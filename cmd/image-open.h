@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* image-open.h - the one place that turns -f, --image-opts, -U, -t and --untrusted into an open
+ * image
+ */
+
+#ifndef QCOW_CMD_IMAGE_OPEN_H
+#define QCOW_CMD_IMAGE_OPEN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "qcow2.h"
+
+typedef struct {
+    const char *filename; /* or dotted keys, when image_opts is set */
+    const char *format;   /* "qcow2", "raw" or NULL: probe what the user named */
+    bool image_opts;      /* filename is "driver=qcow2,file.filename=..." */
+    const char *cache;    /* a name of the cache table; NULL: writeback */
+    uint32_t flags;       /* QCOW2_OPEN_..., besides those of the cache mode */
+    qcow2_backing_policy backing;
+    const char *snapshot; /* open this internal snapshot instead of the disk; or NULL */
+    bool writes_probed;   /* the image will be written: warn when raw was only guessed */
+} image_source;
+
+/* Opens the image or reports why not ("Could not open 'x': ...") and returns NULL. */
+qcow2_image *image_open(const image_source *source);
+
+/* Flags of a cache mode ("none", "writeback", "writethrough", "directsync", "unsafe"); -1 when
+ * there is none of that name. */
+int cache_mode_flags(const char *name, uint32_t *flags);
+
+/* "qcow2" or "raw" in the library's static spelling; NULL when the format is not known. */
+const char *format_known(const char *name);
+
+/* Closes; reports a failure under the file's name and returns -1. */
+int image_close(qcow2_image *image);
+
+static inline void image_close_cleanup(qcow2_image **image)
+{
+    if (*image)
+        qcow2_close(*image);
+}
+
+/* For images that were only read: there is nothing to say about closing them. */
+#define CLEANUP_IMAGE __attribute__((cleanup(image_close_cleanup)))
+
+#endif /* QCOW_CMD_IMAGE_OPEN_H */

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* options.h - every option of every verb: the table's row, and the struct that parsing fills
+ *
+ * One table (options.c) has a row per option: its long names, its letters, its argument, the verbs
+ * that take it, the member of struct options it fills and the sentence of help.  Parsing, help and
+ * completion all come from it.  A letter that means different things to different verbs has a row
+ * for each meaning.
+ */
+
+#ifndef QCOW_CMD_OPTIONS_H
+#define QCOW_CMD_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "keyval.h"
+
+typedef enum {
+    VERB_CHECK = 0x0001,
+    VERB_COMPARE = 0x0002,
+    VERB_CONVERT = 0x0004,
+    VERB_CREATE = 0x0008,
+    VERB_INFO = 0x0010,
+    VERB_MAP = 0x0020,
+    VERB_RESIZE = 0x0040,
+    VERB_SNAPSHOT = 0x0080,
+} verb_bit;
+
+typedef enum {
+    OUTPUT_HUMAN,
+    OUTPUT_JSON,
+} output_format;
+
+typedef enum {
+    SNAPSHOT_NONE, /* no action was named */
+    SNAPSHOT_LIST,
+    SNAPSHOT_CREATE,
+    SNAPSHOT_APPLY,
+    SNAPSHOT_DELETE,
+} snapshot_action;
+
+/* What the command line said.  Strings belong to argv; a member that no option set is zero, except
+ * where a default is given here. */
+typedef struct options {
+    char **arguments; /* the words that are no options, as given */
+    size_t nb_arguments;
+
+    const char *format;         /* -f: of the (first) image; NULL: probe */
+    const char *second_format;  /* compare -F: of the second image */
+    const char *target_format;  /* convert -O; NULL: raw */
+    const char *backing;        /* -b (convert also -B) */
+    const char *backing_format; /* -F */
+    bool backing_unsafe;        /* create -u: do not open the backing file */
+    bool image_opts;            /* image names are dotted keys */
+    bool target_image_opts;     /* convert: so is the target's */
+    bool untrusted;             /* never open a file that an image names */
+    bool force_share;           /* -U */
+    const char *cache;          /* -t: NULL: the verb's default */
+    const char *source_cache;   /* -T: NULL: writeback */
+    bool quiet;                 /* -q */
+    bool progress;              /* -p */
+    output_format output;       /* --output */
+    keyval_list creation;       /* -o, all of them; freed by options_clear */
+    bool creation_help;         /* -o help */
+
+    const char *repair;        /* check -r: "leaks" or "all" */
+    bool backing_chain;        /* info */
+    bool limits;               /* info */
+    uint64_t start_offset;     /* map -s: bytes */
+    uint64_t max_length;       /* map -l: bytes; UINT64_MAX: to the end */
+    bool shrink;               /* resize */
+    const char *preallocation; /* resize; NULL: off */
+    snapshot_action snapshot_action;
+    const char *snapshot; /* snapshot -c -a -d: its argument; convert -l: as given */
+
+    bool strict;              /* compare -s */
+    bool compress;            /* convert -c */
+    bool no_create;           /* convert -n */
+    bool target_is_zero;      /* convert */
+    bool out_of_order;        /* convert -W */
+    bool copy_offload;        /* convert -C */
+    bool salvage;             /* convert */
+    bool bitmaps;             /* convert */
+    bool skip_broken_bitmaps; /* convert */
+    uint64_t sparse_size;     /* convert -S: bytes; default 4096; 0: allocate everything */
+    unsigned workers;         /* convert -m: 1 to 16; default 8 */
+    uint64_t rate_limit;      /* convert -r: bytes a second; 0: none */
+} options;
+
+typedef struct option_row option_row;
+
+/* Stores the argument (NULL for flags) in the row's member.  Reports an error and returns -1 when
+ * the value is no good. */
+typedef int option_setter(options *o, const option_row *row, const char *argument);
+
+struct option_row {
+    const char *names[3]; /* long names, the preferred one first */
+    const char *letters;  /* single letters, "" if none */
+    const char *argument; /* what help calls the argument; NULL for a flag */
+    uint32_t verbs;       /* VERB_... that take it */
+    option_setter *set;
+    size_t member; /* offsetof(options, ...) */
+    int value;     /* for setters that store a constant */
+    const char *help;
+};
+
+/* Fills o from the words after the verb.  argv[0] is the verb.  Returns 0, or -1 when an error was
+ * reported, or 1 when help was asked for (-h, --help) and nothing else should happen. */
+int options_parse(options *o, verb_bit verb, int argc, char **argv);
+void options_clear(options *o);
+
+/* The options of one verb, a line or more each. */
+void options_print_help(FILE *stream, verb_bit verb);
+
+/* Calls fn for each row that the verb takes, in the order of help. */
+void options_for_each(verb_bit verb, void (*fn)(void *opaque, const option_row *row), void *opaque);
+
+#endif /* QCOW_CMD_OPTIONS_H */

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* verb.h - what a verb of qcow-img is
+ *
+ * main.c has the table.  A verb's work is one function that is given the parsed command line and
+ * returns the program's exit status; it reports its own errors.  Nothing in it looks at argv, so a
+ * test may call it.
+ */
+
+#ifndef QCOW_CMD_VERB_H
+#define QCOW_CMD_VERB_H
+
+#include "options.h"
+
+typedef struct {
+    const char *name;
+    verb_bit bit;
+    const char *arguments; /* for the usage line: "FILE [SIZE]" */
+    const char *summary;   /* for the list of verbs */
+    int (*run)(const options *o);
+} verb;
+
+int check_run(const options *o);
+int compare_run(const options *o);
+int convert_run(const options *o);
+int create_run(const options *o);
+int info_run(const options *o);
+int map_run(const options *o);
+int resize_run(const options *o);
+int snapshot_run(const options *o);
+
+/* Reports the sentence and the line that points to the help; returns 1, the exit status. */
+int usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif /* QCOW_CMD_VERB_H */
