@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* store.h - bytes at offsets: what an image is kept in
+ *
+ * A store knows nothing of formats.  Its operations may be called from any number of threads; none
+ * moves a file position.  All return 0 or -1 with the error set.
+ *
+ * What the layers above rely on:
+ *   - pread beyond the end gives zeroes; a short read inside the file does not happen.
+ *   - pwritev beyond the end extends the store, the gap reads as zeroes.
+ *   - flush makes everything that completed before it started durable, file length included.
+ *   - Nothing is durable, and nothing is ordered, without flush.
+ *   - After a failed flush, every later flush fails (what was lost cannot be known).
+ */
+
+#ifndef QCOW2_STORE_STORE_H
+#define QCOW2_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+struct store;
+
+/* A stretch of the store and whether it holds data or a hole that reads as zeroes. */
+struct store_extent {
+    uint64_t length;
+    bool hole;
+};
+
+struct store_ops {
+    int (*pread)(struct store *store, void *buf, size_t count, uint64_t offset);
+    int (*pwritev)(struct store *store, const struct iovec *iov, int iovcnt, uint64_t offset);
+    /* Make a range read as zeroes; may_punch: the space may be given back.  ENOTSUP when it could
+     * only be done by writing zeroes. */
+    int (*zero)(struct store *store, uint64_t count, uint64_t offset, bool may_punch);
+    /* Advice: the content of the range is of no use any more. */
+    int (*discard)(struct store *store, uint64_t count, uint64_t offset);
+    int (*flush)(struct store *store);
+    int (*size)(struct store *store, uint64_t *size);
+    int (*truncate)(struct store *store, uint64_t size);
+    /* What lies at offset, up to count bytes; length is never 0. */
+    int (*extent)(struct store *store, uint64_t count, uint64_t offset,
+                  struct store_extent *extent);
+    /* Bytes the store occupies on the host. */
+    int (*allocated)(struct store *store, uint64_t *bytes);
+    void (*close)(struct store *store);
+};
+
+struct store {
+    const struct store_ops *ops;
+    const char *name; /* for sentences */
+    bool read_only;
+};
+
+/* Open flags. */
+#define STORE_READ_ONLY 0x01u
+#define STORE_DIRECT 0x02u
+#define STORE_UNSAFE 0x04u       /* flush does nothing */
+#define STORE_CREATE 0x08u       /* create the file, or empty it once the lock is held */
+#define STORE_REGULAR_ONLY 0x10u /* refuse anything but a regular file */
+
+/* Who else may hold the file, as QEMU's byte-range locks say it (lock.h). */
+enum store_sharing {
+    STORE_LOCK_NONE,        /* take no locks */
+    STORE_LOCK_FORCE_SHARE, /* reader that tolerates a writer */
+    STORE_LOCK_READER,      /* reader of a format image: no writer may come */
+    STORE_LOCK_WRITER,      /* writer of a format image: nobody else may write or resize */
+    STORE_LOCK_RAW_READER,  /* reader of a raw image: tolerates everything */
+    STORE_LOCK_RAW_WRITER,  /* writer of a raw image: as QEMU's raw driver, shares writing */
+};
+
+/* A file or a block device. */
+struct store *store_file_open(const char *filename, uint32_t flags, enum store_sharing sharing);
+
+/* Two stores on the same file (device and inode)?  False when one of them is not a file. */
+bool store_same_file(const struct store *a, const struct store *b);
+
+static inline int store_pread(struct store *store, void *buf, size_t count, uint64_t offset)
+{
+    return store->ops->pread(store, buf, count, offset);
+}
+
+static inline int store_pwritev(struct store *store, const struct iovec *iov, int iovcnt,
+                                uint64_t offset)
+{
+    return store->ops->pwritev(store, iov, iovcnt, offset);
+}
+
+static inline int store_pwrite(struct store *store, const void *buf, size_t count, uint64_t offset)
+{
+    struct iovec iov = { (void *)(uintptr_t)buf, count };
+
+    return store->ops->pwritev(store, &iov, 1, offset);
+}
+
+static inline int store_flush(struct store *store)
+{
+    return store->ops->flush(store);
+}
+
+static inline int store_size(struct store *store, uint64_t *size)
+{
+    return store->ops->size(store, size);
+}
+
+static inline int store_truncate(struct store *store, uint64_t size)
+{
+    return store->ops->truncate(store, size);
+}
+
+static inline int store_discard(struct store *store, uint64_t count, uint64_t offset)
+{
+    return store->ops->discard(store, count, offset);
+}
+
+static inline int store_extent_at(struct store *store, uint64_t count, uint64_t offset,
+                                  struct store_extent *extent)
+{
+    return store->ops->extent(store, count, offset, extent);
+}
+
+static inline void store_close(struct store *store)
+{
+    if (store)
+        store->ops->close(store);
+}
+
+/* Make a range read as zeroes, by writing them if the store has no better way. */
+int store_zero(struct store *store, uint64_t count, uint64_t offset, bool may_punch);
+
+#endif
