@@ -3,7 +3,8 @@ house_tests = \
 	house/documents-name-files-that-exist.sh \
 	house/exported-symbols-resolve.sh \
 	house/files-carry-no-stray-space.sh \
-	house/includes-go-down-only.sh
+	house/includes-go-down-only.sh \
+	house/readme-commands-run.sh
 
 TESTS += $(house_tests)
 EXTRA_DIST += $(house_tests) house/README
