@@ -1,2 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-nbdkit_qcow2_plugin_sources =
+nbdkit_qcow2_plugin_sources = \
+	disk.c \
+	disk.h \
+	parameters.c \
+	parameters.h \
+	plugin.c

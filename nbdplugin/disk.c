@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* disk.c - the one image that all connections share
+ *
+ * The image is opened once, when the server starts: a second handle for writing would meet the
+ * locks of the first, and one handle is what makes a flush on any connection count for all.
+ *
+ * Read-only or not?  readonly= and snapshot= are known at that time.  nbdkit's -r is not: nbdkit
+ * tells it only to .open, with the first client, and so do filters that never write to what lies
+ * under them (cow).  Opening for writing and finding out later is no way: with -r the file may be
+ * write-protected, may be locked by a reader, and not a byte of it may change.  Opening for reading
+ * and finding out later would leave the image without its writer's lock until the first client
+ * comes.  So:
+ *
+ *   command line                image opened at the start    when the first client comes
+ *   readonly=true or snapshot=  read-only                    -
+ *   nothing that could be -r    for writing                  -
+ *   -r, or --filter, or a       read-only,                   stays, if the client is read-only;
+ *   word that may contain it    provisionally                else opened again for writing
+ *
+ * The look at the command line (/proc/self/cmdline) may therefore be wrong in one direction only,
+ * and then costs nothing but a later lock.
+ *
+ * Once a connection has the image, it stays as it is until the server ends.
+ */
+
+#define NBDKIT_API_VERSION 2
+#include <errno.h>
+#include <nbdkit-plugin.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "disk.h"
+#include "parameters.h"
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Guarded by lock. */
+static qcow2_image *disk; /* NULL: not open */
+static bool provisional;  /* no connection has it yet, and the first one decides how it is opened */
+
+/* Could this word of nbdkit's command line mean that connections are read-only?  -r may stand in a
+ * cluster of short options, and long options may be abbreviated. */
+static bool word_may_mean_readonly(const char *word)
+{
+    if (word[0] != '-')
+        return false;
+    if (word[1] != '-')
+        return strchr(word, 'r') != NULL;
+    return strncmp(word, "--re", 4) == 0 || strncmp(word, "--fi", 4) == 0;
+}
+
+static bool server_may_be_readonly(void)
+{
+    FILE *words = fopen("/proc/self/cmdline", "re");
+    char *word = NULL;
+    size_t size = 0;
+    bool found = words == NULL;
+
+    while (!found && getdelim(&word, &size, '\0', words) > 0)
+        found = word_may_mean_readonly(word);
+    free(word);
+    if (words)
+        fclose(words);
+    return found;
+}
+
+static int set_options(qcow2_open_options *options, bool readonly)
+{
+    uint32_t flags = parameters.cache->value;
+
+    if (readonly)
+        flags |= QCOW2_OPEN_READ_ONLY;
+    if (parameters.discard)
+        flags |= QCOW2_OPEN_DISCARD;
+
+    if (qcow2_open_options_set_format(options, parameters.format->word) == -1 ||
+        qcow2_open_options_set_flags(options, flags) == -1 ||
+        qcow2_open_options_set_backing_policy(options, parameters.backing->value) == -1 ||
+        qcow2_open_options_set_l2_cache_size(options, parameters.l2_cache_size) == -1 ||
+        qcow2_open_options_set_refcount_cache_size(options, parameters.refcount_cache_size) == -1)
+        return -1;
+    if (parameters.snapshot)
+        return qcow2_open_options_set_snapshot(options, parameters.snapshot);
+    return 0;
+}
+
+/* What the user may do about a refusal. */
+static const char *advice(int error, bool readonly)
+{
+    if (error == EPERM && parameters.backing->value == QCOW2_BACKING_REFUSE)
+        return ": pass backing=allow if you trust the image";
+    if (!readonly && (error == EACCES || error == EROFS))
+        return ": pass readonly=true to serve it without writing";
+    return "";
+}
+
+static int open_locked(bool readonly)
+{
+    qcow2_open_options *options = qcow2_open_options_new();
+
+    if (options && set_options(options, readonly) == 0)
+        disk = qcow2_open(parameters.file, options);
+    if (!disk)
+        nbdkit_error("%s%s", qcow2_get_error(), advice(qcow2_get_errno(), readonly));
+    qcow2_open_options_free(options);
+    return disk ? 0 : -1;
+}
+
+static void close_locked(void)
+{
+    if (disk && qcow2_close(disk) == -1)
+        nbdkit_error("%s", qcow2_get_error());
+    disk = NULL;
+}
+
+int disk_get_ready(void)
+{
+    bool readonly = parameters.readonly || parameters.snapshot;
+    int result;
+
+    pthread_mutex_lock(&lock);
+    provisional = !readonly && server_may_be_readonly();
+    result = open_locked(readonly || provisional);
+    pthread_mutex_unlock(&lock);
+    return result;
+}
+
+qcow2_image *disk_connect(bool readonly)
+{
+    qcow2_image *image;
+
+    pthread_mutex_lock(&lock);
+    if (provisional && (!disk || !readonly)) {
+        close_locked();
+        open_locked(readonly);
+    }
+    if (disk)
+        provisional = false;
+    image = disk;
+    pthread_mutex_unlock(&lock);
+    return image;
+}
+
+void disk_close(void)
+{
+    pthread_mutex_lock(&lock);
+    close_locked();
+    pthread_mutex_unlock(&lock);
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* parameters.c - the table of the plugin's parameters
+ *
+ * PARAMETERS has a row for each: its key, how its value is parsed, where the value goes, and what
+ * nbdkit --help says about it.  A parameter given twice has the value given last, as everywhere in
+ * nbdkit.
+ */
+
+#define NBDKIT_API_VERSION 2
+#include <nbdkit-plugin.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "parameters.h"
+#include "qcow2.h"
+
+static const struct choice formats[] = { { "qcow2", 0 }, { "raw", 0 }, { NULL, 0 } };
+
+static const struct choice backing_policies[] = {
+    { "refuse", QCOW2_BACKING_REFUSE },
+    { "allow", QCOW2_BACKING_ALLOW },
+    { NULL, 0 },
+};
+
+static const struct choice cache_modes[] = {
+    { "writeback", 0 },
+    { "writethrough", QCOW2_OPEN_WRITETHROUGH },
+    { "none", QCOW2_OPEN_DIRECT },
+    { "directsync", QCOW2_OPEN_DIRECT | QCOW2_OPEN_WRITETHROUGH },
+    { "unsafe", QCOW2_OPEN_UNSAFE },
+    { NULL, 0 },
+};
+
+struct parameters parameters = {
+    .format = &formats[0],
+    .backing = &backing_policies[0],
+    .cache = &cache_modes[0],
+    .discard = true,
+};
+
+struct row {
+    const char *key;
+    int (*parse)(const struct row *row, const char *value);
+    const struct choice *choices; /* for parse_choice */
+    void *target;
+};
+
+static int parse_path(const struct row *row, const char *value)
+{
+    char **path = row->target;
+
+    if (*value == '\0') {
+        nbdkit_error("%s= needs a file name", row->key);
+        return -1;
+    }
+    free(*path);
+    *path = nbdkit_absolute_path(value);
+    return *path ? 0 : -1;
+}
+
+static int parse_string(const struct row *row, const char *value)
+{
+    if (*value == '\0') {
+        nbdkit_error("%s= needs a value", row->key);
+        return -1;
+    }
+    *(const char **)row->target = value;
+    return 0;
+}
+
+static int parse_bool(const struct row *row, const char *value)
+{
+    int parsed = nbdkit_parse_bool(value);
+
+    if (parsed == -1)
+        return -1;
+    *(bool *)row->target = parsed;
+    return 0;
+}
+
+static int parse_size(const struct row *row, const char *value)
+{
+    int64_t parsed = nbdkit_parse_size(value);
+
+    if (parsed == -1)
+        return -1;
+    *(uint64_t *)row->target = (uint64_t)parsed;
+    return 0;
+}
+
+static void report_choices(const struct row *row, const char *value)
+{
+    char words[128] = "";
+    size_t length = 0;
+
+    for (const struct choice *choice = row->choices; choice->word; choice++)
+        length += (size_t)snprintf(words + length, sizeof words - length, "%s%s",
+                                   length > 0 ? "|" : "", choice->word);
+    nbdkit_error("%s=%s: expected %s=%s", row->key, value, row->key, words);
+}
+
+static int parse_choice(const struct row *row, const char *value)
+{
+    for (const struct choice *choice = row->choices; choice->word; choice++) {
+        if (strcmp(choice->word, value) == 0) {
+            *(const struct choice **)row->target = choice;
+            return 0;
+        }
+    }
+    report_choices(row, value);
+    return -1;
+}
+
+/* key, parse function, choices, member of struct parameters, help */
+#define PARAMETERS(ROW)                                                                            \
+    ROW("file", parse_path, NULL, file, "[file=]FILENAME               (required) the disk image") \
+    ROW("format", parse_choice, formats, format,                                                   \
+        "format=qcow2|raw              its format, never guessed [qcow2]")                         \
+    ROW("snapshot", parse_string, NULL, snapshot,                                                  \
+        "snapshot=ID_OR_NAME           serve an internal snapshot, read-only")                     \
+    ROW("readonly", parse_bool, NULL, readonly,                                                    \
+        "readonly=true|false           never write to the file [false]")                           \
+    ROW("backing", parse_choice, backing_policies, backing,                                        \
+        "backing=refuse|allow          whether to open the backing files it names [refuse]")       \
+    ROW("cache", parse_choice, cache_modes, cache,                                                 \
+        "cache=writeback|writethrough|none|directsync|unsafe\n"                                    \
+        "                              how writes reach the host [writeback]")                     \
+    ROW("discard", parse_bool, NULL, discard,                                                      \
+        "discard=true|false            give freed space back to the host [true]")                  \
+    ROW("l2-cache-size", parse_size, NULL, l2_cache_size,                                          \
+        "l2-cache-size=SIZE            memory for L2 tables [the whole disk, at most 32M]")        \
+    ROW("refcount-cache-size", parse_size, NULL, refcount_cache_size,                              \
+        "refcount-cache-size=SIZE      memory for refcount blocks")
+
+#define TABLE_ROW(key, parse, choices, member, help) { key, parse, choices, &parameters.member },
+#define HELP_LINE(key, parse, choices, member, help) help "\n"
+
+static const struct row rows[] = { PARAMETERS(TABLE_ROW) };
+
+const char parameters_help[] = PARAMETERS(HELP_LINE);
+
+int parameters_set(const char *key, const char *value)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (strcmp(rows[i].key, key) == 0)
+            return rows[i].parse(&rows[i], value);
+    nbdkit_error("unknown parameter '%s': nbdkit qcow2 --help lists them", key);
+    return -1;
+}
+
+int parameters_complete(void)
+{
+    if (!parameters.file) {
+        nbdkit_error("which disk image? pass its name: nbdkit qcow2 FILENAME");
+        return -1;
+    }
+    return 0;
+}
+
+void parameters_free(void)
+{
+    free(parameters.file);
+    parameters.file = NULL;
+}

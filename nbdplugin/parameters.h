@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* parameters.h - what the user said behind "nbdkit qcow2" */
+
+#ifndef NBDPLUGIN_PARAMETERS_H
+#define NBDPLUGIN_PARAMETERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* One word that a parameter takes, and what it stands for. */
+struct choice {
+    const char *word;
+    uint32_t value;
+};
+
+struct parameters {
+    char *file;                   /* absolute, because nbdkit changes directory */
+    const struct choice *format;  /* word: as the library spells it */
+    const char *snapshot;         /* an id or a name, or NULL; lives as long as the plugin */
+    const struct choice *backing; /* value: a qcow2_backing_policy */
+    const struct choice *cache;   /* value: flags for opening */
+    bool readonly;
+    bool discard;                 /* punch holes into the file */
+    uint64_t l2_cache_size;       /* bytes; 0: the library's choice */
+    uint64_t refcount_cache_size; /* bytes; 0: the library's choice */
+};
+
+extern struct parameters parameters;
+
+/* A line for each parameter, for nbdkit --help. */
+extern const char parameters_help[];
+
+/* .config and .config_complete: 0, or -1 after nbdkit_error. */
+int parameters_set(const char *key, const char *value);
+int parameters_complete(void);
+
+void parameters_free(void);
+
+#endif /* NBDPLUGIN_PARAMETERS_H */
