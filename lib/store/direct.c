@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* direct.c - O_DIRECT for callers whose buffers and offsets are not aligned for it
  *
- * What is aligned goes straight to the system.  The rest goes in pieces through an aligned buffer:
+ * What is aligned goes straight to the system: without O_DIRECT that is everything.  The rest goes in pieces through an aligned buffer:
  *
  *      request         |-------------------------|
  *      piece       |===·=====|=========|=========·==|
@@ -9,8 +9,8 @@
  *
  * A write reads the blocks of its head and tail first and writes them back with the request's bytes
  * in them.  A neighbour's bytes written in between would be lost, so such a write holds `lock`
- * exclusively and every other write holds it shared.  Where the tail's block reaches beyond the end
- * of the file, the file is cut back to the end of the request under the same lock.
+ * exclusively, and whatever else changes the file holds it shared.  Where the tail's block reaches
+ * beyond the end of the file, the file is cut back to the end of the request under the same lock.
  */
 
 #include "store/direct.h"
@@ -55,20 +55,18 @@ static uint32_t find_align(int fd)
     return DEFAULT_ALIGN;
 }
 
-int direct_init(struct direct *direct, int fd)
+void direct_init(struct direct *direct, int fd, bool is_direct)
 {
     pthread_rwlockattr_t attr;
-    int errnum;
 
     direct->fd = fd;
-    direct->align = find_align(fd);
+    direct->align = is_direct ? find_align(fd) : 1;
 
     /* A stream of aligned writes must not starve one that is not. */
     pthread_rwlockattr_init(&attr);
     pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-    errnum = pthread_rwlock_init(&direct->lock, &attr);
+    pthread_rwlock_init(&direct->lock, &attr);
     pthread_rwlockattr_destroy(&attr);
-    return errnum;
 }
 
 void direct_destroy(struct direct *direct)

@@ -5,17 +5,21 @@
 #define QCOW2_STORE_DIRECT_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/uio.h>
 
 struct direct {
     int fd;
-    uint32_t align; /* of memory, offsets and lengths, in bytes: a power of two */
+    uint32_t align; /* of memory, offsets and lengths, in bytes: a power of two, 1 if any will do */
+
+    /* Held shared by whatever changes the file; exclusively while a block is read, changed in
+     * part and written back. */
     pthread_rwlock_t lock;
 };
 
-/* fd was opened with O_DIRECT and stays the caller's.  Returns 0 or an errno value. */
-int direct_init(struct direct *direct, int fd);
+/* The descriptor stays the caller's; is_direct: it was opened with O_DIRECT. */
+void direct_init(struct direct *direct, int fd, bool is_direct);
 void direct_destroy(struct direct *direct);
 
 /* As transfer_read and transfer_write. */

@@ -7,7 +7,7 @@
  *   flush    The system tells of a failed write-back once per descriptor.  Whoever flushes next is
  *            told of success, although the same data are lost; flush_lock makes it see
  *            flush_failed instead.
- *   O_DIRECT has a lock of its own (direct.c).
+ *   O_DIRECT A write of part of a block must have it to itself: see direct.lock.
  *
  * The file never grows by ftruncate unless the caller asks for a length: two threads that each
  * extended the file to the length they found necessary would cut off each other's bytes.
@@ -20,7 +20,7 @@
 #include "base/error.h"
 #include "store/direct.h"
 #include "store/iov.h"
-#include "store/transfer.h"
+#include "store/lock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,11 +37,10 @@ struct file {
     char *name;
     int fd;
     bool block_device;
-    bool unsafe; /* flush does nothing */
-    dev_t device;
+    bool unsafe;  /* flush does nothing */
+    dev_t device; /* device and inode: which file it is */
     ino_t inode;
-    struct direct *direct; /* NULL without O_DIRECT */
-    struct direct direct_state;
+    struct direct direct;
 
     pthread_mutex_t flush_lock;
     bool flush_failed; /* guarded by flush_lock */
@@ -85,10 +84,7 @@ static int file_pread(struct store *store, void *buf, size_t count, uint64_t off
 
     if (check_range(file, "read", count, offset) < 0)
         return -1;
-    if (file->direct)
-        errnum = direct_read(file->direct, buf, count, offset, &done);
-    else
-        errnum = transfer_read(file->fd, buf, count, offset, 1, &done);
+    errnum = direct_read(&file->direct, buf, count, offset, &done);
     if (errnum != 0)
         return request_failed(file, errnum, "read", count, offset);
     if (done < count)
@@ -104,10 +100,7 @@ static int file_pwritev(struct store *store, const struct iovec *iov, int iovcnt
 
     if (check_writable(file) < 0 || check_range(file, "write", count, offset) < 0)
         return -1;
-    if (file->direct)
-        errnum = direct_write(file->direct, iov, iovcnt, offset);
-    else
-        errnum = transfer_write(file->fd, iov, iovcnt, offset);
+    errnum = direct_write(&file->direct, iov, iovcnt, offset);
     if (errnum != 0)
         return request_failed(file, errnum, "write", count, offset);
     return 0;
@@ -130,8 +123,9 @@ static int file_size(struct store *store, uint64_t *size)
 }
 
 /* Returns 0 or an errno value: ENOTSUP where this file or this range does not allow it. */
-static int allocate(const struct file *file, int mode, uint64_t count, uint64_t offset)
+static int allocate(struct file *file, int mode, uint64_t count, uint64_t offset)
 {
+    READ_SCOPE(&file->direct.lock);
     while (fallocate(file->fd, mode, (off_t)offset, (off_t)count) < 0) {
         switch (errno) {
         case EINTR: continue;
@@ -229,6 +223,7 @@ static int file_truncate(struct store *store, uint64_t size)
                              file->name, size, device_size);
         return 0;
     }
+    READ_SCOPE(&file->direct.lock);
     while (ftruncate(file->fd, (off_t)size) < 0) {
         if (errno != EINTR)
             return error_system(errno, "Could not resize '%s' to %" PRIu64 " bytes", file->name,
@@ -290,10 +285,8 @@ static void file_close(struct store *store)
 {
     struct file *file = to_file(store);
 
-    if (file->direct)
-        direct_destroy(file->direct);
-    if (file->fd >= 0)
-        close(file->fd);
+    direct_destroy(&file->direct);
+    close(file->fd);
     pthread_mutex_destroy(&file->flush_lock);
     free(file->name);
     free(file);
@@ -352,8 +345,8 @@ static int open_file(const char *filename, uint32_t flags, struct stat *st)
     return result;
 }
 
-/* A handle on nothing yet, which file_close can take down. */
-static struct file *file_new(const char *filename, uint32_t flags)
+/* The descriptor becomes the store's. */
+static struct file *file_new(const char *filename, uint32_t flags, int fd, const struct stat *st)
 {
     struct file *file = calloc(1, sizeof *file);
     char *name = strdup(filename);
@@ -367,42 +360,39 @@ static struct file *file_new(const char *filename, uint32_t flags)
                                   .name = name,
                                   .read_only = (flags & STORE_READ_ONLY) != 0 };
     file->name = name;
-    file->fd = -1;
+    file->fd = fd;
+    file->block_device = S_ISBLK(st->st_mode);
+    file->device = file->block_device ? st->st_rdev : st->st_dev;
+    file->inode = file->block_device ? 0 : st->st_ino;
     file->unsafe = (flags & STORE_UNSAFE) != 0;
+    direct_init(&file->direct, fd, (flags & STORE_DIRECT) != 0);
     pthread_mutex_init(&file->flush_lock, NULL);
     return file;
 }
 
-static int file_open(struct file *file, uint32_t flags, enum store_sharing sharing)
+/* Only who holds the locks may empty the file. */
+static int lock_file(struct file *file, bool empty_it, enum store_sharing sharing)
 {
-    struct stat st;
-    int errnum;
-
-    (void)sharing;
-    file->fd = open_file(file->name, flags, &st);
-    if (file->fd < 0)
+    if (lock_take(file->fd, file->name, sharing, empty_it) < 0)
         return -1;
-    file->block_device = S_ISBLK(st.st_mode);
-    file->device = file->block_device ? st.st_rdev : st.st_dev;
-    file->inode = file->block_device ? 0 : st.st_ino;
-    if ((flags & STORE_DIRECT) != 0) {
-        errnum = direct_init(&file->direct_state, file->fd);
-        if (errnum != 0)
-            return error_system(errnum, "Could not open '%s'", file->name);
-        file->direct = &file->direct_state;
+    if (empty_it) {
+        if (file_truncate(&file->store, 0) < 0)
+            return -1;
+        lock_emptied(file->fd, sharing);
     }
-    if ((flags & STORE_CREATE) != 0 && !file->block_device)
-        return file_truncate(&file->store, 0);
     return 0;
 }
 
 struct store *store_file_open(const char *filename, uint32_t flags, enum store_sharing sharing)
 {
-    struct file *file = file_new(filename, flags);
+    struct stat st;
+    CLEANUP_CLOSE int fd = open_file(filename, flags, &st);
+    struct file *file = fd >= 0 ? file_new(filename, flags, fd, &st) : NULL;
 
     if (!file)
         return NULL;
-    if (file_open(file, flags, sharing) < 0) {
+    fd = -1;
+    if (lock_file(file, (flags & STORE_CREATE) != 0 && !file->block_device, sharing) < 0) {
         file_close(&file->store);
         return NULL;
     }
