@@ -80,6 +80,12 @@ enum { COMPRESSION_DEFLATE = 0, COMPRESSION_ZSTD = 1 };
 #define EXTENSION_CRYPTO 0x0537be77u
 #define EXTENSION_DATA_FILE 0x44415441u
 
+#define EXTENSION_BITMAPS_NB_AT 0u /* then 4 reserved bytes */
+#define EXTENSION_BITMAPS_SIZE_AT 8u
+#define EXTENSION_BITMAPS_OFFSET_AT 16u
+#define EXTENSION_CRYPTO_OFFSET_AT 0u
+#define EXTENSION_CRYPTO_LENGTH_AT 8u
+
 struct disk_feature_name {
     uint8_t type; /* 0 incompatible, 1 compatible, 2 autoclear */
     uint8_t bit;
@@ -129,6 +135,28 @@ _Static_assert(sizeof(struct disk_snapshot) == 40, "a snapshot entry starts with
 #define SNAPSHOT_EXTRA_KNOWN 24u
 #define SNAPSHOT_EXTRA_MIN_V3 16u
 
+/* ---- Bitmaps ---- */
+
+struct disk_bitmap {
+    uint64_t table_offset;
+    uint32_t table_size; /* entries */
+    uint32_t flags;
+    uint8_t type;
+    uint8_t granularity_bits;
+    uint16_t name_size;
+    uint32_t extra_data_size;
+} __attribute__((packed));
+
+_Static_assert(sizeof(struct disk_bitmap) == 24, "a bitmap directory entry starts with 24 bytes");
+
+#define BITMAP_TYPE_TRACKING 1u
+#define BITMAP_IN_USE (1u << 0)
+#define BITMAP_FLAGS_RESERVED 0xfffffffcu
+#define BITMAP_TABLE_ENTRY_SIZE 8u
+#define BITMAP_TABLE_OFFSET_MASK UINT64_C(0x00fffffffffffe00)
+#define BITMAP_TABLE_RESERVED_MASK UINT64_C(0xff000000000001fe)
+#define BITMAP_TABLE_ALL_ONES (UINT64_C(1) << 0)
+
 /* ---- Limits: the specification's, and those of other implementations that we stay inside ---- */
 
 #define MIN_CLUSTER_BITS 9u
@@ -140,6 +168,13 @@ _Static_assert(sizeof(struct disk_snapshot) == 40, "a snapshot entry starts with
 #define MAX_SNAPSHOTS 65536u
 #define MAX_SNAPSHOT_EXTRA 1024u
 #define MAX_SNAPSHOT_TABLE_BYTES (UINT64_C(1024) * 65536)
+#define MAX_BITMAPS 65535u
+#define MAX_BITMAP_DIRECTORY_BYTES (UINT64_C(1024) * 65535)
+#define MAX_BITMAP_TABLE_ENTRIES 0x8000000u
+#define MAX_BITMAP_BYTES (UINT64_C(512) << 20)
+#define MAX_BITMAP_NAME_SIZE 1023u
+#define MIN_BITMAP_GRANULARITY_BITS 9u
+#define MAX_BITMAP_GRANULARITY_BITS 31u
 #define MAX_BACKING_FILE_SIZE 1023u
 #define MAX_BACKING_FORMAT_SIZE 15u
 #define MAX_HOST_OFFSET (UINT64_C(1) << 56)

@@ -239,6 +239,9 @@ static int decode_extension(uint32_t type, const uint8_t *data, uint32_t length,
             return error_set(
                 EINVAL, "bitmaps_ext: Invalid extension length: %" PRIu32 " (expected 24)", length);
         h->has_bitmaps = true;
+        h->nb_bitmaps = load_be32(data + EXTENSION_BITMAPS_NB_AT);
+        h->bitmap_directory_size = load_be64(data + EXTENSION_BITMAPS_SIZE_AT);
+        h->bitmap_directory_offset = load_be64(data + EXTENSION_BITMAPS_OFFSET_AT);
         return 0;
     case EXTENSION_CRYPTO:
         if (h->crypt_method != CRYPT_LUKS)
@@ -250,6 +253,8 @@ static int decode_extension(uint32_t type, const uint8_t *data, uint32_t length,
                              "size 16",
                              length);
         ext->has_crypto = true;
+        h->crypto_offset = load_be64(data + EXTENSION_CRYPTO_OFFSET_AT);
+        h->crypto_length = load_be64(data + EXTENSION_CRYPTO_LENGTH_AT);
         return 0;
     default: return 0; /* unknown: stays where it is */
     }

@@ -34,6 +34,13 @@ struct header {
     char *backing_format; /* NULL: not recorded */
     char *data_file;      /* NULL: not recorded */
     bool has_bitmaps;     /* the bitmaps extension is there */
+
+    /* As recorded in the extensions, and 0 without them: whoever follows them validates. */
+    uint64_t crypto_offset; /* of the encryption header */
+    uint64_t crypto_length; /* bytes */
+    uint32_t nb_bitmaps;
+    uint64_t bitmap_directory_size; /* bytes */
+    uint64_t bitmap_directory_offset;
 };
 
 /* Set when the image is opened only to be checked: tables may be damaged. */
