@@ -17,8 +17,8 @@
 # run         boots the outer machine with a copy of FOLDER as /lab, runs SCRIPT
 #             there with busybox's sh, copies /lab back over FOLDER and exits
 #             with the script's status.  All consoles go to standard output.
-#             The script finds in its PATH busybox, qcow-vmm, qcow-img, nbdkit,
-#             lab-boot (which boots a guest) and each PROGRAM of -p.
+#             The script finds in its PATH busybox, qcow-vmm, nbdkit, lab-boot (which
+#             boots a guest) and each PROGRAM of -p; the plugin is installed.
 # guest-disk  makes a raw image with an ext4 root that lab-boot's guests run from.
 # kernel      gets the kernel and prints the folder it is in.
 #
@@ -26,15 +26,14 @@
 # an ext4 root on /dev/vda whose /sbin/init does what that machine is for.
 # mke2fs -d fills the disks and debugfs empties them, so nobody needs to be root.
 #
-# Variables: QCOW_VMM, QCOW_IMG (programs to test), QCOW2_PLUGIN (the plugin's
+# Variables: QCOW_VMM (the program to test, not qcow-vmm), QCOW2_PLUGIN (the plugin's
 # file), LAB_CACHE (where the kernel is kept).
 
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-cache=${LAB_CACHE:-${abs_top_builddir:-$PWD}/lab-cache}
+cache=${LAB_CACHE:-${abs_top_builddir:-$PWD}/tests/vmm/lab-cache}
 vmm=${QCOW_VMM:-qcow-vmm}
-img=${QCOW_IMG:-qcow-img}
 
 # In the order in which they must be loaded.
 virtio_modules=(virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk)
@@ -71,8 +70,11 @@ download_kernel_package() {
               awk '/Depends: linux-image-[0-9]/ { print $2; exit }')
     [ -n "$package" ] || skip "no Debian kernel: apt knows no linux-image-cloud-amd64 (apt-get update?)"
     echo "lab: getting $package" >&2
-    (cd "$cache" && apt-get -q download "$package" >apt.log 2>&1) ||
-        skip "no Debian kernel: apt-get download $package: $(tail -n1 "$cache/apt.log")"
+    rm -rf "$cache/download"
+    mkdir "$cache/download"
+    (cd "$cache/download" && apt-get -q download "$package" >apt.log 2>&1) ||
+        skip "no Debian kernel: apt-get download $package: $(tail -n1 "$cache/download/apt.log")"
+    mv "$cache/download"/*.deb "$cache/"
 }
 
 unpack_kernel_package() {
@@ -151,32 +153,44 @@ find_program() {
     if [ -x "$real" ]; then echo "$real"; else echo "$path"; fi
 }
 
+add_file() {
+    local tree=$1 file=$2 name=$3
+    mkdir -p "$tree/$(dirname "$name")"
+    cp -L "$file" "$tree/$name"
+    add_libraries "$tree" "$file"
+}
+
 add_program() {
     local path
     path=$(find_program "$2")
-    cp -L "$path" "$1/usr/bin/$(basename "$2")"
-    add_libraries "$1" "$path"
+    add_file "$1" "$path" "usr/bin/$(basename "$2")"
 }
 
-add_plugin() {
-    local plugin=${QCOW2_PLUGIN:-}
-    [ -n "$plugin" ] || skip "QCOW2_PLUGIN does not say where the nbdkit plugin is"
-    cp -L "$plugin" "$1/lib/nbdkit-qcow2-plugin.so"
-    add_libraries "$1" "$plugin"
+# nbdkit tells where it really is (a build tree has a script before it) and where
+# it looks for plugins.
+add_nbdkit() {
+    local tree=$1 plugin=${QCOW2_PLUGIN:-} config
+    [ -f "$plugin" ] || skip "there is no nbdkit plugin: QCOW2_PLUGIN is '$plugin'"
+    if ldd "$plugin" | grep -qE 'lib[at]san'; then
+        skip "the plugin is built with a sanitizer, which nbdkit in the lab lacks"
+    fi
+    config=$(nbdkit --dump-config)
+    add_file "$tree" "$(sed -n 's/^binary=//p' <<<"$config")" usr/bin/nbdkit
+    add_file "$tree" "$plugin" "$(sed -n 's/^plugindir=//p' <<<"$config")/nbdkit-qcow2-plugin.so"
 }
 
 make_outer_tree() {
     local tree=$1 folder=$2 script=$3 program
     shift 3
     make_busybox_tree "$tree"
-    mkdir -p "$tree/usr/bin" "$tree/boot"
+    mkdir "$tree/boot"
     ln -s lib "$tree/lib64"
     add_modules "$tree" "${kvm_modules[@]}"
     cp -L "$cache/kernel/vmlinuz" "$tree/boot/vmlinuz"
-    for program in "$vmm" "$img" nbdkit "$@"; do
+    for program in "$vmm" "$@"; do
         add_program "$tree" "$program"
     done
-    add_plugin "$tree"
+    add_nbdkit "$tree"
     install -m 755 "$here/outer-init" "$tree/sbin/init"
     install -m 755 "$here/lab-boot" "$tree/usr/bin/lab-boot"
     cp "$script" "$tree/script"
@@ -253,6 +267,9 @@ verb=${1:-}
 case $verb in
     run) run "$@" ;;
     guest-disk) guest_disk "$@" ;;
-    kernel) get_kernel && echo "$cache/kernel" ;;
+    kernel)
+        get_kernel
+        echo "$cache/kernel"
+        ;;
     *) fail "usage: lab.sh run | guest-disk | kernel (see the head of this file)" ;;
 esac

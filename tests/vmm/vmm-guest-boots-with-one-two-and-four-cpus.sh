@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# The guest finds as many CPUs as -smp says; the disk may be named in QEMU's way, too.
+set -euo pipefail
+
+lab=$abs_top_srcdir/tests/vmm/lab.sh
+img=${QCOW_IMG:-qcow-img}
+
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cd "$dir"
+mkdir disks
+
+"$lab" guest-disk root.raw 16
+"$img" convert -f raw -O qcow2 root.raw disks/disk.qcow2
+cat >script <<'END'
+lab-boot count-1 -m 256M -smp 1 --disk disk.qcow2
+lab-boot count-2 -m 256M -smp 2 \
+    -drive file=disk.qcow2,if=none,id=d0,format=qcow2,cache=none -device virtio-blk-pci,drive=d0
+lab-boot count-4 -m 256M -smp 4 --disk disk.qcow2
+END
+"$lab" run disks script
+qemu-img check -q disks/disk.qcow2

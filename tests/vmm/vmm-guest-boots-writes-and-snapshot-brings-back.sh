@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# An unmodified Debian kernel boots from an overlay over its base and writes a file.  The file is
+# seen from outside and by the next boot; after going back to a snapshot neither sees it.
+set -euo pipefail
+
+lab=$abs_top_srcdir/tests/vmm/lab.sh
+img=${QCOW_IMG:-qcow-img}
+
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cd "$dir"
+mkdir disks
+
+step() {
+    echo "== $*"
+}
+
+fail() {
+    echo "FAIL: $*"
+    exit 1
+}
+
+boot_to() {
+    step "a guest boots to $1"
+    echo "lab-boot $1 -m 256M -smp 2 --disk overlay.qcow2" >script
+    "$lab" run disks script
+}
+
+# What QEMU and e2fsprogs find in the overlay, and what we copy out of it.
+look_from_outside() {
+    "$img" check disks/overlay.qcow2
+    qemu-img check -q disks/overlay.qcow2
+    "$img" convert -f qcow2 -O raw disks/overlay.qcow2 seen.raw
+    qemu-img compare -q -f qcow2 -F raw disks/overlay.qcow2 seen.raw
+    e2fsck -fn seen.raw >e2fsck.log 2>&1 || { cat e2fsck.log; fail "the file system is damaged"; }
+    note=$(debugfs -R 'cat /data/note' seen.raw 2>debugfs.log)
+    cmp base.before disks/base.qcow2
+}
+
+step "an overlay over its base, with a snapshot"
+"$lab" guest-disk root.raw
+"$img" convert -f raw -O qcow2 root.raw disks/base.qcow2
+cp disks/base.qcow2 base.before
+(cd disks && "$img" create -f qcow2 -b base.qcow2 -F qcow2 overlay.qcow2)
+"$img" snapshot -c clean disks/overlay.qcow2
+
+boot_to write
+look_from_outside
+[ "$note" = "written by the guest" ] || fail "from outside, the note reads: $note"
+
+boot_to see
+look_from_outside
+[ "$note" = "written by the guest" ] || fail "after the second boot, the note reads: $note"
+
+step "back to the snapshot"
+"$img" snapshot -a clean disks/overlay.qcow2
+look_from_outside
+grep -q 'File not found' debugfs.log || fail "the note outlived the snapshot: $note"
+
+boot_to miss
+look_from_outside
+grep -q 'File not found' debugfs.log || fail "the third boot brought the note back: $note"
