@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# common.sh - what the tests in this room share: a folder in $work, programs, servers, verdicts
+#
+# A test reads it with "." as its first act.
+
+work=$(mktemp -d)
+servers=()
+
+end_test() {
+    local status=$?
+    local process
+    for process in ${servers[@]+"${servers[@]}"}; do
+        kill -9 "$process" 2> /dev/null || true
+        wait "$process" 2> /dev/null || true
+    done
+    if [[ $status -ne 0 && $status -ne 77 ]]; then
+        tail -n 20 "$work"/*.log 2> /dev/null || true
+    fi
+    rm -rf "$work"
+}
+trap end_test EXIT
+
+# nbdkit never frees what it was configured with, which is no concern of these tests.
+export ASAN_OPTIONS=${ASAN_OPTIONS-detect_leaks=0}
+
+fail() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+
+# need PROGRAM...: skip the test where one is missing.
+need() {
+    local program
+    for program; do
+        if ! command -v "$program" > /dev/null; then
+            echo "skipped: $program is not installed"
+            exit 77
+        fi
+    done
+}
+
+# serve NAME WORD...: start nbdkit with these words, and wait until clients may connect.  Afterwards
+# its process is in $server, its address in $uri, and what it says in $work/NAME.log.
+serve() {
+    local name=$1 try
+    shift
+    rm -f "$work/$name.sock" "$work/$name.pid"
+    nbdkit --foreground --exit-with-parent --unix "$work/$name.sock" --pidfile "$work/$name.pid" \
+        "$@" 2> "$work/$name.log" &
+    server=$!
+    servers+=("$server")
+    uri="nbd+unix:///?socket=$work/$name.sock"
+    for try in {1..300}; do
+        if [[ -s $work/$name.pid ]]; then
+            return
+        fi
+        kill -0 "$server" 2> /dev/null || break
+        sleep 0.1
+    done
+    fail "nbdkit $* did not start (looked $try times)"
+}
+
+# End the server started last as its user would; it must go without complaint.
+stop_server() {
+    kill "$server"
+    wait "$server" || fail "nbdkit ended with status $?"
+}
+
+# refuses TEXT WORD...: nbdkit does not start with these words, and says why in one sentence that
+# contains the text.
+refuses() {
+    local text=$1
+    shift
+    if nbdkit --foreground --exit-with-parent --unix "$work/refused.sock" "$@" \
+        --run true 2> "$work/refused.log"; then
+        fail "nbdkit $* started"
+    fi
+    if [[ $(grep -c '^nbdkit: error: ' "$work/refused.log") -ne 1 ]]; then
+        fail "nbdkit $* did not say why in one sentence"
+    fi
+    grep -qF -- "$text" "$work/refused.log" || fail "nbdkit $* did not say \"$text\""
+}
+
+# not_corrupt FILE: leaked clusters are all that qemu-img may find.
+not_corrupt() {
+    local status=0
+    qemu-img check "$1" > "$work/check.log" 2>&1 || status=$?
+    [[ $status -eq 0 || $status -eq 3 ]] || fail "qemu-img check $1: status $status"
+}
+
+# clean FILE: qemu-img finds nothing at all.
+clean() {
+    qemu-img check "$1" > "$work/check.log" 2>&1 || fail "qemu-img check $1: status $?"
+}
+
+# identity FILE: changes when a byte of the file does, or when it was written with the same bytes.
+identity() {
+    sha256sum "$1"
+    stat -c 'modified %y, %s bytes, %b blocks' "$1"
+}

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# A client that is killed while it writes leaves a server that serves the next one, and an image
+# with nothing wrong in it.  What a client wrote without a flush is in the image once it is gone.
+set -eu
+. "$(dirname "$0")/common.sh"
+need qemu-img qemu-io
+
+qemu-img create -q -f qcow2 "$work/disk.qcow2" 1G
+serve disk qcow2 "$work/disk.qcow2"
+
+for delay in 0.05 0.2 0.5 1; do
+    qemu-img bench -f raw -w -c 100000000 -d 32 -s 20000 -S 196608 --flush-interval=100 "$uri" \
+        > "$work/bench.log" 2>&1 &
+    client=$!
+    sleep "$delay"
+    kill -9 "$client" 2> /dev/null || fail "the client ended by itself: $(cat "$work/bench.log")"
+    wait "$client" 2> /dev/null || true
+    qemu-io -f raw -c 'write -P 9 100M 1M' -c 'read -P 9 100M 1M' "$uri" > /dev/null ||
+        fail "the server does not serve the next client"
+done
+stop_server
+clean "$work/disk.qcow2"
+
+# Written, not flushed, client killed; then the server, too.
+serve disk qcow2 "$work/disk.qcow2"
+mkfifo "$work/commands"
+qemu-io -f raw "$uri" < "$work/commands" > "$work/qemu-io.log" 2>&1 &
+client=$!
+exec 3> "$work/commands"
+echo 'write -P 11 7M 3M' >&3
+for _ in {1..300}; do
+    grep -q 'wrote 3145728' "$work/qemu-io.log" && break
+    sleep 0.1
+done
+kill -9 "$client"
+exec 3>&-
+wait "$client" 2> /dev/null || true
+for _ in {1..100}; do
+    qemu-io -U -r -f qcow2 -c 'read -P 11 7M 3M' "$work/disk.qcow2" > "$work/read.log" 2>&1 && break
+    sleep 0.1
+done
+kill -9 "$server"
+wait "$server" 2> /dev/null || true
+not_corrupt "$work/disk.qcow2"
+qemu-io -r -f qcow2 -c 'read -P 11 7M 3M' "$work/disk.qcow2" > "$work/read.log" ||
+    fail "what the killed client wrote is not in the image"
