@@ -61,20 +61,29 @@ need_tools() {
 
 # --- the kernel ------------------------------------------------------------
 
-# The package comes from apt, as root or not; a copy put into the cache by hand
-# does as well.
+# apt with lists of its own: they are never stale, and making them needs no root.
+private_apt() {
+    local tool=$1
+    shift
+    "$tool" -q -o APT::Sandbox::User= \
+        -o Dir::State::Lists="$cache/apt/lists" -o Dir::Cache="$cache/apt/cache" "$@"
+}
+
 download_kernel_package() {
-    local package
+    local package log=$cache/apt/log
     type -P apt-get dpkg >/dev/null || skip "no Debian kernel: apt-get is not here"
-    package=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null |
-              awk '/Depends: linux-image-[0-9]/ { print $2; exit }')
-    [ -n "$package" ] || skip "no Debian kernel: apt knows no linux-image-cloud-amd64 (apt-get update?)"
-    echo "lab: getting $package" >&2
-    rm -rf "$cache/download"
-    mkdir "$cache/download"
-    (cd "$cache/download" && apt-get -q download "$package" >apt.log 2>&1) ||
-        skip "no Debian kernel: apt-get download $package: $(tail -n1 "$cache/download/apt.log")"
-    mv "$cache/download"/*.deb "$cache/"
+    echo "lab: getting Debian's cloud kernel" >&2
+    rm -rf "$cache/apt"
+    mkdir -p "$cache"/apt/{lists,cache/archives}/partial
+    private_apt apt-get update >"$log" 2>&1 ||
+        skip "no Debian kernel: apt-get update: $(tail -n1 "$log")"
+    package=$(private_apt apt-cache depends linux-image-cloud-amd64 2>>"$log" |
+        awk '/Depends: linux-image-[0-9]/ { print $2; exit }') ||
+        skip "no Debian kernel: apt-cache depends linux-image-cloud-amd64: $(tail -n1 "$log")"
+    (cd "$cache/apt" && private_apt apt-get download "$package" >>"$log" 2>&1) ||
+        skip "no Debian kernel: apt-get download $package: $(tail -n1 "$log")"
+    mv "$cache"/apt/*.deb "$cache/"
+    rm -rf "$cache/apt"
 }
 
 unpack_kernel_package() {
@@ -85,7 +94,8 @@ unpack_kernel_package() {
     rm -rf "$cache/unpacking"
     mkdir "$cache/unpacking"
     dpkg --fsys-tarfile "$1" |
-        tar -x -C "$cache/unpacking" --transform='s,.*/,,;s,^vmlinuz-.*,vmlinuz,' --wildcards "${members[@]}" ||
+        tar -x -C "$cache/unpacking" --transform='s,.*/,,;s,^vmlinuz-.*,vmlinuz,' \
+            --wildcards "${members[@]}" ||
         skip "no Debian kernel: $(basename "$1") lacks a module the lab loads"
     mv "$cache/unpacking" "$cache/kernel"
 }
@@ -94,6 +104,7 @@ kernel_packages() {
     find "$cache" -maxdepth 1 -name 'linux-image-*-cloud-amd64_*.deb' | sort -V
 }
 
+# Gets it once; a package put into the cache by hand does as well.
 get_kernel() {
     mkdir -p "$cache"
     (
