@@ -40,6 +40,7 @@ needed_to_test=(
     'qemu-img           qemu-utils'
     'qemu-system-x86_64 qemu-system-x86'
     'fio                fio'
+    'python3            python3'
 )
 
 # ------------------------------------------------------------------------------------------------
@@ -182,17 +183,8 @@ why_no_guest() {
     fi
 }
 
-# Fetch Debian's cloud kernel into ./kernel; it is unpacked here, not installed.
-fetch_kernel() {
-    local package
-    package=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null |
-        awk '$1 == "Depends:" { print $2; exit }')
-    [[ -n $package ]] || return 1
-    apt-get download -q -o APT::Sandbox::User=root "$package" || return 1
-    dpkg -x "$package"_*.deb kernel
-}
-
-# Make initrd.gz: busybox, the virtio drivers, and an init that leaves a trace on the disk.
+# Make initrd.gz: busybox, the virtio drivers in the folder $1, and an init that leaves a trace on
+# the disk.
 # shellcheck disable=SC2016 # the guest expands what is in single quotes
 make_initrd() {
     local module
@@ -205,9 +197,7 @@ make_initrd() {
         echo 'mount -t devtmpfs none /dev; mount -t proc none /proc'
         for module in virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci \
             virtio_blk; do
-            find kernel -name "$module.ko" -exec cp {} initrd/ \;
-            find kernel -name "$module.ko.xz" -exec sh -c 'xz -dc "$1" > "$2"' - {} \
-                "initrd/$module.ko" \;
+            cp "$1/$module.ko" initrd/
             echo "insmod /$module.ko"
         done
         echo 'mount -t ext4 /dev/vda /disk'
@@ -220,20 +210,20 @@ make_initrd() {
 }
 
 boot_a_guest() {
-    local reason
+    local reason kernel
     reason=$(why_no_guest)
     if [[ -n $reason ]]; then
         say "Not booting a guest: $reason"
         return
     fi
     install_missing "${needed_to_boot[@]}"
-    if ! fetch_kernel; then
+    if ! kernel=$(LAB_CACHE=$source_dir/build/kernel "$source_dir/tests/vmm/lab.sh" kernel); then
         say "Not booting a guest: Debian's cloud kernel could not be fetched"
         return
     fi
-    make_initrd
+    make_initrd "$kernel"
     say "Booting Debian's kernel from the overlay; it writes a file and powers off"
-    show run qcow-vmm -kernel kernel/boot/vmlinuz-* -initrd initrd.gz \
+    show run qcow-vmm -kernel "$kernel/vmlinuz" -initrd initrd.gz \
         -append 'console=ttyS0 quiet' -m 512M -smp 2 --disk overlay.qcow2
     show run qcow-img convert -O raw overlay.qcow2 after.raw
     show debugfs -R 'cat /from-the-guest' after.raw
