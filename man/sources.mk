@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: BSD-3-Clause
-man_pages =
+man_pages = \
+	nbdkit-qcow2-plugin.1
