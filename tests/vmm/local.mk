@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 vmm_tests = \
 	vmm/vmm-guest-boots-with-one-two-and-four-cpus.sh \
-	vmm/vmm-guest-boots-writes-and-snapshot-brings-back.sh
+	vmm/vmm-guest-boots-writes-and-snapshot-brings-back.sh \
+	vmm/vmm-readonly-disk-keeps-every-byte.sh \
+	vmm/vmm-says-plainly-when-kvm-cannot-run-linux.sh \
+	vmm/vmm-says-plainly-when-there-is-no-kvm.sh
 
 TESTS += $(vmm_tests)
 EXTRA_DIST += \
