@@ -30,7 +30,9 @@ below=" "
 for room in "${rooms[@]}"; do
     below+="$room "
     while read -r file header; do
-        if [[ $header == */* ]] && is_room "${header%%/*}" && [[ $below != *" ${header%%/*} "* ]]; then
+        if [[ $header == *..* ]]; then
+            complain "$file" "$header" "paths start at lib"
+        elif [[ $header == */* ]] && is_room "${header%%/*}" && [[ $below != *" ${header%%/*} "* ]]; then
             complain "$file" "$header" "$room may not know ${header%%/*}"
         fi
     done < <(includes_below "lib/$room")
