@@ -145,11 +145,14 @@ static void another_process_is_named(void **state)
         close(done[1]);
         _exit(!store || write(ready[1], "", 1) != 1 || read(done[0], &byte, 1) < 0);
     }
+    close(ready[1]);
     assert_int_equal(read(ready[0], &byte, 1), 1);
     assert_null(open_as(STORE_LOCK_WRITER));
     snprintf(expected, sizeof expected, "%s (held by %.15s, pid %d)", no_write,
              program_invocation_short_name, (int)child);
     close(done[1]);
+    close(done[0]);
+    close(ready[0]);
     waitpid(child, NULL, 0);
     assert_string_equal(error_message(), expected);
 }
