@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* disk-options.c - key=value lists that describe a disk
+ *
+ * A list is WORD,key=value,...; a comma inside a value is written twice.  Every
+ * key is a row of the table: what it is called, where it may stand, what values
+ * it takes and which member they go to.
+ */
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "disk-options.h"
+#include "report.h"
+#include "virtqueue.h"
+
+enum kind {
+    TEXT,
+    SWITCH, /* on or off */
+    NUMBER, /* min to max */
+    POWER,  /* of two, min to max */
+    WORD,   /* one of words; the member becomes true if it stands before the bar */
+};
+
+#define MEMBER(member) offsetof(struct disk_options, member)
+
+static const struct key {
+    const char *name;
+    unsigned places;
+    enum kind kind;
+    size_t member;
+    unsigned min, max;
+    const char *const *yes; /* words that make the member true */
+    const char *const *no;
+    const char *help;
+} keys[] = {
+#define WORDS(...) ((const char *const[]){ __VA_ARGS__, NULL })
+    { "file", PLACE_DRIVE, TEXT, MEMBER(source), 0, 0, NULL, NULL, "FILE or NBD URI" },
+    { "if", PLACE_DRIVE, WORD, MEMBER(detached), 0, 0, WORDS("none"), WORDS("virtio"),
+      "none (a -device names it) or virtio" },
+    { "id", PLACE_DRIVE | PLACE_DEVICE, TEXT, MEMBER(id), 0, 0, NULL, NULL, "a name for -device" },
+    { "drive", PLACE_DEVICE, TEXT, MEMBER(drive), 0, 0, NULL, NULL,
+      "the id of the -drive that the device shows" },
+    { "format", PLACE_DISK | PLACE_DRIVE, TEXT, MEMBER(format), 0, 0, NULL, NULL,
+      "the file's format: qcow2 or raw" },
+    { "readonly", PLACE_DISK | PLACE_DRIVE, SWITCH, MEMBER(readonly), 0, 0, NULL, NULL,
+      "on: the guest cannot write" },
+    { "cache", PLACE_DISK | PLACE_DRIVE, WORD, MEMBER(writethrough), 0, 0,
+      WORDS("writethrough", "directsync"), WORDS("none", "writeback", "unsafe"),
+      "writethrough: writes are durable when done; none, writeback: when flushed" },
+    { "discard", PLACE_DISK | PLACE_DRIVE | PLACE_DEVICE, WORD, MEMBER(discard), 0, 0,
+      WORDS("on", "unmap"), WORDS("off", "ignore"), "on, off: offer discard to the guest" },
+    { "write-zeroes", PLACE_DISK | PLACE_DEVICE, SWITCH, MEMBER(write_zeroes), 0, 0, NULL, NULL,
+      "on, off: offer writing zeroes to the guest" },
+    { "serial", PLACE_DISK | PLACE_DEVICE, TEXT, MEMBER(serial), 0, 0, NULL, NULL,
+      "serial number, the guest sees 20 bytes of it" },
+    { "num-queues", PLACE_DISK | PLACE_DEVICE, NUMBER, MEMBER(num_queues), 1, 16, NULL, NULL,
+      "virtqueues [one for each vCPU]" },
+    { "queue-size", PLACE_DISK | PLACE_DEVICE, POWER, MEMBER(queue_size), 4, VIRTQUEUE_MAX_SIZE,
+      NULL, NULL, "requests a queue holds, a power of two [256]" },
+    { "logical_block_size", PLACE_DISK | PLACE_DEVICE, POWER, MEMBER(logical_block_size), 512, 4096,
+      NULL, NULL, "bytes, a power of two [as the server says]" },
+    { "bootindex", PLACE_DEVICE, NUMBER, MEMBER(boot_index), 0, 9999, NULL, NULL,
+      "accepted and not used: the kernel is given, not found on a disk" },
+};
+
+static void *member_of(struct disk_options *disk, const struct key *key)
+{
+    return (uint8_t *)disk + key->member;
+}
+
+static bool listed(const char *const *words, const char *value)
+{
+    for (; *words; words++)
+        if (strcmp(*words, value) == 0)
+            return true;
+    return false;
+}
+
+static int set_text(struct disk_options *disk, const struct key *key, const char *value)
+{
+    char **member = member_of(disk, key);
+
+    free(*member);
+    *member = strdup(value);
+    if (*member)
+        return 0;
+    report("out of memory for the option %s", key->name);
+    return -1;
+}
+
+static int set_word(struct disk_options *disk, const struct key *key, const char *value,
+                    const char *const *yes, const char *const *no)
+{
+    bool on = listed(yes, value);
+
+    if (!on && !listed(no, value)) {
+        report("%s=%s is not known: %s", key->name, value, key->help);
+        return -1;
+    }
+    *(bool *)member_of(disk, key) = on;
+    return 0;
+}
+
+static int set_number(struct disk_options *disk, const struct key *key, const char *value)
+{
+    char *end;
+    unsigned long number = strtoul(value, &end, 10);
+
+    if (*value < '0' || *value > '9' || *end || number < key->min || number > key->max) {
+        report("%s=%s is not a number from %u to %u", key->name, value, key->min, key->max);
+        return -1;
+    }
+    if (key->kind == POWER && number & (number - 1)) {
+        report("%s=%s is not a power of two", key->name, value);
+        return -1;
+    }
+    *(unsigned *)member_of(disk, key) = (unsigned)number;
+    return 0;
+}
+
+static int set_key(struct disk_options *disk, enum disk_place place, const char *name,
+                   const char *value)
+{
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        const struct key *key = &keys[i];
+        if (!(key->places & place) || strcmp(key->name, name) != 0)
+            continue;
+        switch (key->kind) {
+        case TEXT: return set_text(disk, key, value);
+        case SWITCH: return set_word(disk, key, value, WORDS("on"), WORDS("off"));
+        case WORD: return set_word(disk, key, value, key->yes, key->no);
+        case NUMBER:
+        case POWER: return set_number(disk, key, value);
+        }
+    }
+    report("the option %s is not known for %s", name,
+           place == PLACE_DRIVE    ? "-drive"
+           : place == PLACE_DEVICE ? "-device virtio-blk-pci"
+                                   : "--disk");
+    return -1;
+}
+
+/* The next element of a list, doubled commas made single; NULL at the end.  The
+ * caller frees it.
+ */
+static char *next_element(const char **list)
+{
+    const char *from = *list;
+
+    if (!*from)
+        return NULL;
+    char *element = malloc(strlen(from) + 1), *to = element;
+    while (element && *from && (*from != ',' || from[1] == ',')) {
+        from += *from == ',';
+        *to++ = *from++;
+    }
+    if (element)
+        *to = '\0';
+    *list = *from ? from + 1 : from;
+    return element;
+}
+
+static bool is_uri(const char *source)
+{
+    static const char *const schemes[] = {
+        "nbd://", "nbds://", "nbd+unix://", "nbds+unix://", "nbd+vsock://", "nbds+vsock://", NULL
+    };
+
+    for (const char *const *scheme = schemes; *scheme; scheme++)
+        if (strncmp(source, *scheme, strlen(*scheme)) == 0)
+            return true;
+    return false;
+}
+
+static int parse_first(struct disk_options *disk, enum disk_place place, const char *word)
+{
+    if (place == PLACE_DISK)
+        return set_text(disk, &keys[0], word);
+    if (strcmp(word, "virtio-blk-pci") == 0 || strcmp(word, "virtio-blk") == 0)
+        return 0;
+    report("-device %s is not known: virtio-blk-pci is the only one", word);
+    return -1;
+}
+
+static int parse_pair(struct disk_options *disk, enum disk_place place, char *pair)
+{
+    char *value = strchr(pair, '=');
+
+    if (!value) {
+        report("\"%s\" is not key=value", pair);
+        return -1;
+    }
+    *value++ = '\0';
+    return set_key(disk, place, pair, value);
+}
+
+static int check(struct disk_options *disk, enum disk_place place)
+{
+    if (place == PLACE_DEVICE) {
+        if (!disk->drive)
+            report("-device virtio-blk-pci needs drive=ID");
+        return disk->drive ? 0 : -1;
+    }
+    if (!disk->source || !*disk->source) {
+        report("a disk needs a file or an NBD URI");
+        return -1;
+    }
+    disk->is_uri = is_uri(disk->source);
+    return 0;
+}
+
+int disk_options_parse(struct disk_options *disk, enum disk_place place, const char *argument)
+{
+    const char *rest = argument;
+    int result = 0;
+
+    *disk = (struct disk_options){ .discard = true, .write_zeroes = true, .queue_size = 256 };
+    for (bool first = place != PLACE_DRIVE; result == 0; first = false) {
+        CLEANUP_FREE char *element = next_element(&rest);
+        if (!element)
+            break;
+        result = first ? parse_first(disk, place, element) : parse_pair(disk, place, element);
+    }
+    return result == 0 ? check(disk, place) : result;
+}
+
+void disk_options_free(struct disk_options *disk)
+{
+    free(disk->source);
+    free(disk->format);
+    free(disk->id);
+    free(disk->drive);
+    free(disk->serial);
+    *disk = (struct disk_options){ 0 };
+}
+
+void disk_options_print(FILE *to)
+{
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        fprintf(to, "  %-20s%-9s%-8s%-9s%s\n", keys[i].name,
+                keys[i].places & PLACE_DISK ? "--disk" : "",
+                keys[i].places & PLACE_DRIVE ? "-drive" : "",
+                keys[i].places & PLACE_DEVICE ? "-device" : "", keys[i].help);
+}

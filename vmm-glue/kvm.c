@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* kvm.c - the host's KVM */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "kvm.h"
+#include "report.h"
+
+/* Three pages for the TSS and one for a page table, which Intel's processors need
+ * somewhere in the hole below 4 GiB.
+ */
+#define TSS_ADDRESS 0xfffbd000
+#define IDENTITY_MAP_ADDRESS UINT64_C(0xfffbc000)
+
+static const struct {
+    int number;
+    const char *name;
+} needed[] = {
+    { KVM_CAP_IRQCHIP, "an interrupt controller" },
+    { KVM_CAP_PIT2, "a timer" },
+    { KVM_CAP_EXT_CPUID, "CPUID" },
+    { KVM_CAP_IRQ_ROUTING, "interrupt routing" },
+    { KVM_CAP_IRQFD, "irqfd" },
+    { KVM_CAP_IOEVENTFD, "ioeventfd" },
+    { KVM_CAP_IMMEDIATE_EXIT, "immediate exits" },
+};
+
+static int check(int fd)
+{
+    int version = ioctl(fd, KVM_GET_API_VERSION, 0);
+
+    if (version != KVM_API_VERSION) {
+        report("/dev/kvm speaks version %d of its interface, %d is needed", version,
+               KVM_API_VERSION);
+        return -1;
+    }
+    for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
+        if (ioctl(fd, KVM_CHECK_EXTENSION, needed[i].number) <= 0) {
+            report("/dev/kvm does not provide %s", needed[i].name);
+            return -1;
+        }
+    return 0;
+}
+
+int kvm_open(void)
+{
+    int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+
+    if (fd < 0 && errno == ENOENT)
+        report("there is no /dev/kvm: this kernel has no KVM, or virtualization is off");
+    else if (fd < 0)
+        report("cannot open /dev/kvm: %s", strerror(errno));
+    if (fd >= 0 && check(fd) < 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static int create_chips(int vm_fd)
+{
+    struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
+    uint64_t identity_map = IDENTITY_MAP_ADDRESS;
+
+    if (ioctl(vm_fd, KVM_SET_IDENTITY_MAP_ADDR, &identity_map) < 0 ||
+        ioctl(vm_fd, KVM_SET_TSS_ADDR, TSS_ADDRESS) < 0) {
+        report("KVM refuses the addresses of its own pages: %s", strerror(errno));
+        return -1;
+    }
+    if (ioctl(vm_fd, KVM_CREATE_IRQCHIP, 0) < 0) {
+        report("KVM cannot make interrupt controllers: %s", strerror(errno));
+        return -1;
+    }
+    if (ioctl(vm_fd, KVM_CREATE_PIT2, &pit) < 0) {
+        report("KVM cannot make a timer: %s", strerror(errno));
+        return -1;
+    }
+    return 0;
+}
+
+int kvm_create_machine(int kvm_fd)
+{
+    int vm_fd;
+
+    do
+        vm_fd = ioctl(kvm_fd, KVM_CREATE_VM, 0);
+    while (vm_fd < 0 && errno == EINTR);
+    if (vm_fd < 0) {
+        report("KVM cannot make a virtual machine: %s", strerror(errno));
+        return -1;
+    }
+    if (create_chips(vm_fd) < 0) {
+        close(vm_fd);
+        return -1;
+    }
+    return vm_fd;
+}
