@@ -1,2 +1,4 @@
 # SPDX-License-Identifier: BSD-3-Clause
 EXTRA_DIST += unit/README
+
+include $(srcdir)/unit/store.mk
