@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* convert.c - qcow-img convert: copy images into a new image, or into one that is there
+ *
+ *     refuse what makes no sense
+ *     open the sources       one behind the other; or an internal snapshot of one
+ *     settle the backing     which part of the source's chain the target will show through
+ *     make and open the target
+ *     copy                   copy.c
+ *     close the target       and take it away again if anything failed
+ *
+ * Durability: the default cache mode of the target is "unsafe", as qemu-img's is: nothing waits for
+ * the disk, and a power cut shortly afterwards may lose the target.  Waiting would more than double
+ * the time of a conversion which the page cache can take.  With any other mode (-t) the target is
+ * durable when the program exits with 0.
+ *
+ * -W and -C are accepted and change nothing: one writer in order is as fast as several, and the
+ * target is the same bytes for any number of workers.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bytes.h"
+#include "cleanup.h"
+#include "copy.h"
+#include "image-open.h"
+#include "message.h"
+#include "path.h"
+#include "verb.h"
+
+#define MAX_SPARSE_SIZE (16u << 20)
+
+typedef struct {
+    const options *options;
+    progress progress;
+
+    qcow2_image **sources;
+    size_t nb_sources;
+
+    const char *filename; /* of the target */
+    const char *format;   /* of the target; NULL with --target-image-opts */
+    qcow2_image *target;
+    bool created; /* by us, as far as it got: to be taken away when we fail */
+
+    const char *backing; /* of the target, or NULL */
+    const char *backing_format;
+    char *backing_path;  /* seen from here, not from the target's directory */
+    unsigned base_depth; /* what the backing file stands for in the source's chain; 0: nothing */
+} conversion;
+
+/* ------------------------------------------------------------------------------------------------
+ * Refusals
+ */
+
+static const char *given_backing(const options *o)
+{
+    return o->backing ? o->backing : keyval_get(&o->creation, "backing_file");
+}
+
+static const char *given_backing_format(const options *o)
+{
+    return o->backing_format ? o->backing_format : keyval_get(&o->creation, "backing_fmt");
+}
+
+/* What contradicts itself on any images.  Returns the sentence, or NULL. */
+static const char *contradiction(const options *o)
+{
+    const struct {
+        bool refused;
+        const char *sentence;
+    } rules[] = {
+        { o->sparse_size % 512 != 0 || o->sparse_size > MAX_SPARSE_SIZE,
+          "Invalid buffer size for sparse output specified. Valid sizes are multiples of 512 up to "
+          "16777216. Select 0 to disable sparse detection (fully allocates output)." },
+        { o->copy_offload && o->compress, "Cannot enable copy offloading when -c is used" },
+        { o->copy_offload && o->salvage, "Cannot use copy offloading in salvaging mode" },
+        { o->target_image_opts && !o->no_create, "--target-image-opts requires use of -n flag" },
+        { o->target_image_opts && o->target_format,
+          "--image-opts and --format are mutually exclusive" },
+        { o->no_create && o->creation.count > 0, "-o has no effect when skipping image creation" },
+        { o->target_is_zero && !o->no_create, "--target-is-zero requires use of -n flag" },
+        { o->target_is_zero && o->backing,
+          "Cannot use --target-is-zero when the destination image has a backing file" },
+        { o->skip_broken_bitmaps && !o->bitmaps,
+          "Use of --skip-broken-bitmaps requires --bitmaps" },
+        { o->nb_arguments < 2, "Must specify image file name" },
+        { o->bitmaps && o->nb_arguments > 2, "Copying bitmaps only possible with single source" },
+        { o->snapshot && o->nb_arguments > 2, "No support for concatenating multiple snapshot" },
+        { given_backing(o) && o->nb_arguments > 2,
+          "Having a backing file for the target makes no sense when concatenating multiple input "
+          "images" },
+        { given_backing(o) && !o->no_create && !given_backing_format(o),
+          "Use of backing file requires explicit backing format" },
+        { !given_backing(o) && !o->no_create && given_backing_format(o),
+          "Backing format cannot be used without backing file" },
+    };
+
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        if (rules[i].refused)
+            return rules[i].sentence;
+    }
+    return NULL;
+}
+
+/* What raw cannot do. */
+static const char *raw_refusal(const options *o)
+{
+    if (o->compress)
+        return "Compression not supported for this file format";
+    if (o->bitmaps)
+        return "Format driver 'raw' does not support bitmaps";
+    if (given_backing(o))
+        return "Backing file not supported for file format 'raw'";
+    return NULL;
+}
+
+static const char *qcow2_refusal(const options *o)
+{
+    if (!o->compress)
+        return NULL;
+    if (keyval_get(&o->creation, "preallocation"))
+        return "Compression and preallocation not supported at the same time";
+    return "Writing compressed clusters (-c) is not supported by this version";
+}
+
+static int check_cache(const char *what, const char *mode)
+{
+    uint32_t flags;
+
+    if (!mode || cache_mode_flags(mode, &flags) == 0)
+        return 0;
+    error_report("Invalid %s option: %s", what, mode);
+    return -1;
+}
+
+static int check_options(conversion *c)
+{
+    const options *o = c->options;
+    const char *sentence = contradiction(o);
+
+    if (sentence) {
+        error_report("%s", sentence);
+        return -1;
+    }
+    if (check_cache("cache", o->cache) == -1 || check_cache("source cache", o->source_cache) == -1)
+        return -1;
+    c->filename = o->arguments[o->nb_arguments - 1];
+    if (o->target_image_opts)
+        return 0;
+    c->format = format_known(o->target_format ? o->target_format : "raw");
+    if (!c->format) {
+        error_report("Unknown file format '%s'", o->target_format);
+        return -1;
+    }
+    sentence = strcmp(c->format, "raw") == 0 ? raw_refusal(o) : qcow2_refusal(o);
+    if (sentence) {
+        error_report("%s", sentence);
+        return -1;
+    }
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Sources
+ */
+
+static image_source source_of(const options *o, size_t index)
+{
+    image_source source = image_source_of(o, QCOW2_OPEN_READ_ONLY);
+
+    source.filename = o->arguments[index];
+    source.cache = o->source_cache;
+    return source;
+}
+
+typedef struct {
+    const char *id;   /* wanted, or NULL */
+    const char *name; /* wanted, or NULL */
+    char *found;      /* the id of the first that is as wanted */
+} snapshot_search;
+
+static int match_snapshot(void *opaque, const qcow2_snapshot *snapshot)
+{
+    snapshot_search *search = opaque;
+
+    if ((search->id && strcmp(snapshot->id, search->id) != 0) ||
+        (search->name && strcmp(snapshot->name, search->name) != 0))
+        return 0;
+    search->found = xstrdup(snapshot->id);
+    return 1;
+}
+
+/* Only "snapshot.id" and "snapshot.name" may be there. */
+static int parse_snapshot(keyval_list *list, const char *text)
+{
+    if (keyval_parse(list, text, NULL) == -1)
+        return -1;
+    for (size_t i = 0; i < list->count; i++) {
+        const char *key = list->items[i].key;
+
+        if (strcmp(key, "snapshot.id") != 0 && strcmp(key, "snapshot.name") != 0) {
+            error_report("Invalid parameter '%s'", key);
+            error_report("Failed in parsing snapshot param '%s'", text);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* The id behind "snapshot.id=...,snapshot.name=...", which the caller frees; NULL when there is no
+ * such snapshot. */
+static char *find_snapshot(image_source source, const keyval_list *wanted)
+{
+    snapshot_search search = {
+        .id = keyval_get(wanted, "snapshot.id"),
+        .name = keyval_get(wanted, "snapshot.name"),
+    };
+    CLEANUP_IMAGE qcow2_image *image = NULL;
+
+    source.flags |= QCOW2_OPEN_NO_IO;
+    image = image_open(&source);
+    if (!image)
+        return NULL;
+    if (qcow2_snapshot_list(image, match_snapshot, &search) == -1)
+        error_report("Failed to load snapshot: %s", qcow2_get_error());
+    else if (!search.found)
+        error_report("Failed to load snapshot: Can't find snapshot");
+    return search.found;
+}
+
+/* An id or a name is the library's to look up; the longer spelling says which of them it is. */
+static qcow2_image *open_snapshot(image_source source, const char *text)
+{
+    keyval_list wanted = { 0 };
+    CLEANUP_FREE char *id = NULL;
+
+    source.snapshot = text;
+    if (strncmp(text, "snapshot.", strlen("snapshot.")) == 0) {
+        if (parse_snapshot(&wanted, text) == 0) {
+            source.snapshot = NULL;
+            source.snapshot = id = find_snapshot(source, &wanted);
+        }
+        keyval_list_clear(&wanted);
+        if (!id)
+            return NULL;
+    }
+    return image_open(&source);
+}
+
+static int check_bitmaps(qcow2_image *image)
+{
+    qcow2_info info;
+
+    if (qcow2_get_info(image, &info, sizeof info) == -1) {
+        error_report("%s", qcow2_get_error());
+        return -1;
+    }
+    if (info.version < 3) {
+        error_report("Source lacks bitmap support");
+        return -1;
+    }
+    if (info.features & QCOW2_FEATURE_BITMAPS) {
+        error_report("Copying bitmaps (--bitmaps) is not supported by this version");
+        return -1;
+    }
+    return 0;
+}
+
+static int open_sources(conversion *c)
+{
+    const options *o = c->options;
+    size_t count = o->nb_arguments - 1;
+
+    c->sources = xrealloc(NULL, count * sizeof(qcow2_image *));
+    for (; c->nb_sources < count; c->nb_sources++) {
+        image_source source = source_of(o, c->nb_sources);
+        qcow2_image *image = o->snapshot ? open_snapshot(source, o->snapshot) : image_open(&source);
+
+        if (!image)
+            return -1;
+        c->sources[c->nb_sources] = image;
+    }
+    return o->bitmaps ? check_bitmaps(c->sources[0]) : 0;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * The target and its backing file
+ */
+
+/* How deep in the chain of an image a file is; -1 when it is not there. */
+static int depth_in_chain(qcow2_image *image, const char *filename)
+{
+    for (int depth = 0; image; depth++, image = qcow2_get_backing(image)) {
+        if (path_is_same_file(qcow2_get_filename(image), filename))
+            return depth;
+    }
+    return -1;
+}
+
+/* Copying over what is being read would destroy it. */
+static int check_not_read(qcow2_image *image, const char *target)
+{
+    if (depth_in_chain(image, target) == -1)
+        return 0;
+    error_report("%s: error while converting: the image '%s' is read from this file", target,
+                 qcow2_get_filename(image));
+    return -1;
+}
+
+/* A backing file that cannot be opened is found out before anything is written. */
+static int check_backing(const conversion *c)
+{
+    image_source source = {
+        .filename = c->backing_path,
+        .format = c->backing_format,
+        .flags = QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_NO_IO,
+        .backing = c->options->untrusted ? QCOW2_BACKING_REFUSE : QCOW2_BACKING_ALLOW_PROBE,
+    };
+    CLEANUP_IMAGE qcow2_image *image = image_open(&source);
+
+    return image ? check_not_read(image, c->filename) : -1;
+}
+
+/* Above a file that the target shares with the source's chain everything is copied.  A file that is
+ * not in the chain has, so the user says, the content of what lies below the source's first image. */
+static int settle_backing(conversion *c)
+{
+    int depth;
+
+    c->backing = given_backing(c->options);
+    c->backing_format = given_backing_format(c->options);
+    if (!c->backing)
+        return 0;
+    c->backing_path = path_beside(c->filename, c->backing);
+    depth = depth_in_chain(c->sources[0], c->backing_path);
+    c->base_depth = depth > 0 ? (unsigned)depth : 1;
+    return check_backing(c);
+}
+
+static int check_target_is_no_source(const conversion *c, const char *target)
+{
+    for (size_t i = 0; i < c->nb_sources; i++) {
+        if (check_not_read(c->sources[i], target) == -1)
+            return -1;
+    }
+    return 0;
+}
+
+/* Of a link, itself: it is not ours to follow when a file is taken away. */
+static bool is_removable(const char *filename)
+{
+    struct stat status;
+
+    return lstat(filename, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+/* The size is not the user's to choose, and -b wins over -o backing_file. */
+static int set_creation_options(const conversion *c, qcow2_create_options *new)
+{
+    const keyval_list *given = &c->options->creation;
+    char size[24];
+
+    snprintf(size, sizeof size, "%" PRIu64, copy_size(c->sources, c->nb_sources));
+    if (qcow2_create_options_set_format(new, c->format) == -1)
+        return -1;
+    for (size_t i = 0; i < given->count; i++) {
+        if (qcow2_create_options_set(new, given->items[i].key, given->items[i].value) == -1)
+            return -1;
+    }
+    if (c->backing && (qcow2_create_options_set(new, "backing_file", c->backing) == -1 ||
+                       qcow2_create_options_set(new, "backing_fmt", c->backing_format) == -1))
+        return -1;
+    return qcow2_create_options_set(new, "size", size);
+}
+
+static int create_target(conversion *c)
+{
+    qcow2_create_options *new = NULL;
+    bool existed = is_removable(c->filename);
+    int result = check_target_is_no_source(c, c->filename);
+
+    if (result == -1)
+        return -1;
+    new = qcow2_create_options_new();
+    result = new &&set_creation_options(c, new) == 0 ? qcow2_create(c->filename, new) : -1;
+    if (result == -1)
+        error_report("%s: error while converting %s: %s", c->filename, c->format,
+                     qcow2_get_error());
+    c->created = result == 0 || !existed;
+    qcow2_create_options_free(new);
+    return result;
+}
+
+static int open_target(conversion *c)
+{
+    const options *o = c->options;
+    image_source source = {
+        .filename = c->filename,
+        .format = c->format,
+        .image_opts = o->target_image_opts,
+        .cache = o->cache ? o->cache : "unsafe",
+        .flags = o->sparse_size > 0 ? QCOW2_OPEN_DISCARD : 0,
+        .backing = o->untrusted ? QCOW2_BACKING_REFUSE : QCOW2_BACKING_ALLOW_PROBE,
+    };
+
+    if (!o->no_create && create_target(c) == -1)
+        return -1;
+    c->target = image_open(&source);
+    if (!c->target)
+        return -1;
+    if (c->created)
+        return 0;
+    if (check_target_is_no_source(c, qcow2_get_filename(c->target)) == -1)
+        return -1;
+    if (round_up(qcow2_get_size(c->target), 512) < copy_size(c->sources, c->nb_sources)) {
+        error_report("output file is smaller than input file");
+        return -1;
+    }
+    return 0;
+}
+
+/* Where nothing was written, a new file reads as zeroes, and so does a new qcow2 image on whatever
+ * it is stored, unless clusters were allocated there in advance. */
+static bool reads_as_new(const conversion *c)
+{
+    const char *preallocation = keyval_get(&c->options->creation, "preallocation");
+    struct stat status;
+
+    return (stat(c->filename, &status) == 0 && S_ISREG(status.st_mode)) ||
+           (strcmp(c->format, "qcow2") == 0 && (!preallocation || !strcmp(preallocation, "off")));
+}
+
+static int copy(conversion *c)
+{
+    const options *o = c->options;
+    copy_job job = {
+        .sources = c->sources,
+        .nb_sources = c->nb_sources,
+        .target = c->target,
+        .base_depth = c->base_depth,
+        .target_is_empty = c->created ? reads_as_new(c) : o->target_is_zero,
+        .sparse_size = o->sparse_size,
+        .rate_limit = o->rate_limit,
+        .workers = o->workers,
+        .salvage = o->salvage,
+        .quiet = o->quiet,
+        .progress = &c->progress,
+    };
+
+    return copy_run(&job);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * The verb
+ */
+
+static int convert(conversion *c)
+{
+    if (open_sources(c) == -1 || settle_backing(c) == -1 || open_target(c) == -1)
+        return -1;
+    return copy(c);
+}
+
+/* A failure to close the target is a failure to write it. */
+static int close_all(conversion *c)
+{
+    int result = c->target ? image_close(c->target) : 0;
+
+    while (c->nb_sources > 0)
+        qcow2_close(c->sources[--c->nb_sources]);
+    free(c->sources);
+    free(c->backing_path);
+    return result;
+}
+
+int convert_run(const options *o)
+{
+    conversion c = { .options = o };
+    int result;
+
+    if (check_options(&c) == -1)
+        return EXIT_FAILURE;
+    progress_begin(&c.progress, o->progress && !o->quiet, 1);
+    result = convert(&c);
+    if (close_all(&c) == -1)
+        result = -1;
+    if (result == -1 && c.created && is_removable(c.filename))
+        unlink(c.filename);
+    if (result == 0)
+        progress_at(&c.progress, 1, 1);
+    progress_end(&c.progress);
+    return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

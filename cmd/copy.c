@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* copy.c - copy the content of images into another image
+ *
+ * The disk is cut into windows at multiples of 2 MiB, which no cluster of the target straddles.  A
+ * window has one byte for every 512 of the disk that says what becomes of them:
+ *
+ *     SKIP    nothing: the target's backing file shows the same
+ *     ZERO    the source says that they are zeroes, or they were read and found to be
+ *     DATA    they are read and written
+ *
+ *     plan     paints a window with what the sources' maps say; holes are never read
+ *     work     reads the DATA, in any order, and turns zeroes found there into ZERO
+ *     finish   writes, in order, from one thread
+ *
+ * Two writers to one file would only wait for each other, and the order of the writes decides the
+ * layout of a target that allocates.  Stretches of SKIP or ZERO which reach beyond a window are
+ * one window of their own, however long, so an empty disk of a terabyte is a single step.
+ *
+ * Zeroes are looked for in granules: sparse_size, or the greatest power of two in it, aligned in
+ * the target.  A granule that is not all zero is written whole, and so are zero granules between
+ * two others when together they are shorter than sparse_size.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "bytes.h"
+#include "copy.h"
+#include "extents.h"
+#include "message.h"
+#include "pipeline.h"
+
+#define UNIT 512
+#define WINDOW (2u << 20)
+#define WINDOW_UNITS (WINDOW / UNIT)
+
+/* What is skipped when salvaging where not even the map can be read. */
+#define UNMAPPED_STEP (64u << 10)
+
+/* So that buffers are fit for direct I/O. */
+#define BUFFER_ALIGNMENT 4096
+
+enum {
+    SKIP,
+    ZERO,
+    DATA,
+};
+
+/* One source's place in the target. */
+typedef struct {
+    extents walk;
+    uint64_t start;       /* in the target */
+    uint64_t end;         /* in the target; beyond the source's own end there are zeroes */
+    uint64_t visible_end; /* up to where the base shines through the images above it */
+} part;
+
+typedef struct {
+    const copy_job *job;
+    part *parts;
+    uint64_t size;        /* bytes, all parts together */
+    uint64_t writable;    /* bytes of the target's disk */
+    uint64_t zeroes_from; /* from here on the target reads as zeroes before it is written */
+    uint64_t total;       /* bytes that will be written */
+    uint64_t done;        /* of those, behind us; for finish */
+    struct timespec started;
+
+    /* For whoever plans. */
+    bool counting;    /* the walk before the copying: no warnings yet */
+    size_t part;      /* the current one */
+    uint64_t planned; /* the next window begins here */
+    bool failed;      /* the plan ends with an error */
+} copier;
+
+typedef struct {
+    uint64_t offset;
+    uint64_t length;  /* at most WINDOW, unless uniform */
+    bool uniform;     /* all of it is as kind[0], which is not DATA */
+    uint64_t nb_data; /* bytes which the plan painted to be written */
+    char *error;      /* what went wrong, or NULL */
+    uint8_t *buffer;  /* WINDOW bytes; NULL until the slot first needs it */
+    uint8_t kind[WINDOW_UNITS];
+} window;
+
+/* ------------------------------------------------------------------------------------------------
+ * Plan
+ */
+
+typedef struct {
+    uint64_t end;
+    uint8_t kind;
+} stretch;
+
+static part *part_at(copier *c, uint64_t offset)
+{
+    while (offset >= c->parts[c->part].end)
+        c->part++;
+    return &c->parts[c->part];
+}
+
+static uint8_t kind_of(const copier *c, const part *p, const qcow2_extent *extent, uint64_t offset)
+{
+    bool present = extent->status & QCOW2_EXTENT_PRESENT;
+
+    if (c->job->base_depth > 0) {
+        if (present ? extent->depth >= c->job->base_depth : offset - p->start < p->visible_end)
+            return SKIP;
+    }
+    if (present && !(extent->status & QCOW2_EXTENT_ZERO))
+        return DATA;
+    return offset >= c->zeroes_from ? SKIP : ZERO;
+}
+
+/* Nothing is known about this place: report it, or when salvaging try to read it. */
+static int unmapped_stretch(const copier *c, uint64_t offset, uint64_t end, stretch *s)
+{
+    if (!c->job->salvage)
+        return -1;
+    if (!c->job->quiet && !c->counting)
+        warning_report("error while reading block status at offset %" PRIu64 ": %s", offset,
+                       qcow2_get_error());
+    *s = (stretch){ .end = min_u64(end, round_up(offset + 1, UNMAPPED_STEP)), .kind = DATA };
+    return 0;
+}
+
+/* What is to be done at an offset of the target, and up to where. */
+static int next_stretch(copier *c, uint64_t offset, stretch *s)
+{
+    part *p = part_at(c, offset);
+    uint64_t inside = offset - p->start;
+    const qcow2_extent *extent;
+
+    if (inside >= p->walk.size) {
+        *s = (stretch){ .end = p->end, .kind = ZERO };
+        return 0;
+    }
+    extent = extents_at(&p->walk, inside);
+    if (!extent)
+        return unmapped_stretch(c, offset, p->start + p->walk.size, s);
+
+    s->kind = kind_of(c, p, extent, offset);
+    s->end = p->start + extent_end(extent);
+    if (offset < c->zeroes_from)
+        s->end = min_u64(s->end, c->zeroes_from);
+    if (inside < p->visible_end)
+        s->end = min_u64(s->end, p->start + p->visible_end);
+    return 0;
+}
+
+static bool is_written(const copier *c, uint8_t kind)
+{
+    return kind == DATA || (kind == ZERO && c->job->sparse_size == 0);
+}
+
+/* A unit which two stretches share is read and written: that is right whatever they are. */
+static void paint(window *w, uint64_t from, uint64_t to, uint8_t kind)
+{
+    size_t first = from / UNIT, end = (to + UNIT - 1) / UNIT;
+
+    if (from % UNIT != 0 && w->kind[first] != kind)
+        w->kind[first++] = DATA;
+    if (first < end)
+        memset(w->kind + first, kind, end - first);
+}
+
+static int paint_window(copier *c, window *w)
+{
+    uint64_t limit = min_u64(c->size, w->offset + WINDOW), at = w->offset;
+    stretch s;
+
+    while (at < limit) {
+        if (next_stretch(c, at, &s) == -1)
+            return -1;
+        if (at == w->offset && s.end >= limit && !is_written(c, s.kind)) {
+            limit = s.end == c->size ? s.end : s.end - s.end % WINDOW;
+            w->uniform = true;
+            w->kind[0] = s.kind;
+            break;
+        }
+        s.end = min_u64(s.end, limit);
+        paint(w, at - w->offset, s.end - w->offset, s.kind);
+        w->nb_data += is_written(c, s.kind) ? s.end - at : 0;
+        at = s.end;
+    }
+    w->length = limit - w->offset;
+    return 0;
+}
+
+static bool plan_window(void *opaque, void *slot)
+{
+    copier *c = opaque;
+    window *w = slot;
+
+    if (c->failed || c->planned == c->size)
+        return false;
+    w->offset = c->planned;
+    w->length = w->nb_data = 0;
+    w->uniform = false;
+    if (paint_window(c, w) == -1) {
+        w->error = xasprintf("error while reading block status at offset %" PRIu64 ": %s",
+                             w->offset, qcow2_get_error());
+        c->failed = true;
+    }
+    c->planned += w->length;
+    return true;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Work
+ */
+
+static int read_part(const part *p, uint8_t *buffer, size_t count, uint64_t offset)
+{
+    uint64_t inside = offset - p->start;
+    size_t there = inside < p->walk.size ? min_u64(count, p->walk.size - inside) : 0;
+
+    memset(buffer + there, 0, count - there);
+    return there > 0 ? qcow2_pread(p->walk.image, buffer, there, inside, 0) : 0;
+}
+
+/* The medium is sick, not the request: read what can be read. */
+static int salvage_part(const copier *c, const part *p, uint8_t *buffer, size_t count,
+                        uint64_t offset)
+{
+    for (size_t i = 0; i < count; i += UNIT) {
+        size_t n = min_u64(UNIT, count - i);
+
+        if (read_part(p, buffer + i, n, offset + i) == 0)
+            continue;
+        if (qcow2_get_errno() == ENOTSUP)
+            return -1;
+        memset(buffer + i, 0, n);
+        if (!c->job->quiet)
+            warning_report("error while reading offset %" PRIu64 ": %s", offset + i,
+                           strerror(qcow2_get_errno()));
+    }
+    return 0;
+}
+
+static int read_run(const copier *c, uint8_t *buffer, uint64_t count, uint64_t offset)
+{
+    const part *p = c->parts;
+
+    while (count > 0) {
+        size_t n;
+
+        while (offset >= p->end)
+            p++;
+        n = min_u64(count, p->end - offset);
+        if (read_part(p, buffer, n, offset) == -1 &&
+            (!c->job->salvage || salvage_part(c, p, buffer, n, offset) == -1))
+            return -1;
+        buffer += n;
+        offset += n;
+        count -= n;
+    }
+    return 0;
+}
+
+/* The greatest power of two in n, which is not 0. */
+static uint64_t power_of_two_in(uint64_t n)
+{
+    return UINT64_C(1) << (63 - __builtin_clzll(n));
+}
+
+/* Zero granules too few to be worth a hole become data again. */
+static void close_small_holes(uint8_t *kind, size_t first, size_t end, uint64_t least)
+{
+    for (size_t i = first; i < end;) {
+        size_t next = run_end(kind, i, end);
+
+        if (kind[i] == ZERO && i > first && next < end && next - i < least)
+            memset(kind + i, DATA, next - i);
+        i = next;
+    }
+}
+
+/* Turns the zero granules of the run of DATA from first to end into ZERO. */
+static void find_zeroes(window *w, size_t first, size_t end, uint64_t sparse_size)
+{
+    uint64_t granule = power_of_two_in(sparse_size) / UNIT, base = w->offset / UNIT;
+    size_t next;
+
+    for (size_t i = first; i < end; i = next) {
+        next = min_u64(end, round_up(base + i + 1, granule) - base);
+        if (is_zero(w->buffer + i * UNIT, (next - i) * UNIT))
+            memset(w->kind + i, ZERO, next - i);
+    }
+    if (granule != sparse_size / UNIT)
+        close_small_holes(w->kind, first, end, sparse_size / UNIT);
+}
+
+static int get_buffer(window *w)
+{
+    void *memory = w->buffer;
+
+    if (!memory && posix_memalign(&memory, BUFFER_ALIGNMENT, WINDOW) != 0) {
+        w->error = xstrdup("not enough memory to copy");
+        return -1;
+    }
+    w->buffer = memory;
+    return 0;
+}
+
+static int fill_run(const copier *c, window *w, size_t first, size_t end)
+{
+    uint8_t *buffer = w->buffer + first * UNIT;
+    size_t count = (end - first) * UNIT;
+    uint64_t offset = w->offset + first * UNIT;
+
+    if (w->kind[first] == ZERO) {
+        memset(buffer, 0, count);
+        memset(w->kind + first, DATA, end - first);
+        return 0;
+    }
+    if (read_run(c, buffer, count, offset) == -1) {
+        w->error =
+            xasprintf("error while reading at byte %" PRIu64 ": %s", offset, qcow2_get_error());
+        return -1;
+    }
+    if (c->job->sparse_size > 0)
+        find_zeroes(w, first, end, c->job->sparse_size);
+    return 0;
+}
+
+static void work_on_window(void *opaque, void *slot)
+{
+    const copier *c = opaque;
+    window *w = slot;
+    size_t end = w->uniform ? 0 : w->length / UNIT, next;
+
+    for (size_t i = 0; i < end; i = next) {
+        next = run_end(w->kind, i, end);
+        if (is_written(c, w->kind[i]) && (get_buffer(w) == -1 || fill_run(c, w, i, next) == -1))
+            break;
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Finish
+ */
+
+static int write_run(const copier *c, const window *w, size_t first, uint64_t count)
+{
+    uint64_t offset = w->offset + first * UNIT;
+    uint8_t kind = w->kind[first];
+    int result = 0;
+
+    if (offset >= c->writable)
+        return 0;
+    count = min_u64(count, c->writable - offset);
+    if (kind == DATA)
+        result = qcow2_pwrite(c->job->target, w->buffer + first * UNIT, count, offset, 0);
+    else if (kind == ZERO && c->zeroes_from > 0)
+        result = qcow2_zero(c->job->target, count, offset, QCOW2_MAY_UNMAP);
+    if (result == -1)
+        error_report("error while writing at byte %" PRIu64 ": %s", offset, qcow2_get_error());
+    return result;
+}
+
+static int write_runs(const copier *c, const window *w)
+{
+    size_t end = w->length / UNIT, next;
+
+    for (size_t i = 0; i < end; i = next) {
+        next = run_end(w->kind, i, end);
+        if (write_run(c, w, i, (next - i) * UNIT) == -1)
+            return -1;
+    }
+    return 0;
+}
+
+/* Sleeps until as much as has been written was due. */
+static void keep_rate(const copier *c)
+{
+    double due = (double)c->done / (double)c->job->rate_limit;
+    struct timespec when = c->started;
+
+    when.tv_sec += (time_t)due;
+    when.tv_nsec += (long)((due - (double)(time_t)due) * 1e9);
+    if (when.tv_nsec >= 1000000000) {
+        when.tv_sec++;
+        when.tv_nsec -= 1000000000;
+    }
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &when, NULL) == EINTR)
+        progress_at(c->job->progress, c->done, c->total);
+}
+
+static int finish_window(void *opaque, void *slot)
+{
+    copier *c = opaque;
+    window *w = slot;
+
+    if (w->error) {
+        error_report("%s", w->error);
+        return -1;
+    }
+    if ((w->uniform ? write_run(c, w, 0, w->length) : write_runs(c, w)) == -1)
+        return -1;
+    if (w->nb_data > 0) {
+        c->done += w->nb_data;
+        progress_at(c->job->progress, c->done, c->total);
+        if (c->job->rate_limit > 0)
+            keep_rate(c);
+    }
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * The job
+ */
+
+/* A base below images that are shorter than it shines through only up to the shortest. */
+static uint64_t visible_end(qcow2_image *image, unsigned base_depth)
+{
+    uint64_t end = qcow2_get_size(image);
+
+    for (; base_depth > 0 && (image = qcow2_get_backing(image)); base_depth--)
+        end = min_u64(end, qcow2_get_size(image));
+    return end;
+}
+
+uint64_t copy_size(qcow2_image *const *sources, size_t nb_sources)
+{
+    uint64_t size = 0;
+
+    for (size_t i = 0; i < nb_sources; i++)
+        size += round_up(qcow2_get_size(sources[i]), UNIT);
+    return size;
+}
+
+static void begin_walk(copier *c)
+{
+    const copy_job *job = c->job;
+
+    for (size_t i = 0; i < job->nb_sources; i++) {
+        part *p = &c->parts[i];
+
+        extents_begin(&p->walk, job->sources[i]);
+        p->start = i > 0 ? p[-1].end : 0;
+        p->end = p->start + round_up(p->walk.size, UNIT);
+        p->visible_end = job->base_depth > 0 ? visible_end(job->sources[i], job->base_depth) : 0;
+    }
+    c->part = 0;
+}
+
+/* Progress is told in bytes that are written, so these are counted before the first is. */
+static int count_data(copier *c)
+{
+    stretch s;
+
+    begin_walk(c);
+    c->counting = true;
+    for (uint64_t at = 0; at < c->size; at = s.end) {
+        if (next_stretch(c, at, &s) == -1) {
+            error_report("error while reading block status at offset %" PRIu64 ": %s", at,
+                         qcow2_get_error());
+            return -1;
+        }
+        c->total += is_written(c, s.kind) ? s.end - at : 0;
+    }
+    c->counting = false;
+    return 0;
+}
+
+static int copy_windows(copier *c)
+{
+    static const pipeline_stages stages = { plan_window, work_on_window, finish_window };
+    uint64_t nb_windows = (c->total + WINDOW - 1) / WINDOW;
+    /* From a sick medium one reader gets as much as many, and its warnings come in order. */
+    unsigned nb_workers =
+        pipeline_useful_workers(c->job->salvage ? 1 : c->job->workers, nb_windows);
+    unsigned nb_slots = nb_workers + 2;
+    window *windows = xrealloc(NULL, nb_slots * sizeof *windows);
+    void **slots = xrealloc(NULL, nb_slots * sizeof *slots);
+    int result;
+
+    memset(windows, 0, nb_slots * sizeof *windows);
+    for (unsigned i = 0; i < nb_slots; i++)
+        slots[i] = &windows[i];
+    begin_walk(c);
+    clock_gettime(CLOCK_MONOTONIC, &c->started);
+    result = pipeline_run(&stages, c, slots, nb_slots, nb_workers);
+    for (unsigned i = 0; i < nb_slots; i++) {
+        free(windows[i].buffer);
+        free(windows[i].error);
+    }
+    free(windows);
+    free(slots);
+    return result;
+}
+
+static uint64_t zeroes_from(const copy_job *job)
+{
+    qcow2_image *backing = qcow2_get_backing(job->target);
+
+    if (!job->target_is_empty || job->sparse_size == 0)
+        return UINT64_MAX;
+    return backing ? round_up(qcow2_get_size(backing), UNIT) : 0;
+}
+
+int copy_run(const copy_job *job)
+{
+    copier c = {
+        .job = job,
+        .parts = xrealloc(NULL, job->nb_sources * sizeof *c.parts),
+        .size = copy_size(job->sources, job->nb_sources),
+        .writable = qcow2_get_size(job->target),
+        .zeroes_from = zeroes_from(job),
+    };
+    int result = count_data(&c);
+
+    if (result == 0)
+        result = copy_windows(&c);
+    free(c.parts);
+    return result;
+}

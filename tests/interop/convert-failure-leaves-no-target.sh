@@ -1,0 +1,69 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# A conversion that fails exits with 1, says why, and takes away the target which it made; it
+# touches no source.
+set -eu
+. "$abs_top_srcdir/tests/interop/convert-common.sh"
+
+make_disk disk.raw 8M
+qemu-img convert -f raw -O qcow2 disk.raw image.qcow2
+qemu-img create -q -f qcow2 -b image.qcow2 -F qcow2 overlay.qcow2
+sha256sum disk.raw image.qcow2 overlay.qcow2 > sums
+
+gone() {
+    [[ ! -e $1 ]] || fail "$1 was left behind"
+}
+
+# The disk is full: a file may not grow beyond a megabyte, which stops qcow2 in the middle.
+for workers in 1 8; do
+    status=0
+    (trap '' XFSZ && ulimit -f 1024 &&
+        exec qcow-img convert -m "$workers" -f raw -O qcow2 disk.raw full.qcow2) 2> err || status=$?
+    [[ $status -eq 1 ]] || fail "status $status when the disk is full"
+    grep -q "error while writing at byte" err || fail "the message is: $(cat err)"
+    gone full.qcow2
+done
+(trap '' XFSZ && ulimit -f 1024 && exec qcow-img convert -f raw disk.raw full.raw) 2> err &&
+    fail "a raw disk of 8 MiB fits into 1 MiB"
+gone full.raw
+
+# A device is written to, perhaps, but never taken away.
+refuses "" convert -f raw -O qcow2 disk.raw /dev/full
+[[ -c /dev/full ]] || fail "/dev/full is gone"
+
+# A missing source, target folder or backing file.
+refuses "Could not open 'missing.raw'" convert missing.raw target
+refuses "Could not open 'missing.raw'" convert -f raw disk.raw missing.raw target
+refuses "nowhere/target: error while converting raw" convert -f raw disk.raw nowhere/target
+refuses "nowhere/target: error while converting qcow2" \
+    convert -f raw -O qcow2 disk.raw nowhere/target
+refuses "missing.qcow2" convert -f raw -O qcow2 -B missing.qcow2 -F qcow2 disk.raw target
+refuses "not in qcow2 format" convert -f qcow2 disk.raw target
+refuses "" convert -f raw -O qcow2 disk.raw .
+gone target
+
+# A source that breaks off in the middle: the clusters of the image lie behind its end.
+cp image.qcow2 broken.qcow2
+offset=$(qemu-img map --output=json -f qcow2 image.qcow2 | sed -n 's/.*"offset": \([0-9]*\).*/\1/p' |
+    head -n 1)
+printf '\xff\xff\xff' | dd of=broken.qcow2 bs=1 seek=$((0x40000 + 8 * 100 + 2)) conv=notrunc status=none
+run qcow-img convert -f qcow2 -O raw broken.qcow2 target
+if [[ $status -ne 0 ]]; then
+    gone target
+fi
+
+# The target is a source, or below one.
+refuses "disk.raw" convert -f raw -O raw disk.raw disk.raw
+refuses "image.qcow2" convert -f qcow2 -O qcow2 image.qcow2 image.qcow2
+refuses "image.qcow2" convert -f qcow2 -O raw overlay.qcow2 image.qcow2
+refuses "image.qcow2" convert -U -f qcow2 -O raw overlay.qcow2 image.qcow2
+ln image.qcow2 link.qcow2
+refuses "link.qcow2" convert -f qcow2 -O raw image.qcow2 link.qcow2
+refuses "" convert -n -f qcow2 -O qcow2 overlay.qcow2 image.qcow2
+refuses "" convert -n -U -f qcow2 -O qcow2 overlay.qcow2 image.qcow2
+refuses "" convert -f qcow2 -O qcow2 -B overlay.qcow2 -F qcow2 image.qcow2 overlay.qcow2
+sha256sum --quiet -c sums || fail "a source was written to"
+
+# What was there before and was not replaced stays.
+refuses "smaller" convert -n -f raw -O qcow2 disk.raw disk.raw overlay.qcow2
+sha256sum --quiet -c sums || fail "a target was written to"

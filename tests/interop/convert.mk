@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: BSD-3-Clause
+convert_tests = \
+	interop/compare-finds-the-first-difference.sh \
+	interop/compare-says-what-qemu-says.sh \
+	interop/convert-all-clusters-and-refcounts.sh \
+	interop/convert-backing-copies-what-lies-above.sh \
+	interop/convert-concatenates-sources.sh \
+	interop/convert-failure-leaves-no-target.sh \
+	interop/convert-into-an-existing-target.sh \
+	interop/convert-keeps-holes.sh \
+	interop/convert-odd-sizes.sh \
+	interop/convert-qcow2-to-raw-as-qemu-does.sh \
+	interop/convert-raw-to-qcow2-as-qemu-does.sh \
+	interop/convert-reads-a-snapshot.sh \
+	interop/convert-refuses-what-qemu-refuses.sh \
+	interop/convert-same-bytes-for-any-number-of-workers.sh \
+	interop/convert-shows-progress.sh \
+	interop/convert-sparse-size.sh
+
+TESTS += $(convert_tests)
+EXTRA_DIST += $(convert_tests) interop/convert-common.sh
