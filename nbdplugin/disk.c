@@ -30,6 +30,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "disk.h"
 #include "parameters.h"
@@ -86,13 +87,17 @@ static int set_options(qcow2_open_options *options, bool readonly)
     return 0;
 }
 
-/* What the user may do about a refusal. */
+/* What the user may do about a refusal.  EPERM is the library's for a backing file, and the system's
+ * for a file that nobody may write. */
 static const char *advice(int error, bool readonly)
 {
+    bool cannot_write = !readonly && (error == EACCES || error == EROFS ||
+                                      (error == EPERM && access(parameters.file, W_OK) == -1));
+
+    if (cannot_write)
+        return ": pass readonly=true to serve it without writing";
     if (error == EPERM && parameters.backing->value == QCOW2_BACKING_REFUSE)
         return ": pass backing=allow if you trust the image";
-    if (!readonly && (error == EACCES || error == EROFS))
-        return ": pass readonly=true to serve it without writing";
     return "";
 }
 

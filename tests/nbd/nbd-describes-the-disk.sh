@@ -44,10 +44,10 @@ nbdinfo "$uri" > "$work/info"
 says 'block_size_preferred: 4096\b'
 stop_server
 
-# A raw disk, of a size that is no multiple of anything.
+# A raw disk whose size is no multiple of 512 is rounded up, as by QEMU.
 head -c 1234567 /dev/zero > "$work/disk.raw"
 serve raw qcow2 format=raw file="$work/disk.raw"
-[[ $(nbdinfo --size "$uri") == 1234567 ]] || fail "wrong size of the raw disk"
+[[ $(nbdinfo --size "$uri") == 1234944 ]] || fail "wrong size of the raw disk"
 can write
 stop_server
 

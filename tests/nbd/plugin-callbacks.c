@@ -7,8 +7,7 @@
  * once on each.
  *
  * Each thread owns a region of the disk, which starts and ends within a cluster, and a model of its
- * content.  A trim may or may not take effect, sector by sector, so after one the region is read
- * and must hold for each byte the old value or zero.
+ * content.  A trim, and a fast zero that is refused, may or may not take effect on each byte.
  */
 
 #define NBDKIT_API_VERSION 2
@@ -262,6 +261,18 @@ static const char *do_write(struct worker *worker, void *handle, uint32_t at, ui
                : NULL;
 }
 
+/* Take over a range that may or may not have become zero, byte by byte. */
+static const char *adopt(struct worker *worker, void *handle, uint32_t at, uint32_t count)
+{
+    if (plugin->pread(handle, worker->buf, count, worker->offset + at, 0) == -1)
+        return "pread";
+    for (uint32_t i = 0; i < count; i++)
+        if (worker->buf[i] != 0 && worker->buf[i] != worker->model[at + i])
+            return "neither zero nor the old value";
+    memcpy(worker->model + at, worker->buf, count);
+    return NULL;
+}
+
 static const char *do_zero(struct worker *worker, void *handle, uint32_t at, uint32_t count)
 {
     uint32_t flags = (draw(worker, 2) ? NBDKIT_FLAG_MAY_TRIM : 0) |
@@ -270,7 +281,7 @@ static const char *do_zero(struct worker *worker, void *handle, uint32_t at, uin
 
     if (plugin->zero(handle, count, worker->offset + at, flags) == -1) {
         bool refused = flags & NBDKIT_FLAG_FAST_ZERO && last_errno == ENOTSUP;
-        return refused ? compare_region(worker, handle) : "zero";
+        return refused ? adopt(worker, handle, at, count) : "zero";
     }
     memset(worker->model + at, 0, count);
     return NULL;
@@ -280,13 +291,7 @@ static const char *do_trim(struct worker *worker, void *handle, uint32_t at, uin
 {
     if (plugin->trim(handle, count, worker->offset + at, 0) == -1)
         return "trim";
-    if (plugin->pread(handle, worker->buf, count, worker->offset + at, 0) == -1)
-        return "pread after trim";
-    for (uint32_t i = 0; i < count; i++)
-        if (worker->buf[i] != 0 && worker->buf[i] != worker->model[at + i])
-            return "neither zero nor the old value after trim";
-    memcpy(worker->model + at, worker->buf, count);
-    return NULL;
+    return adopt(worker, handle, at, count);
 }
 
 static const char *do_extents(struct worker *worker, void *handle, uint32_t at, uint32_t count)
