@@ -13,10 +13,11 @@
 const char *human_size(char buf[HUMAN_SIZE_LENGTH], uint64_t bytes);
 
 /* Reads "123", "64k", "1.5G", "0x200".  Units are powers of 1024; a bare number is in bytes.
- * Returns 0, -EINVAL (not a size) or -ERANGE (8 EiB or more). */
+ * Returns 0, -EINVAL (not a size) or -ERANGE (16 EiB or more). */
 int size_parse(const char *text, uint64_t *bytes);
 
-/* The same for a command's argument: reports "Invalid WHAT specified..." and returns -1. */
+/* The same for a command's argument, below 8 EiB: reports "Invalid WHAT specified..." and returns
+ * -1. */
 int size_parse_argument(const char *what, const char *text, uint64_t *bytes);
 
 #endif /* QCOW_CMD_HUMAN_H */

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* image-open.h - the one place that turns -f, --image-opts, -U, -t and --untrusted into an open
  * image
+ *
+ * Who may decide what a file is: the file that the user names is probed unless the user gave its
+ * format.  A file that an image names is opened in the format which the image records; one without
+ * a recorded format only when its content is qcow2, because anything else would let a guest that
+ * writes to a raw disk choose how the host reads it.
  */
 
 #ifndef QCOW_CMD_IMAGE_OPEN_H
@@ -9,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "options.h"
 #include "qcow2.h"
 
 typedef struct {
@@ -19,17 +25,23 @@ typedef struct {
     uint32_t flags;       /* QCOW2_OPEN_..., besides those of the cache mode */
     qcow2_backing_policy backing;
     const char *snapshot; /* open this internal snapshot instead of the disk; or NULL */
-    bool writes_probed;   /* the image will be written: warn when raw was only guessed */
+    bool *guessed_raw;    /* set when raw was only a guess and writes need care; or NULL */
 } image_source;
 
-/* Opens the image or reports why not ("Could not open 'x': ...") and returns NULL. */
+/* The image that the command line names first, to be opened with these flags. */
+image_source image_source_of(const options *o, uint32_t flags);
+
+/* Opens the image.  On failure returns NULL and in *why a sentence that the caller frees. */
+qcow2_image *image_try_open(const image_source *source, char **why);
+
+/* The same, but reports the failure: "Could not open 'x': WHY". */
 qcow2_image *image_open(const image_source *source);
 
 /* Flags of a cache mode ("none", "writeback", "writethrough", "directsync", "unsafe"); -1 when
  * there is none of that name. */
 int cache_mode_flags(const char *name, uint32_t *flags);
 
-/* "qcow2" or "raw" in the library's static spelling; NULL when the format is not known. */
+/* "qcow2" or "raw" in a static spelling; NULL when the format is not known. */
 const char *format_known(const char *name);
 
 /* Closes; reports a failure under the file's name and returns -1. */

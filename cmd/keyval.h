@@ -2,7 +2,7 @@
 /* keyval.h - lists of "key=value,key2=value2", the spelling of -o and --image-opts
  *
  * A comma inside a value is written twice.  A key without "=" means "on", and with a leading "no"
- * "off".
+ * the rest of it means "off".
  */
 
 #ifndef QCOW_CMD_KEYVAL_H
@@ -21,19 +21,16 @@ typedef struct {
     size_t count;
 } keyval_list;
 
-/* Appends the pairs of text.  A first element without "=" becomes the value of implied_key, unless
- * that is NULL.  Returns -1 and reports an error when a key is missing. */
+/* Sets the pairs of text, in order; a later one replaces an earlier one of the same key.  A first
+ * element without "=" becomes the value of implied_key, unless that is NULL.  Reports an error and
+ * returns -1 when an element is empty. */
 int keyval_parse(keyval_list *list, const char *text, const char *implied_key);
 
 /* Sets or replaces one pair. */
 void keyval_set(keyval_list *list, const char *key, const char *value);
 
-/* The last value given for the key, or NULL. */
+/* The value of the key, or NULL. */
 const char *keyval_get(const keyval_list *list, const char *key);
-
-/* Takes every pair of that key out of the list; returns the last value (the caller frees it) or
- * NULL. */
-char *keyval_take(keyval_list *list, const char *key);
 
 /* True when text asks for help ("help" or "?" as one of its elements). */
 bool keyval_wants_help(const char *text);

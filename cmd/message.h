@@ -2,28 +2,31 @@
 /* message.h - what the commands say on standard error, and names made fit to print
  *
  * A file name inside an image was written by whoever made the image.  It may hold an escape
- * sequence for the reader's terminal or bytes that are no UTF-8, so nothing goes out raw: control
- * characters are printed as \xNN.
+ * sequence for the reader's terminal, or bytes that are no UTF-8, so nothing goes out raw: such
+ * bytes are printed as \xNN.
  */
 
 #ifndef QCOW_CMD_MESSAGE_H
 #define QCOW_CMD_MESSAGE_H
 
-#include <stdio.h>
+#include <stddef.h>
 
 /* The name the program was called by, which opens every message. */
 void message_set_program(const char *argv0);
 const char *message_program(void);
 
-/* "qcow-img: SENTENCE" and a newline on standard error. */
+/* "qcow-img: SENTENCE" and a newline on standard error, made printable but for its newlines. */
 void error_report(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void warning_report(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* A copy of text that is safe on a terminal: valid UTF-8, without control characters.  The caller
+/* A copy of text that is safe on a terminal: valid UTF-8 without control characters.  The caller
  * frees it; never NULL. */
 char *printable(const char *text);
 
-/* printf for lines that may hold names: the whole is passed through printable, newlines excepted. */
-void print_safely(FILE *stream, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The allocation functions of a program that has nothing better to do than to stop when memory is
+ * gone. */
+void *xrealloc(void *old, size_t size);
+char *xstrdup(const char *text);
+char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif /* QCOW_CMD_MESSAGE_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* options.h - every option of every verb: the table's row, and the struct that parsing fills
  *
- * One table (options.c) has a row per option: its long names, its letters, its argument, the verbs
+ * One table (options.c) has a row per option: its long name, its letters, its argument, the verbs
  * that take it, the member of struct options it fills and the sentence of help.  Parsing, help and
  * completion all come from it.  A letter that means different things to different verbs has a row
  * for each meaning.
@@ -67,7 +67,6 @@ typedef struct options {
 
     const char *repair;        /* check -r: "leaks" or "all" */
     bool backing_chain;        /* info */
-    bool limits;               /* info */
     uint64_t start_offset;     /* map -s: bytes */
     uint64_t max_length;       /* map -l: bytes; UINT64_MAX: to the end */
     bool shrink;               /* resize */
@@ -96,25 +95,26 @@ typedef struct option_row option_row;
 typedef int option_setter(options *o, const option_row *row, const char *argument);
 
 struct option_row {
-    const char *names[3]; /* long names, the preferred one first */
+    uint32_t verbs;       /* VERB_... that take it */
+    const char *name;     /* the long name */
     const char *letters;  /* single letters, "" if none */
     const char *argument; /* what help calls the argument; NULL for a flag */
-    uint32_t verbs;       /* VERB_... that take it */
     option_setter *set;
-    size_t member; /* offsetof(options, ...) */
-    int value;     /* for setters that store a constant */
+    size_t member;    /* offsetof(options, ...) */
+    int value;        /* for setters that store a constant */
+    const char *noun; /* what messages call a value that is no good */
     const char *help;
 };
 
 /* Fills o from the words after the verb.  argv[0] is the verb.  Returns 0, or -1 when an error was
  * reported, or 1 when help was asked for (-h, --help) and nothing else should happen. */
-int options_parse(options *o, verb_bit verb, int argc, char **argv);
+int options_parse(options *o, verb_bit bit, int argc, char **argv);
 void options_clear(options *o);
 
 /* The options of one verb, a line or more each. */
-void options_print_help(FILE *stream, verb_bit verb);
+void options_print_help(FILE *stream, verb_bit bit);
 
 /* Calls fn for each row that the verb takes, in the order of help. */
-void options_for_each(verb_bit verb, void (*fn)(void *opaque, const option_row *row), void *opaque);
+void options_for_each(verb_bit bit, void (*fn)(void *opaque, const option_row *row), void *opaque);
 
 #endif /* QCOW_CMD_OPTIONS_H */

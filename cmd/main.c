@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* main.c - qcow-img: the table of verbs */
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "message.h"
+#include "qcow2.h"
+#include "verb.h"
+
+static const verb verbs[] = {
+    { "check", VERB_CHECK, "FILE", "look for damage in an image", check_run },
+    { "compare", VERB_COMPARE, "FILE1 FILE2", "compare the content of two images", compare_run },
+    { "convert", VERB_CONVERT, "SOURCE... TARGET", "copy images into a new image", convert_run },
+    { "create", VERB_CREATE, "FILE [SIZE]", "create an image", create_run },
+    { "info", VERB_INFO, "FILE", "print facts about an image", info_run },
+    { "map", VERB_MAP, "FILE", "print where the content of an image is stored", map_run },
+    { "resize", VERB_RESIZE, "FILE [+-]SIZE", "change the size of the disk", resize_run },
+    { "snapshot", VERB_SNAPSHOT, "FILE", "list, create, apply or delete internal snapshots",
+      snapshot_run },
+};
+
+enum {
+    NB_VERBS = sizeof verbs / sizeof *verbs,
+};
+
+int usage_error(const char *format, ...)
+{
+    CLEANUP_FREE char *sentence = NULL;
+    va_list args;
+
+    va_start(args, format);
+    if (vasprintf(&sentence, format, args) < 0)
+        sentence = NULL;
+    va_end(args);
+    error_report("%s\nTry '%s --help' for more information", sentence ? sentence : format,
+                 message_program());
+    return EXIT_FAILURE;
+}
+
+static void print_program_help(void)
+{
+    printf("usage: %s [-h | -V] VERB [OPTIONS] ...\n"
+           "Create, look at and change disk images.\n\n"
+           "  -h, --help\n        show this help and exit\n"
+           "  -V, --version\n        show the version and exit\n"
+           "  -T, --trace PATTERN\n        accepted and ignored\n\nVerbs:\n",
+           message_program());
+    for (size_t i = 0; i < NB_VERBS; i++)
+        printf("  %-10s %s\n", verbs[i].name, verbs[i].summary);
+    printf("\n'%s VERB --help' tells more about a verb.\n"
+           "Sizes are in bytes, or with one of the suffixes k, M, G, T, P, E (powers of 1024).\n"
+           "Supported formats: qcow2 raw\n",
+           message_program());
+}
+
+static void print_verb_help(const verb *v)
+{
+    printf("usage: %s %s [OPTIONS] %s\n%c%s.\n\nOptions:\n", message_program(), v->name,
+           v->arguments, v->summary[0] - 'a' + 'A', v->summary + 1);
+    options_print_help(stdout, v->bit);
+}
+
+static int run_verb(const verb *v, int argc, char **argv)
+{
+    options o;
+    int parsed = options_parse(&o, v->bit, argc, argv);
+    int status = EXIT_FAILURE;
+
+    if (parsed == 0) {
+        status = v->run(&o);
+    } else if (parsed > 0) {
+        print_verb_help(v);
+        status = EXIT_SUCCESS;
+    }
+    options_clear(&o);
+    if (fflush(stdout) == EOF || ferror(stdout)) {
+        error_report("could not write to standard output");
+        status = status ? status : EXIT_FAILURE;
+    }
+    return status;
+}
+
+static bool is_option(const char *word, const char *letter, const char *name)
+{
+    return strcmp(word, letter) == 0 || strcmp(word, name) == 0;
+}
+
+/* How many of the first words are a tracing option: there is nothing here that could be traced. */
+static int trace_words(const char *word)
+{
+    if (is_option(word, "-T", "--trace"))
+        return 2;
+    return strncmp(word, "-T", 2) == 0 || strncmp(word, "--trace=", 8) == 0;
+}
+
+int main(int argc, char **argv)
+{
+    int first = 1;
+
+    message_set_program(argv[0]);
+    while (first < argc && trace_words(argv[first]))
+        first += trace_words(argv[first]);
+    if (first >= argc)
+        return usage_error("Not enough arguments");
+    if (is_option(argv[first], "-h", "--help")) {
+        print_program_help();
+        return EXIT_SUCCESS;
+    }
+    if (is_option(argv[first], "-V", "--version")) {
+        printf("%s version %s (qcow-tools)\n", message_program(), qcow2_get_version());
+        return EXIT_SUCCESS;
+    }
+    if (argv[first][0] == '-')
+        return usage_error("unrecognized option '%s'", argv[first]);
+    for (size_t i = 0; i < NB_VERBS; i++)
+        if (strcmp(argv[first], verbs[i].name) == 0)
+            return run_verb(&verbs[i], argc - first, argv + first);
+    return usage_error("Command not found: %s", argv[first]);
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* message.c - what the commands say on standard error, and names made fit to print */
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "message.h"
+
+static const char *program = "qcow-img";
+
+/* libtool runs an uninstalled program under a name of its own. */
+void message_set_program(const char *argv0)
+{
+    const char *slash = strrchr(argv0, '/');
+
+    program = slash ? slash + 1 : argv0;
+    if (strncmp(program, "lt-", 3) == 0)
+        program += 3;
+}
+
+const char *message_program(void)
+{
+    return program;
+}
+
+static void out_of_memory(void)
+{
+    fprintf(stderr, "%s: out of memory\n", program);
+    exit(EXIT_FAILURE);
+}
+
+void *xrealloc(void *old, size_t size)
+{
+    void *memory = realloc(old, size ? size : 1);
+
+    if (!memory)
+        out_of_memory();
+    return memory;
+}
+
+char *xstrdup(const char *text)
+{
+    char *copy = strdup(text);
+
+    if (!copy)
+        out_of_memory();
+    return copy;
+}
+
+static char *format_message(const char *format, va_list args)
+{
+    char *text;
+
+    if (vasprintf(&text, format, args) < 0)
+        out_of_memory();
+    return text;
+}
+
+char *xasprintf(const char *format, ...)
+{
+    va_list args;
+    char *text;
+
+    va_start(args, format);
+    text = format_message(format, args);
+    va_end(args);
+    return text;
+}
+
+/* The length of the well-formed UTF-8 sequence of a printable character at s, or 0. */
+static size_t printable_length(const unsigned char *s)
+{
+    static const struct {
+        unsigned char mask, lead;
+        uint32_t least;
+    } form[] = {
+        { 0x80, 0x00, 0x20 }, { 0xe0, 0xc0, 0xa0 }, { 0xf0, 0xe0, 0x800 }, { 0xf8, 0xf0, 0x10000 }
+    };
+
+    for (size_t tail = 0; tail < 4; tail++) {
+        uint32_t code = s[0] & (unsigned char)~form[tail].mask;
+
+        if ((s[0] & form[tail].mask) != form[tail].lead)
+            continue;
+        for (size_t i = 1; i <= tail; i++) {
+            if ((s[i] & 0xc0) != 0x80)
+                return 0;
+            code = code << 6 | (s[i] & 0x3f);
+        }
+        if (code < form[tail].least || code == 0x7f || code > 0x10ffff ||
+            (code >= 0xd800 && code <= 0xdfff))
+            return 0;
+        return tail + 1;
+    }
+    return 0;
+}
+
+static char *escape(const char *text, bool keep_newlines)
+{
+    const unsigned char *from = (const unsigned char *)text;
+    char *result = xrealloc(NULL, 4 * strlen(text) + 1);
+    char *to = result;
+
+    while (*from) {
+        size_t length = printable_length(from);
+
+        if (length == 0 && *from == '\n' && keep_newlines)
+            length = 1;
+        if (length == 0) {
+            to += sprintf(to, "\\x%02x", *from++);
+            continue;
+        }
+        memcpy(to, from, length);
+        to += length;
+        from += length;
+    }
+    *to = '\0';
+    return result;
+}
+
+char *printable(const char *text)
+{
+    return escape(text, false);
+}
+
+static void report(const char *kind, const char *format, va_list args)
+{
+    CLEANUP_FREE char *raw = format_message(format, args);
+    CLEANUP_FREE char *text = escape(raw, true);
+
+    fflush(stdout);
+    fprintf(stderr, "%s: %s%s\n", program, kind, text);
+}
+
+void error_report(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    report("", format, args);
+    va_end(args);
+}
+
+void warning_report(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    report("warning: ", format, args);
+    va_end(args);
+}

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* options.c - the table of options, and parsing and help from it */
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "human.h"
+#include "message.h"
+#include "options.h"
+#include "verb.h"
+
+/* ------------------------------------------------------------------------------------------------
+ * Setters
+ */
+
+static void *member_of(options *o, const option_row *row)
+{
+    return (char *)o + row->member;
+}
+
+static int set_flag(options *o, const option_row *row, const char *argument)
+{
+    (void)argument;
+    *(bool *)member_of(o, row) = true;
+    return 0;
+}
+
+static int set_string(options *o, const option_row *row, const char *argument)
+{
+    *(const char **)member_of(o, row) = argument;
+    return 0;
+}
+
+static int set_size(options *o, const option_row *row, const char *argument)
+{
+    return size_parse_argument(row->noun, argument, member_of(o, row));
+}
+
+static int set_output(options *o, const option_row *row, const char *argument)
+{
+    (void)row;
+    if (strcmp(argument, "human") == 0) {
+        o->output = OUTPUT_HUMAN;
+    } else if (strcmp(argument, "json") == 0) {
+        o->output = OUTPUT_JSON;
+    } else {
+        error_report("--output must be used with human or json as argument.");
+        return -1;
+    }
+    return 0;
+}
+
+static int set_creation(options *o, const option_row *row, const char *argument)
+{
+    (void)row;
+    if (keyval_wants_help(argument)) {
+        o->creation_help = true;
+        return 0;
+    }
+    return keyval_parse(&o->creation, argument, NULL);
+}
+
+/* Keys are looked up by nothing that this version reads or writes, so that a secret which is given
+ * is a secret which is not needed. */
+static int set_object(options *o, const option_row *row, const char *argument)
+{
+    size_t length = strcspn(argument, ",");
+
+    (void)o;
+    (void)row;
+    if (length == strlen("secret") && strncmp(argument, "secret", length) == 0)
+        return 0;
+    error_report("Parameter 'qom-type' does not accept value '%.*s'", (int)length, argument);
+    return -1;
+}
+
+static int set_repair(options *o, const option_row *row, const char *argument)
+{
+    (void)row;
+    o->repair = argument;
+    if (strcmp(argument, "leaks") == 0 || strcmp(argument, "all") == 0)
+        return 0;
+    usage_error("Unknown option value for -r (expecting 'leaks' or 'all'): %s", argument);
+    return -1;
+}
+
+static int set_snapshot_action(options *o, const option_row *row, const char *argument)
+{
+    if (o->snapshot_action != SNAPSHOT_NONE) {
+        usage_error("Cannot mix '-l', '-a', '-c', '-d'");
+        return -1;
+    }
+    o->snapshot_action = (snapshot_action)row->value;
+    o->snapshot = argument;
+    return 0;
+}
+
+static int set_workers(options *o, const option_row *row, const char *argument)
+{
+    char *end;
+    unsigned long count = strtoul(argument, &end, 10);
+
+    (void)row;
+    if (end == argument || *end || count < 1 || count > 16) {
+        error_report("Invalid number of coroutines. "
+                     "Allowed number of coroutines is between 1 and 16");
+        return -1;
+    }
+    o->workers = (unsigned)count;
+    return 0;
+}
+
+static int set_preallocation(options *o, const option_row *row, const char *argument)
+{
+    static const char *const modes[] = { "off", "metadata", "falloc", "full" };
+
+    (void)row;
+    o->preallocation = argument;
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+        if (strcmp(argument, modes[i]) == 0)
+            return 0;
+    error_report("Invalid preallocation mode '%s'", argument);
+    return -1;
+}
+
+static int set_help(options *o, const option_row *row, const char *argument)
+{
+    (void)o;
+    (void)row;
+    (void)argument;
+    return 1;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * The table
+ */
+
+enum {
+    EVERY_VERB = VERB_CHECK | VERB_COMPARE | VERB_CONVERT | VERB_CREATE | VERB_INFO | VERB_MAP |
+                 VERB_RESIZE | VERB_SNAPSHOT,
+    OPENING_VERBS = EVERY_VERB & ~VERB_CREATE,
+    READING_VERBS = VERB_CHECK | VERB_COMPARE | VERB_CONVERT | VERB_INFO | VERB_MAP | VERB_SNAPSHOT,
+};
+
+/* The shapes of rows: a flag, a text, a size, and an argument that a function of its own reads. */
+#define FLAG(verbs, name, letters, member, help)                                       \
+    {                                                                                  \
+        verbs, name, letters, NULL, set_flag, offsetof(options, member), 0, NULL, help \
+    }
+#define TEXT(verbs, name, letters, argument, member, help)                                   \
+    {                                                                                        \
+        verbs, name, letters, argument, set_string, offsetof(options, member), 0, NULL, help \
+    }
+#define SIZE(verbs, name, letters, argument, member, noun, help)                           \
+    {                                                                                      \
+        verbs, name, letters, argument, set_size, offsetof(options, member), 0, noun, help \
+    }
+#define CALL(verbs, name, letters, argument, setter, value, help)    \
+    {                                                                \
+        verbs, name, letters, argument, setter, 0, value, NULL, help \
+    }
+
+/* Rows stand in the order of help: what the verb works on, how it is opened, what is done, and what
+ * is said about it. */
+static const option_row table[] = {
+    CALL(EVERY_VERB, "help", "h", NULL, set_help, 0, "show this help and exit"),
+    CALL(EVERY_VERB, "object", "", "OBJECT", set_object, 0,
+         "a secret, as in secret,id=ID,data=TEXT"),
+
+    TEXT(VERB_CHECK | VERB_INFO | VERB_MAP | VERB_RESIZE, "format", "f", "FMT", format,
+         "format of the image, raw or qcow2 (default: probe the file)"),
+    TEXT(VERB_CREATE, "format", "f", "FMT", format,
+         "format of the new image, raw (default) or qcow2"),
+    TEXT(VERB_COMPARE, "a-format", "f", "FMT", format,
+         "format of the first image (default: probe the file)"),
+    TEXT(VERB_COMPARE, "b-format", "F", "FMT", second_format,
+         "format of the second image (default: probe the file)"),
+    TEXT(VERB_CONVERT, "source-format", "f", "FMT", format,
+         "format of the sources (default: probe each file)"),
+    TEXT(VERB_CONVERT, "target-format", "O", "FMT", target_format,
+         "format of the target, raw (default) or qcow2"),
+    CALL(VERB_CREATE, "options", "o", "OPTIONS", set_creation, 0,
+         "options of the new image, NAME=VALUE[,...]; -o help lists them"),
+    CALL(VERB_CONVERT, "target-format-options", "o", "OPTIONS", set_creation, 0,
+         "options of the target, NAME=VALUE[,...]; -o help lists them"),
+    TEXT(VERB_CREATE, "backing", "b", "FILE", backing,
+         "backing file of the new image, seen from the new image's directory"),
+    TEXT(VERB_CONVERT, "backing", "bB", "FILE", backing,
+         "backing file of the target: copy only what differs from it"),
+    TEXT(VERB_CREATE, "backing-format", "FB", "FMT", backing_format, "format of the backing file"),
+    TEXT(VERB_CONVERT, "backing-format", "F", "FMT", backing_format, "format of the backing file"),
+    FLAG(VERB_CREATE, "backing-unsafe", "u", backing_unsafe,
+         "do not open the backing file, which may be missing"),
+    TEXT(VERB_CONVERT, "snapshot", "l", "SNAPSHOT", snapshot,
+         "read this snapshot of the source: ID, NAME or snapshot.id=ID,snapshot.name=NAME"),
+    FLAG(OPENING_VERBS, "image-opts", "", image_opts,
+         "image names are options, as in driver=qcow2,file.filename=FILE"),
+    FLAG(VERB_CONVERT, "target-image-opts", "", target_image_opts,
+         "the target's name is options (needs -n)"),
+
+    FLAG(EVERY_VERB, "untrusted", "", untrusted, "do not open files that an image names"),
+    FLAG(READING_VERBS, "force-share", "U", force_share,
+         "open the image even while another program writes it"),
+    TEXT(VERB_CONVERT, "cache", "t", "MODE", cache,
+         "cache mode of the target: none, writeback, writethrough, directsync, unsafe (default)"),
+    TEXT(VERB_INFO | VERB_RESIZE | VERB_SNAPSHOT, "cache", "t", "MODE", cache,
+         "cache mode: none, writeback (default), writethrough, directsync, unsafe"),
+    TEXT(VERB_CHECK | VERB_COMPARE | VERB_CONVERT, "source-cache", "T", "MODE", source_cache,
+         "cache mode for reading (default: writeback)"),
+
+    CALL(VERB_CHECK, "repair", "r", "WHAT", set_repair, 0, "repair what is found: leaks or all"),
+    FLAG(VERB_INFO, "backing-chain", "", backing_chain,
+         "go on with the backing file, its backing file, and so on"),
+    SIZE(VERB_MAP, "start-offset", "s", "OFFSET", start_offset, "start offset", "begin there"),
+    SIZE(VERB_MAP, "max-length", "l", "LENGTH", max_length, "max length",
+         "go no farther than that"),
+    FLAG(VERB_RESIZE, "shrink", "", shrink,
+         "allow a smaller size, which loses what lies beyond it"),
+    CALL(VERB_RESIZE, "preallocation", "", "MODE", set_preallocation, 0,
+         "allocate what is added: off (default), metadata, falloc, full"),
+    CALL(VERB_SNAPSHOT, "list", "l", NULL, set_snapshot_action, SNAPSHOT_LIST,
+         "list the internal snapshots"),
+    CALL(VERB_SNAPSHOT, "create", "c", "NAME", set_snapshot_action, SNAPSHOT_CREATE,
+         "create a snapshot of the disk as it is"),
+    CALL(VERB_SNAPSHOT, "apply", "a", "SNAPSHOT", set_snapshot_action, SNAPSHOT_APPLY,
+         "set the disk back to the snapshot of that ID or name"),
+    CALL(VERB_SNAPSHOT, "delete", "d", "NAME", set_snapshot_action, SNAPSHOT_DELETE,
+         "delete the snapshot of that name"),
+
+    FLAG(VERB_COMPARE, "strict", "s", strict, "sizes and allocation must be the same, too"),
+    FLAG(VERB_CONVERT, "compress", "c", compress, "write compressed clusters"),
+    SIZE(VERB_CONVERT, "sparse-size", "S", "SIZE", sparse_size, "buffer size for sparse output",
+         "leave out zeroes from this length on (default: 4k; 0: allocate everything)"),
+    FLAG(VERB_CONVERT, "no-create", "n", no_create, "write into a target that exists"),
+    FLAG(VERB_CONVERT, "target-is-zero", "", target_is_zero,
+         "the existing target reads as zeroes already (needs -n)"),
+    CALL(VERB_CONVERT, "parallel", "m", "COUNT", set_workers, 0,
+         "requests in flight, 1 to 16 (default: 8)"),
+    FLAG(VERB_CONVERT, "oob-writes", "W", out_of_order, "writes may be done out of order"),
+    FLAG(VERB_CONVERT, "copy-range-offloading", "C", copy_offload,
+         "let the host copy where it can"),
+    SIZE(VERB_CONVERT, "rate-limit", "r", "RATE", rate_limit, "rate limit",
+         "copy no more than this many bytes a second"),
+    FLAG(VERB_CONVERT, "salvage", "", salvage,
+         "go on after read errors, with zeroes in their place"),
+    FLAG(VERB_CONVERT, "bitmaps", "", bitmaps, "copy persistent bitmaps"),
+    FLAG(VERB_CONVERT, "skip-broken-bitmaps", "", skip_broken_bitmaps,
+         "leave out inconsistent bitmaps (needs --bitmaps)"),
+
+    CALL(VERB_CHECK | VERB_INFO | VERB_MAP, "output", "", "FORMAT", set_output, 0,
+         "human (default) or json"),
+    FLAG(VERB_COMPARE | VERB_CONVERT, "progress", "p", progress, "show progress"),
+    FLAG(EVERY_VERB & ~(VERB_INFO | VERB_MAP), "quiet", "q", quiet, "print nothing but errors"),
+};
+
+enum {
+    TABLE_ROWS = sizeof table / sizeof *table,
+    ROW_VALUES = 256, /* what getopt returns for long names: above all letters */
+};
+
+void options_for_each(verb_bit bit, void (*fn)(void *opaque, const option_row *row), void *opaque)
+{
+    for (size_t i = 0; i < TABLE_ROWS; i++)
+        if (table[i].verbs & bit)
+            fn(opaque, &table[i]);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Parsing
+ */
+
+typedef struct {
+    char letters[2 * TABLE_ROWS + 3];
+    size_t nb_letters;
+    struct option names[TABLE_ROWS + 1];
+    size_t nb_names;
+} grammar;
+
+static void add_to_grammar(void *opaque, const option_row *row)
+{
+    grammar *g = opaque;
+
+    for (const char *letter = row->letters; *letter; letter++) {
+        g->letters[g->nb_letters++] = *letter;
+        if (row->argument)
+            g->letters[g->nb_letters++] = ':';
+    }
+    g->names[g->nb_names++] = (struct option){
+        .name = row->name,
+        .has_arg = row->argument ? required_argument : no_argument,
+        .val = ROW_VALUES + (int)(row - table),
+    };
+}
+
+static const option_row *find_row(verb_bit bit, int value)
+{
+    if (value >= ROW_VALUES)
+        return &table[value - ROW_VALUES];
+    for (size_t i = 0; i < TABLE_ROWS; i++)
+        if ((table[i].verbs & bit) && strchr(table[i].letters, value))
+            return &table[i];
+    return NULL;
+}
+
+/* getopt leaves the letter it stumbled over in optopt; for a long name there is only the word. */
+static int refuse_word(const char *complaint, char **argv)
+{
+    if (optopt > 0 && optopt < ROW_VALUES)
+        usage_error("%s '-%c'", complaint, optopt);
+    else
+        usage_error("%s '%s'", complaint, argv[optind - 1]);
+    return -1;
+}
+
+int options_parse(options *o, verb_bit bit, int argc, char **argv)
+{
+    /* A first ":" makes getopt tell a missing argument from an unknown option, in silence. */
+    grammar g = { .letters = ":", .nb_letters = 1 };
+    int value, result;
+
+    *o = (options){ .max_length = UINT64_MAX, .sparse_size = 4096, .workers = 8 };
+    options_for_each(bit, add_to_grammar, &g);
+    optind = 0;
+    while ((value = getopt_long(argc, argv, g.letters, g.names, NULL)) != -1) {
+        const option_row *row;
+
+        if (value == ':')
+            return refuse_word("missing argument for option", argv);
+        if (value == '?')
+            return refuse_word("unrecognized option", argv);
+        row = find_row(bit, value);
+        result = row->set(o, row, row->argument ? optarg : NULL);
+        if (result)
+            return result;
+    }
+    o->arguments = argv + optind;
+    o->nb_arguments = (size_t)(argc - optind);
+    if (o->image_opts && o->format) {
+        error_report("--image-opts and --format are mutually exclusive");
+        return -1;
+    }
+    return 0;
+}
+
+void options_clear(options *o)
+{
+    keyval_list_clear(&o->creation);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Help
+ */
+
+static void print_row(void *opaque, const option_row *row)
+{
+    char left[80];
+    size_t length = 0;
+
+    for (const char *letter = row->letters; *letter; letter++)
+        length += (size_t)snprintf(left + length, sizeof left - length, "-%c, ", *letter);
+    length += (size_t)snprintf(left + length, sizeof left - length, "--%s", row->name);
+    if (row->argument)
+        snprintf(left + length, sizeof left - length, " %s", row->argument);
+    fprintf(opaque, "  %s\n        %s\n", left, row->help);
+}
+
+void options_print_help(FILE *stream, verb_bit bit)
+{
+    options_for_each(bit, print_row, stream);
+}
