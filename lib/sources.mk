@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 libqcow2_sources = \
+	api.c \
+	options.c \
 	qcow2.h \
 	base/bits.h \
 	base/cleanup.h \
@@ -13,4 +15,74 @@ libqcow2_sources = \
 	format/refcount_block.h \
 	format/snapshot_table.c \
 	format/snapshot_table.h \
-	store/store.h
+	store/direct.c \
+	store/direct.h \
+	store/file.c \
+	store/holder.c \
+	store/holder.h \
+	store/iov.c \
+	store/iov.h \
+	store/lock.c \
+	store/lock.h \
+	store/memory.c \
+	store/memory.h \
+	store/store.c \
+	store/store.h \
+	store/transfer.c \
+	store/transfer.h \
+	table/cache.c \
+	table/cache.h \
+	table/flush.c \
+	table/flush.h \
+	table/l2.c \
+	table/l2.h \
+	table/metadata_map.c \
+	table/metadata_map.h \
+	table/quarantine.c \
+	table/quarantine.h \
+	table/refcount.c \
+	table/refcount.h \
+	table/refcount_table.c \
+	table/refcount_table.h \
+	table/tables.c \
+	table/tables.h \
+	table/tree.c \
+	table/tree.h \
+	guest/disk.c \
+	guest/disk.h \
+	guest/guest.c \
+	guest/guest.h \
+	guest/inflight.c \
+	guest/inflight.h \
+	guest/map.c \
+	guest/raw.c \
+	guest/raw.h \
+	guest/read.c \
+	guest/write.c \
+	guest/zero.c \
+	image/chain.c \
+	image/create.c \
+	image/image.h \
+	image/info.c \
+	image/io.c \
+	image/map.c \
+	image/open.c \
+	image/options.h \
+	image/resize.c \
+	image/size.h \
+	image/snapshot.c \
+	check/bitmaps.c \
+	check/check.c \
+	check/check.h \
+	check/checking.h \
+	check/map.c \
+	check/map.h \
+	check/references.c \
+	check/references.h \
+	check/source.c \
+	check/source.h \
+	check/stored.c \
+	check/stored.h \
+	check/sweep.c \
+	check/sweep.h \
+	check/tree.c

@@ -20,6 +20,10 @@ int error_set(int errnum, const char *format, ...) __attribute__((format(printf,
 /* As error_set, followed by ": " and the system's words for errnum. */
 int error_system(int errnum, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Put words before this thread's error ("Could not open 'x': "), or a second line behind it. */
+int error_prefix(const char *format, ...) __attribute__((format(printf, 1, 2)));
+int error_hint(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* Set ENOMEM and return NULL. */
 void *error_no_memory(void);
 

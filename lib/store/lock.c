@@ -128,10 +128,9 @@ static int refuse(int fd, const char *filename, const struct lock_step *step, in
         snprintf(held_by, sizeof held_by, " (held by this process)");
     else if (holder.pid > 0)
         snprintf(held_by, sizeof held_by, " (held by %s, pid %d)", holder.name, (int)holder.pid);
-    return error_set(EBUSY,
-                     "Failed to get %s\"%s\" lock\n"
-                     "Is another process using the image [%s]?%s",
-                     step->denied ? "shared " : "", permission_names[p], filename, held_by);
+    error_set(EBUSY, "Failed to get %s\"%s\" lock", step->denied ? "shared " : "",
+              permission_names[p]);
+    return error_hint("Is another process using the image [%s]?%s", filename, held_by);
 }
 
 static struct lock_set set_for(enum store_sharing sharing, bool emptying)

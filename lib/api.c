@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* api.c - the edge: what qcow2.h promises, in terms of the rooms below
+ *
+ * Each function checks what only a caller can get wrong (NULL), then calls the room that does the
+ * work.  The options objects are in options.c.
+ */
+
+#include "qcow2.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "check/check.h"
+#include "image/image.h"
+
+static int null_argument(const char *function)
+{
+    return error_set(EFAULT, "%s: an argument is NULL", function);
+}
+
+#define REQUIRE(condition, result)                    \
+    do {                                              \
+        if (!(condition))                             \
+            return null_argument(__func__), (result); \
+    } while (0)
+
+const char *qcow2_get_error(void)
+{
+    return error_message();
+}
+
+int qcow2_get_errno(void)
+{
+    return error_errno();
+}
+
+const char *qcow2_get_version(void)
+{
+    return PACKAGE_VERSION;
+}
+
+/* ---- Images ---- */
+
+qcow2_image *qcow2_open(const char *filename, const qcow2_open_options *options)
+{
+    static const struct qcow2_open_options defaults;
+
+    REQUIRE(filename, NULL);
+    return image_open(filename, options ? options : &defaults);
+}
+
+int qcow2_close(qcow2_image *image)
+{
+    return image ? image_close(image) : 0;
+}
+
+const char *qcow2_probe(const char *filename)
+{
+    REQUIRE(filename, NULL);
+    return image_probe(filename);
+}
+
+const char *qcow2_get_filename(const qcow2_image *image)
+{
+    return image->filename;
+}
+
+qcow2_image *qcow2_get_backing(qcow2_image *image)
+{
+    return image->backing;
+}
+
+int qcow2_get_info(qcow2_image *image, qcow2_info *info, size_t info_size)
+{
+    qcow2_info whole;
+
+    REQUIRE(image && info, -1);
+    if (image_info(image, &whole) == -1)
+        return -1;
+    memset(info, 0, info_size);
+    memcpy(info, &whole, info_size < sizeof whole ? info_size : sizeof whole);
+    return 0;
+}
+
+/* ---- The guest's view ---- */
+
+uint64_t qcow2_get_size(const qcow2_image *image)
+{
+    return image_size(image);
+}
+
+int qcow2_pread(qcow2_image *image, void *buf, size_t count, uint64_t offset, uint32_t flags)
+{
+    (void)flags;
+    REQUIRE(image && (buf || count == 0), -1);
+    return image_read(image, buf, count, offset);
+}
+
+int qcow2_pwrite(qcow2_image *image, const void *buf, size_t count, uint64_t offset, uint32_t flags)
+{
+    REQUIRE(image && (buf || count == 0), -1);
+    return image_write(image, buf, count, offset, flags);
+}
+
+int qcow2_zero(qcow2_image *image, uint64_t count, uint64_t offset, uint32_t flags)
+{
+    REQUIRE(image, -1);
+    return image_zero(image, count, offset, flags);
+}
+
+int qcow2_discard(qcow2_image *image, uint64_t count, uint64_t offset, uint32_t flags)
+{
+    REQUIRE(image, -1);
+    return image_discard(image, count, offset, flags);
+}
+
+int qcow2_flush(qcow2_image *image, uint32_t flags)
+{
+    (void)flags;
+    REQUIRE(image, -1);
+    return image_flush(image);
+}
+
+int qcow2_map(qcow2_image *image, uint64_t count, uint64_t offset, uint32_t flags,
+              qcow2_extent_callback *callback, void *opaque)
+{
+    REQUIRE(image && callback, -1);
+    return image_map(image, count, offset, flags, callback, opaque);
+}
+
+/* ---- Snapshots ---- */
+
+int qcow2_snapshot_list(qcow2_image *image, qcow2_snapshot_callback *callback, void *opaque)
+{
+    REQUIRE(image && callback, -1);
+    if (image->format == FORMAT_RAW)
+        return error_set(ENOTSUP, "'%s' is a raw image: it has no snapshots", image->filename);
+    READ_SCOPE(&image->operations);
+    for (uint32_t i = 0; i < image->snapshots.count; i++) {
+        const struct snapshot *s = &image->snapshots.entries[i];
+        const qcow2_snapshot snapshot = {
+            .id = s->id,
+            .name = s->name,
+            .vm_state_size = s->vm_state_size,
+            .disk_size = s->disk_size,
+            .date_sec = s->date_sec,
+            .date_nsec = s->date_nsec,
+            .vm_clock_nsec = s->vm_clock_nsec,
+            .icount = s->icount,
+        };
+        int r = callback(opaque, &snapshot);
+
+        if (r != 0)
+            return r;
+    }
+    return 0;
+}
+
+int qcow2_snapshot_create(qcow2_image *image, const char *name)
+{
+    REQUIRE(image && name, -1);
+    return image_snapshot_create(image, name);
+}
+
+int qcow2_snapshot_apply(qcow2_image *image, const char *id_or_name)
+{
+    REQUIRE(image && id_or_name, -1);
+    return image_snapshot_apply(image, id_or_name);
+}
+
+int qcow2_snapshot_delete(qcow2_image *image, const char *id_or_name)
+{
+    REQUIRE(image && id_or_name, -1);
+    return image_snapshot_delete(image, id_or_name);
+}
+
+/* ---- Creating and changing ---- */
+
+int qcow2_create(const char *filename, const qcow2_create_options *options)
+{
+    REQUIRE(filename && options, -1);
+    return image_create(filename, options);
+}
+
+int qcow2_resize(qcow2_image *image, uint64_t size, uint32_t flags)
+{
+    REQUIRE(image, -1);
+    return image_resize(image, size, flags);
+}
+
+/* ---- Checking ---- */
+
+static void no_message(void *opaque, const char *message)
+{
+    (void)opaque;
+    (void)message;
+}
+
+int qcow2_check(qcow2_image *image, uint32_t flags, qcow2_check_result *result, size_t result_size,
+                qcow2_check_message *message, void *opaque)
+{
+    qcow2_check_result whole = { 0 };
+    int r;
+
+    (void)flags;
+    REQUIRE(image && result, -1);
+    if (image->format == FORMAT_RAW)
+        return error_set(ENOTSUP, "This image format does not support checks");
+    {
+        WRITE_SCOPE(&image->operations);
+        if (image->disk && !image_read_only(image) && image->disk->ops->flush(image->disk) == -1)
+            return -1;
+        r = check_run(image->store, &image->tables.header, message ? message : no_message, opaque,
+                      &whole);
+    }
+    memset(result, 0, result_size);
+    memcpy(result, &whole, result_size < sizeof whole ? result_size : sizeof whole);
+    return r;
+}

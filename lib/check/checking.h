@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* checking.h - what the parts of one check share
+ *
+ * A check has three phases.  Count: every structure that uses host clusters adds its references.
+ * Compare: stored refcounts against the counts.  COPIED: the flags of the active tables against the
+ * stored refcounts.  Each phase is finished before the next one starts, and what the first two leave
+ * here (references, stored) is what a repair starts from.
+ *
+ * Weights.  A table that is reached n times refers n times to what it names, and is checked once
+ * with weight n: all its references and findings count n times, as they do where every way is walked
+ * (qemu-img), but each is told once.  The work is therefore linear in the size of the file, whatever
+ * the tables say.
+ */
+
+#ifndef QCOW2_CHECK_CHECKING_H
+#define QCOW2_CHECK_CHECKING_H
+
+#include "check/check.h"
+#include "check/map.h"
+#include "check/references.h"
+#include "check/source.h"
+#include "check/stored.h"
+
+/* One L2 table and the ways to it. */
+struct l2_table {
+    uint64_t offset;
+    uint64_t weight;   /* L1 entries that point here, of all L1 tables */
+    uint64_t active;   /* of these, entries of the active L1 table */
+    bool copied_wrong; /* some COPIED flag contradicts the stored refcount */
+};
+
+struct checking {
+    const struct header *header;
+    const struct geometry *geometry;
+    struct source source;
+    uint64_t file_end; /* the file's length, in whole sectors */
+    uint64_t clusters; /* host clusters that the file has, and one more if one is half inside */
+    uint64_t max_clusters;
+
+    struct stored stored;
+    struct references references;
+
+    struct l2_table *l2_tables; /* in the order in which L1 tables name them */
+    size_t nb_l2_tables;
+    size_t l2_capacity;
+    struct map l2_by_offset;   /* offset -> index in l2_tables */
+    uint64_t unaligned_budget; /* bytes of L2 tables at odd places that will still be read */
+
+    bool gave_up; /* something could not be decoded: there is nothing to compare */
+
+    qcow2_check_message *message;
+    void *opaque;
+    qcow2_check_result *result;
+};
+
+/* Tell a finding. */
+void checking_say(struct checking *c, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Tell a corruption that counts weight times. */
+void checking_corruption(struct checking *c, uint64_t weight, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Tell what cannot be checked, and compare nothing after the current phase. */
+void checking_give_up(struct checking *c, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* weight references to each cluster that [offset, offset + count) touches.  Reaching a cluster or
+ * more beyond the end of the file is a corruption. */
+int checking_refer(struct checking *c, uint64_t offset, uint64_t count, uint64_t weight);
+
+/* tree.c: the active tables and those of snapshots, up to L2.  */
+int checking_count_active_l1(struct checking *c);
+struct snapshot_table;
+int checking_count_snapshot_l1s(struct checking *c, const struct snapshot_table *table);
+int checking_count_l2_tables(struct checking *c);
+int checking_compare_copied(struct checking *c);
+
+/* bitmaps.c */
+int checking_count_bitmaps(struct checking *c);
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* stored.c - the refcounts that the image stores: refcount table and refcount blocks */
+
+#include "check/stored.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+
+/* Where other implementations stop reading files; a block beyond it cannot be read by them. */
+#define MAX_FILE_LENGTH UINT64_C(0x7fffffffc0000000)
+
+uint8_t stored_unreadable[1];
+
+static bool is_readable(const struct geometry *g, uint64_t block_offset)
+{
+    return is_aligned(block_offset, g->cluster_size) &&
+           block_offset <= MAX_FILE_LENGTH - g->cluster_size;
+}
+
+static int load_table(struct stored *s, const struct header *h)
+{
+    uint64_t bytes = (uint64_t)h->refcount_table_clusters << s->geometry->cluster_bits;
+    uint64_t offset = h->refcount_table_offset;
+
+    bytes = offset < s->source->length ? min_u64(bytes, s->source->length - offset) : 0;
+    s->table_entries = div_round_up(bytes, REFCOUNT_TABLE_ENTRY_SIZE);
+    s->table = calloc(s->table_entries + 1, REFCOUNT_TABLE_ENTRY_SIZE);
+    if (s->table == NULL)
+        return error_no_memory(), -1;
+    if (bytes > 0 && source_read(s->source, s->table, bytes, offset) == -1)
+        return -1;
+    for (uint64_t i = 0; i < s->table_entries; i++)
+        s->table[i] = be64toh(s->table[i]);
+    return 0;
+}
+
+static int load_block(struct stored *s, uint64_t index, uint64_t bytes)
+{
+    uint64_t offset = s->table[index] & REFCOUNT_TABLE_OFFSET_MASK;
+    uint64_t *owner;
+
+    if (offset == 0)
+        return 0;
+    if (!is_readable(s->geometry, offset)) {
+        s->blocks[index] = stored_unreadable;
+        return 0;
+    }
+    if (source_skip_zeroes(s->source, offset, offset + bytes) >= offset + bytes)
+        return 0;
+    owner = map_insert(&s->by_offset, offset, index);
+    if (owner == NULL)
+        return -1;
+    if (*owner != index) {
+        s->blocks[index] = s->blocks[*owner];
+        return 0;
+    }
+    s->blocks[index] = malloc(bytes);
+    if (s->blocks[index] == NULL)
+        return error_no_memory(), -1;
+    return source_read(s->source, s->blocks[index], bytes, offset);
+}
+
+int stored_load(struct stored *s, struct source *source, const struct header *header,
+                uint64_t clusters)
+{
+    const struct geometry *g = &header->geometry;
+    uint64_t per_block = UINT64_C(1) << g->refcount_block_bits;
+    uint64_t bytes;
+
+    *s = (struct stored){ .source = source, .geometry = g };
+    if (load_table(s, header) == -1)
+        return -1;
+    s->nb_blocks = min_u64(div_round_up(clusters, per_block), s->table_entries);
+    s->blocks = calloc(s->nb_blocks + 1, sizeof s->blocks[0]);
+    if (s->blocks == NULL)
+        return error_no_memory(), -1;
+    /* of a short image's only block no more than the file has clusters */
+    s->cached = min_u64(s->nb_blocks * per_block, clusters);
+    bytes = s->nb_blocks == 1 ? ((s->cached << g->refcount_order) + 7) / 8 : g->cluster_size;
+    for (uint64_t i = 0; i < s->nb_blocks; i++)
+        if (load_block(s, i, bytes) == -1)
+            return -1;
+    return 0;
+}
+
+void stored_destroy(struct stored *s)
+{
+    for (size_t i = 0; i < s->by_offset.capacity; i++)
+        if (s->by_offset.slots[i].key != 0)
+            free(s->blocks[s->by_offset.slots[i].value]);
+    map_destroy(&s->by_offset);
+    free(s->blocks);
+    free(s->table);
+}
+
+/* Beyond the end of the file: only a damaged entry asks for it, so one small read will do. */
+bool stored_get_uncached(const struct stored *s, uint64_t cluster, uint64_t *refcount)
+{
+    const struct geometry *g = s->geometry;
+    uint64_t index = cluster >> g->refcount_block_bits;
+    uint64_t bit = (cluster & ((UINT64_C(1) << g->refcount_block_bits) - 1)) << g->refcount_order;
+    uint64_t offset;
+    uint8_t word[8];
+
+    *refcount = 0;
+    if (index >= s->table_entries)
+        return true;
+    offset = s->table[index] & REFCOUNT_TABLE_OFFSET_MASK;
+    if (offset == 0)
+        return true;
+    if (!is_readable(g, offset))
+        return false;
+    if (source_read(s->source, word, sizeof word, offset + round_down(bit / 8, 8)) == -1)
+        return false;
+    *refcount = refcount_block_get(word, g->refcount_order, bit % 64 >> g->refcount_order);
+    return true;
+}

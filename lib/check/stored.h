@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* stored.h - the refcounts that the image stores: refcount table and refcount blocks
+ *
+ * The blocks of the clusters that the file has are read once, whole, and kept as they are on disk;
+ * blocks in holes are not kept, and a block that several table entries name is kept once.
+ */
+
+#ifndef QCOW2_CHECK_STORED_H
+#define QCOW2_CHECK_STORED_H
+
+#include <stdbool.h>
+
+#include "check/map.h"
+#include "check/source.h"
+#include "format/header.h"
+#include "format/refcount_block.h"
+
+struct stored {
+    struct source *source;
+    const struct geometry *geometry;
+    uint64_t *table; /* entries of the refcount table, as far as the file has them */
+    uint64_t table_entries;
+    uint8_t **blocks; /* of the first nb_blocks entries; NULL: all zero */
+    uint64_t nb_blocks;
+    uint64_t cached;      /* clusters that the blocks cover */
+    struct map by_offset; /* block offset -> index of the entry that owns the buffer */
+};
+
+int stored_load(struct stored *s, struct source *source, const struct header *header,
+                uint64_t clusters);
+void stored_destroy(struct stored *s);
+
+/* The stored refcount of a host cluster; false when its block cannot be read. */
+bool stored_get_uncached(const struct stored *s, uint64_t cluster, uint64_t *refcount);
+
+extern uint8_t stored_unreadable[];
+
+static inline bool stored_get(const struct stored *s, uint64_t cluster, uint64_t *refcount)
+{
+    const struct geometry *g = s->geometry;
+    const uint8_t *block;
+
+    if (cluster >= s->cached)
+        return stored_get_uncached(s, cluster, refcount);
+    block = s->blocks[cluster >> g->refcount_block_bits];
+    if (block == NULL) {
+        *refcount = 0;
+        return true;
+    }
+    if (block == stored_unreadable)
+        return false;
+    *refcount = refcount_block_get(block, g->refcount_order,
+                                   cluster & ((UINT64_C(1) << g->refcount_block_bits) - 1));
+    return true;
+}
+
+#endif

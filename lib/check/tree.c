@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* tree.c - references from L1 and L2 tables, and the COPIED flags of the active ones
+ *
+ * L1 tables are walked first and only collect which L2 tables there are and how often each is
+ * reached; then every L2 table is read once.
+ */
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "check/checking.h"
+#include "check/sweep.h"
+#include "format/l2_entry.h"
+#include "format/snapshot_table.h"
+
+#define PIECE_ENTRIES 4096u /* of an L1 table read at once */
+
+/* ------------------------------------------------------------------------------------------------
+ * L1 tables
+ */
+
+typedef int l1_entry_visit(struct checking *c, uint64_t index, uint64_t entry, uint64_t weight);
+
+/* Visit the entries in [start, end) that are not zero. */
+static int visit_l1_entries(struct checking *c, uint64_t start, uint64_t end, uint64_t weight,
+                            l1_entry_visit *visit)
+{
+    uint64_t max_bytes = min_u64(end - start, PIECE_ENTRIES * L1_ENTRY_SIZE);
+    CLEANUP_FREE uint8_t *piece = malloc(max_bytes);
+
+    if (piece == NULL)
+        return error_no_memory(), -1;
+    for (uint64_t at = start; at < end;) {
+        uint64_t skipped = source_skip_zeroes(&c->source, at, end);
+        size_t bytes;
+
+        at = round_down(skipped, L1_ENTRY_SIZE);
+        bytes = min_u64(end - at, max_bytes);
+        if (at >= end)
+            break;
+        if (source_read(&c->source, piece, bytes, at) == -1)
+            return -1;
+        for (size_t i = 0; i < bytes; i += L1_ENTRY_SIZE) {
+            uint64_t entry = load_be64(piece + i);
+
+            if (entry != 0 && visit(c, (at + i - start) / L1_ENTRY_SIZE, entry, weight) == -1)
+                return -1;
+        }
+        at += bytes;
+    }
+    return 0;
+}
+
+static struct l2_table *l2_table_at(struct checking *c, uint64_t offset)
+{
+    uint64_t *index = map_insert(&c->l2_by_offset, offset, c->nb_l2_tables);
+
+    if (index == NULL)
+        return NULL;
+    if (*index == c->nb_l2_tables) {
+        if (c->nb_l2_tables == c->l2_capacity) {
+            size_t capacity = c->l2_capacity ? 2 * c->l2_capacity : 8;
+            struct l2_table *more = realloc(c->l2_tables, capacity * sizeof *more);
+
+            if (more == NULL)
+                return error_no_memory();
+            c->l2_tables = more;
+            c->l2_capacity = capacity;
+        }
+        c->l2_tables[c->nb_l2_tables++] = (struct l2_table){ .offset = offset };
+    }
+    return &c->l2_tables[*index];
+}
+
+/* An L2 table that does not start at a cluster is a corruption, and what is there counts all the
+ * same.  But a table may start at each of a cluster's sectors: of such only so many are read as the
+ * file has room for. */
+static bool may_read_l2_table(struct checking *c, uint64_t offset)
+{
+    uint64_t cluster_size = c->geometry->cluster_size;
+
+    if (offset >= c->source.length)
+        return false; /* all zero */
+    if (is_aligned(offset, cluster_size) || map_find(&c->l2_by_offset, offset) != NULL)
+        return true;
+    if (c->unaligned_budget < cluster_size)
+        return false;
+    c->unaligned_budget -= cluster_size;
+    return true;
+}
+
+static int count_l1_entry(struct checking *c, uint64_t entry, uint64_t weight, bool active)
+{
+    uint64_t offset = entry & L1_OFFSET_MASK;
+    struct l2_table *table;
+
+    if (entry & L1_RESERVED_MASK)
+        checking_corruption(c, weight, "ERROR found L1 entry with reserved bits set: %" PRIx64,
+                            entry);
+    if (checking_refer(c, offset, c->geometry->cluster_size, weight) == -1)
+        return -1;
+    if (!is_aligned(offset, c->geometry->cluster_size))
+        checking_corruption(c, weight,
+                            "ERROR l2_offset=%" PRIx64
+                            ": Table is not cluster aligned; L1 entry corrupted",
+                            offset);
+    if (!may_read_l2_table(c, offset))
+        return 0;
+    table = l2_table_at(c, offset);
+    if (table == NULL)
+        return -1;
+    table->weight += weight;
+    table->active += active ? weight : 0;
+    return 0;
+}
+
+static int count_active_entry(struct checking *c, uint64_t index, uint64_t entry, uint64_t weight)
+{
+    (void)index;
+    return count_l1_entry(c, entry, weight, true);
+}
+
+static int count_inactive_entry(struct checking *c, uint64_t index, uint64_t entry, uint64_t weight)
+{
+    (void)index;
+    return count_l1_entry(c, entry, weight, false);
+}
+
+int checking_count_active_l1(struct checking *c)
+{
+    uint64_t start = c->header->l1_table_offset;
+    uint64_t bytes = (uint64_t)c->header->l1_size * L1_ENTRY_SIZE;
+
+    if (bytes == 0)
+        return 0;
+    if (checking_refer(c, start, bytes, 1) == -1)
+        return -1;
+    return visit_l1_entries(c, start, start + bytes, 1, count_active_entry);
+}
+
+static int refer_stretch(void *opaque, uint64_t start, uint64_t end, uint64_t weight)
+{
+    return checking_refer(opaque, start, end - start, weight);
+}
+
+static int visit_stretch(void *opaque, uint64_t start, uint64_t end, uint64_t weight)
+{
+    return visit_l1_entries(opaque, start, end, weight, count_inactive_entry);
+}
+
+/* A table that reaches a cluster or more beyond the end of the file gives no references to the
+ * clusters it lies in (and is told by itself); its entries are walked all the same. */
+static int add_snapshot_l1(struct checking *c, const struct snapshot *s, struct sweep *clusters,
+                           struct sweep *entries)
+{
+    uint64_t start = s->l1_table_offset, bytes = (uint64_t)s->l1_size * L1_ENTRY_SIZE;
+
+    sweep_add(entries, start, start + bytes);
+    if (start + bytes >= c->file_end + c->geometry->cluster_size)
+        return checking_refer(c, start, bytes, 1);
+    sweep_add(clusters, start, round_up(start + bytes, c->geometry->cluster_size));
+    return 0;
+}
+
+int checking_count_snapshot_l1s(struct checking *c, const struct snapshot_table *table)
+{
+    struct sweep clusters = { 0 }, entries = { 0 };
+    int result = -1;
+
+    if (sweep_init(&clusters, table->count) == -1 || sweep_init(&entries, table->count) == -1)
+        goto out;
+    for (uint32_t i = 0; i < table->count; i++)
+        if (add_snapshot_l1(c, &table->entries[i], &clusters, &entries) == -1)
+            goto out;
+    if (sweep_walk(&clusters, refer_stretch, c) == 0 && sweep_walk(&entries, visit_stretch, c) == 0)
+        result = 0;
+out:
+    sweep_destroy(&clusters);
+    sweep_destroy(&entries);
+    return result;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * L2 tables
+ */
+
+/* One entry of an L2 table under check. */
+struct l2_item {
+    struct l2_table *table;
+    uint64_t index;
+    uint64_t entry;
+    uint64_t bitmap;    /* of an extended entry: 32 allocation bits, then 32 zero bits */
+    uint64_t *expected; /* where the next cluster would not be a fragment; 0: anywhere */
+};
+
+static bool has_data_file(const struct checking *c)
+{
+    return c->header->incompatible_features & INCOMPATIBLE_DATA_FILE;
+}
+
+static bool has_extended_l2(const struct checking *c)
+{
+    return c->header->incompatible_features & INCOMPATIBLE_EXTENDED_L2;
+}
+
+/* l2_entry_type, and what the two incompatible features add to it. */
+static enum cluster_type type_of(const struct checking *c, uint64_t entry)
+{
+    enum cluster_type type;
+
+    if (has_extended_l2(c) && !(entry & L2_COMPRESSED))
+        entry &= ~L2_ZERO;
+    type = l2_entry_type(entry);
+    if (type == CLUSTER_UNALLOCATED && entry & ENTRY_COPIED && has_data_file(c))
+        return CLUSTER_NORMAL; /* the data file's first cluster */
+    return type;
+}
+
+static int count_compressed(struct checking *c, const struct l2_item *item)
+{
+    uint64_t weight = item->table->weight, active = item->table->active;
+    uint64_t entry = item->entry & ~ENTRY_COPIED;
+    uint64_t offset = l2_entry_compressed_offset(c->geometry, entry);
+
+    if (item->entry & ENTRY_COPIED)
+        checking_corruption(c, weight,
+                            "ERROR: coffset=0x%" PRIx64
+                            ": copied flag must never be set for compressed clusters",
+                            offset);
+    if (has_data_file(c)) {
+        checking_corruption(c, weight,
+                            "ERROR compressed cluster %" PRIu64 " with data file, entry=0x%" PRIx64,
+                            item->index, entry);
+        return 0;
+    }
+    if (item->bitmap != 0) {
+        checking_corruption(c, weight,
+                            "ERROR compressed cluster %" PRIu64
+                            " with non-zero subcluster allocation bitmap, entry=0x%" PRIx64,
+                            item->index, entry);
+        return 0;
+    }
+    c->result->allocated_clusters += active;
+    c->result->compressed_clusters += active;
+    c->result->fragmented_clusters += active;
+    return checking_refer(c, offset, l2_entry_compressed_length(c->geometry, entry), weight);
+}
+
+static bool copied_contradicts(uint64_t entry, uint64_t refcount)
+{
+    return (refcount == 1) != ((entry & ENTRY_COPIED) != 0);
+}
+
+/* Does the COPIED flag of an L2 entry contradict the refcount of its cluster?  Not when nobody
+ * knows the refcount. */
+static bool copied_is_wrong(const struct checking *c, uint64_t entry, uint64_t *refcount)
+{
+    uint64_t offset = entry & L2_OFFSET_MASK;
+
+    *refcount = 1; /* nothing shares the clusters of a data file */
+    if (!has_data_file(c) && !stored_get(&c->stored, offset >> c->geometry->cluster_bits, refcount))
+        return false;
+    return copied_contradicts(entry, *refcount);
+}
+
+static int count_allocated(struct checking *c, const struct l2_item *item, enum cluster_type type)
+{
+    uint64_t cluster_size = c->geometry->cluster_size;
+    uint64_t weight = item->table->weight, active = item->table->active;
+    uint64_t offset = item->entry & L2_OFFSET_MASK, refcount;
+
+    if (item->bitmap >> 32 & item->bitmap)
+        checking_corruption(c, weight,
+                            "ERROR offset=%" PRIx64
+                            ": Allocated cluster has corrupted subcluster allocation bitmap",
+                            offset);
+    if (!is_aligned(offset, cluster_size))
+        checking_corruption(c, weight,
+                            "ERROR offset=%" PRIx64
+                            ": %s cluster is not properly aligned; L2 entry corrupted.",
+                            offset, type == CLUSTER_NORMAL ? "Data" : "Preallocated");
+    c->result->allocated_clusters += active;
+    if (*item->expected != 0 && *item->expected != offset)
+        c->result->fragmented_clusters += active;
+    *item->expected = offset + cluster_size;
+    if (active > 0 && copied_is_wrong(c, item->entry, &refcount))
+        item->table->copied_wrong = true;
+    return has_data_file(c) ? 0 : checking_refer(c, offset, cluster_size, weight);
+}
+
+static int count_l2_entry(struct checking *c, const struct l2_item *item)
+{
+    enum cluster_type type = type_of(c, item->entry);
+
+    if (type != CLUSTER_COMPRESSED && item->entry & L2_RESERVED_MASK)
+        checking_corruption(c, item->table->weight,
+                            "ERROR found l2 entry with reserved bits set: %" PRIx64, item->entry);
+    switch (type) {
+    case CLUSTER_COMPRESSED: return count_compressed(c, item);
+    case CLUSTER_NORMAL:
+    case CLUSTER_ZERO_ALLOC: return count_allocated(c, item, type);
+    case CLUSTER_ZERO_PLAIN:
+    case CLUSTER_UNALLOCATED: break;
+    }
+    if (item->bitmap & UINT32_MAX)
+        checking_corruption(c, item->table->weight,
+                            "ERROR: Unallocated cluster has non-zero subcluster allocation map");
+    return 0;
+}
+
+/* Read a table into buf, of one cluster.  Returns 0 when it is all zero, 1 when it is not. */
+static int read_l2_table(struct checking *c, const struct l2_table *table, uint8_t *buf)
+{
+    uint64_t cluster_size = c->geometry->cluster_size, end = table->offset + cluster_size;
+
+    if (source_skip_zeroes(&c->source, table->offset, end) >= end)
+        return 0;
+    return source_read(&c->source, buf, cluster_size, table->offset) == -1 ? -1 : 1;
+}
+
+static int count_l2_table(struct checking *c, struct l2_table *table, uint8_t *buf)
+{
+    uint64_t step = has_extended_l2(c) ? 16 : L2_ENTRY_SIZE;
+    uint64_t expected = 0;
+    int data = read_l2_table(c, table, buf);
+
+    if (data <= 0)
+        return data;
+    for (uint64_t at = 0; at < c->geometry->cluster_size; at += step) {
+        struct l2_item item = { table, at / step, load_be64(buf + at), 0, &expected };
+
+        if (has_extended_l2(c))
+            item.bitmap = load_be64(buf + at + 8);
+        if ((item.entry | item.bitmap) != 0 && count_l2_entry(c, &item) == -1)
+            return -1;
+    }
+    return 0;
+}
+
+int checking_count_l2_tables(struct checking *c)
+{
+    CLEANUP_FREE uint8_t *buf = malloc(c->geometry->cluster_size);
+
+    if (buf == NULL)
+        return error_no_memory(), -1;
+    for (size_t i = 0; i < c->nb_l2_tables; i++)
+        if (count_l2_table(c, &c->l2_tables[i], buf) == -1)
+            return -1;
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * COPIED flags
+ */
+
+/* Only tables in which the first walk saw a wrong flag are read again. */
+static int tell_wrong_copied(struct checking *c, const struct l2_table *table)
+{
+    uint64_t step = has_extended_l2(c) ? 16 : L2_ENTRY_SIZE;
+    CLEANUP_FREE uint8_t *buf = malloc(c->geometry->cluster_size);
+    int data;
+
+    if (buf == NULL)
+        return error_no_memory(), -1;
+    data = read_l2_table(c, table, buf);
+    if (data <= 0)
+        return data;
+    for (uint64_t at = 0; at < c->geometry->cluster_size; at += step) {
+        uint64_t entry = load_be64(buf + at), refcount;
+        enum cluster_type type = type_of(c, entry);
+
+        if (type != CLUSTER_NORMAL && type != CLUSTER_ZERO_ALLOC)
+            continue;
+        if (copied_is_wrong(c, entry, &refcount))
+            checking_corruption(c, table->active,
+                                "ERROR OFLAG_COPIED data cluster: l2_entry=%" PRIx64
+                                " refcount=%" PRIu64,
+                                entry, refcount);
+    }
+    return 0;
+}
+
+static int compare_l1_entry(struct checking *c, uint64_t index, uint64_t entry, uint64_t weight)
+{
+    uint64_t offset = entry & L1_OFFSET_MASK, refcount;
+    const uint64_t *number;
+    struct l2_table *table;
+
+    if (offset == 0)
+        return 0;
+    if (!stored_get(&c->stored, offset >> c->geometry->cluster_bits, &refcount))
+        return 0; /* the table is not looked at, either */
+    if (copied_contradicts(entry, refcount))
+        checking_corruption(c, weight,
+                            "ERROR OFLAG_COPIED L2 cluster: l1_index=%" PRIu64 " l1_entry=%" PRIx64
+                            " refcount=%" PRIu64,
+                            index, entry, refcount);
+    number = map_find(&c->l2_by_offset, offset);
+    if (number == NULL)
+        return 0;
+    table = &c->l2_tables[*number];
+    if (!table->copied_wrong)
+        return 0;
+    table->copied_wrong = false; /* told once, with the weight of all entries that point here */
+    return tell_wrong_copied(c, table);
+}
+
+int checking_compare_copied(struct checking *c)
+{
+    uint64_t start = c->header->l1_table_offset;
+    uint64_t bytes = (uint64_t)c->header->l1_size * L1_ENTRY_SIZE;
+
+    return bytes ? visit_l1_entries(c, start, start + bytes, 1, compare_l1_entry) : 0;
+}

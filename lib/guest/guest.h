@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* guest.h - the virtual disk of a qcow2 image
+ *
+ * How a request goes: look up (lock shared, no I/O but for a table that is not in memory), then do
+ * the data I/O with no lock held, then, if something was allocated, publish the L2 entries (lock
+ * exclusive).  A request counts itself in the quarantine's epoch while it runs, so that no host
+ * cluster it has looked up is given to somebody else.
+ */
+
+#ifndef QCOW2_GUEST_GUEST_H
+#define QCOW2_GUEST_GUEST_H
+
+#include "guest/disk.h"
+#include "guest/inflight.h"
+#include "table/tables.h"
+
+struct guest {
+    struct disk disk;      /* first member: a struct disk pointer is a struct guest pointer */
+    struct tables *tables; /* not owned */
+    struct inflight inflight;
+};
+
+/* The disk of an opened image, of tables->header.size bytes. */
+struct disk *guest_disk_new(struct tables *tables);
+
+/* ---- Between the files of this room ---- */
+
+/* The plan of a range (guest_map.c); for_write refuses extents that overlap metadata. */
+int guest_plan(struct guest *guest, uint64_t count, uint64_t offset, struct plan *plan,
+               bool for_write);
+
+/* Read without counting as a request of its own. */
+int guest_read(struct guest *guest, void *buf, size_t count, uint64_t offset);
+int guest_write(struct guest *guest, const void *buf, size_t count, uint64_t offset);
+int guest_zero(struct guest *guest, uint64_t count, uint64_t offset, uint32_t flags);
+int guest_discard(struct guest *guest, uint64_t count, uint64_t offset);
+
+/* What an L2 entry refers to loses that reference. */
+int guest_drop_entry(struct guest *guest, uint64_t entry);
+
+/* A sentence and ENOTSUP for a compressed cluster. */
+int guest_refuse_compressed(struct guest *guest, uint64_t guest_offset);
+
+#endif

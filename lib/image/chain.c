@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* chain.c - the backing file that an image names: the caller's policy, then opening it
+ *
+ * A name inside an image is a plain file name, relative to the directory of the image that holds it.
+ * "json:" and "protocol:" prefixes are never interpreted.  A file that is already part of the chain,
+ * and a chain that is too deep, are errors.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "image/image.h"
+
+/* A colon before any slash makes a prefix. */
+static bool has_protocol(const char *name)
+{
+    size_t prefix = strcspn(name, ":/");
+
+    return name[prefix] == ':';
+}
+
+/* dir(image) + name, or name if it is absolute. */
+static char *resolve(const char *image_filename, const char *name)
+{
+    const char *slash = strrchr(image_filename, '/');
+    char *full;
+
+    if (name[0] == '/' || slash == NULL || has_protocol(name))
+        full = strdup(name);
+    else if (asprintf(&full, "%.*s/%s", (int)(slash - image_filename), image_filename, name) == -1)
+        full = NULL;
+    return full ? full : error_no_memory();
+}
+
+static int refuse(const struct qcow2_image *image, int errnum, const char *name, const char *why)
+{
+    return error_set(errnum, "Could not open backing file '%s' of '%s': %s", name, image->filename,
+                     why);
+}
+
+/* The format to open it as; probing only as far as the policy goes. */
+static int backing_format(const struct qcow2_image *image, const char *name, const char *recorded,
+                          qcow2_backing_policy policy, enum image_format *format)
+{
+    const char *probed;
+
+    if (recorded != NULL)
+        return image_format_parse(recorded, format);
+    if (policy != QCOW2_BACKING_ALLOW_PROBE)
+        return refuse(image, EINVAL, name,
+                      "its format is not recorded in the image, and guessing "
+                      "it from the content is not safe");
+    probed = image_probe(name);
+    if (probed == NULL)
+        return -1;
+    *format = FORMAT_QCOW2;
+    if (strcmp(probed, "qcow2") == 0)
+        return 0;
+    return refuse(image, EINVAL, name,
+                  "its format is not recorded in the image, and its content "
+                  "does not prove it to be qcow2; name the format if it is "
+                  "raw");
+}
+
+/* Is the file one of those that led here? */
+static int check_cycle(const struct qcow2_image *image, const char *name)
+{
+    struct store *store = store_file_open(name, STORE_READ_ONLY, STORE_LOCK_NONE);
+    unsigned depth = 1;
+    int r = 0;
+
+    if (store == NULL)
+        return -1;
+    for (const struct qcow2_image *above = image; above && r == 0; above = above->overlay) {
+        if (store_same_file(store, above->store))
+            r = refuse(image, ELOOP, name, "the chain of backing files is a loop");
+        else if (++depth > MAX_BACKING_DEPTH)
+            r = refuse(image, ELOOP, name, "the chain of backing files is too long (at most 200)");
+    }
+    store_close(store);
+    return r;
+}
+
+static int open_file(struct qcow2_image *image, const char *name, const char *recorded,
+                     const struct qcow2_open_options *options)
+{
+    const uint32_t inherited =
+        QCOW2_OPEN_FORCE_SHARE | QCOW2_OPEN_NO_LOCK | QCOW2_OPEN_DIRECT | QCOW2_OPEN_NO_IO;
+    struct qcow2_open_options backing = *options;
+    struct qcow2_image *opened;
+
+    backing.backing_file = backing.backing_format = backing.snapshot = NULL;
+    backing.flags = (options->flags & inherited) | QCOW2_OPEN_READ_ONLY;
+    if (check_cycle(image, name) == -1 ||
+        backing_format(image, name, recorded, options->backing_policy, &backing.format) == -1)
+        return -1;
+    backing.overlay = image;
+    opened = image_open(name, &backing);
+    if (opened == NULL)
+        return error_prefix("Could not open backing file of '%s': ", image->filename);
+    image->backing = opened;
+    if (image->disk)
+        image->disk->backing = opened->disk;
+    return 0;
+}
+
+/* The backing file that the caller names instead of the recorded one is as trusted as the image. */
+static int open_given(struct qcow2_image *image, const struct qcow2_open_options *options)
+{
+    return open_file(image, options->backing_file, options->backing_format, options);
+}
+
+static int open_recorded(struct qcow2_image *image, const struct qcow2_open_options *options)
+{
+    const char *name = image->full_backing_file;
+    const char *format = image->tables.header.backing_format;
+
+    switch (options->backing_policy) {
+    case QCOW2_BACKING_IGNORE:
+        if (image->disk)
+            image->disk->backing_missing = true;
+        return 0;
+    case QCOW2_BACKING_REFUSE:
+        return refuse(image, EPERM, name, "opening backing files is not allowed");
+    case QCOW2_BACKING_ALLOW:
+    case QCOW2_BACKING_ALLOW_PROBE: break;
+    }
+    if (has_protocol(name))
+        return refuse(image, ENOTSUP, name, "it is not a plain file name");
+    if (options->backing_filter &&
+        options->backing_filter(options->backing_filter_opaque, name, format) != 0)
+        return refuse(image, EPERM, name, "the caller does not allow this file");
+    return open_file(image, name, format, options);
+}
+
+int image_open_backing(struct qcow2_image *image, const struct qcow2_open_options *options)
+{
+    const char *recorded = image->tables.header.backing_file;
+
+    image->overlay = options->overlay;
+    if (recorded != NULL && recorded[0] != '\0') {
+        image->full_backing_file = resolve(image->filename, recorded);
+        if (image->full_backing_file == NULL)
+            return -1;
+    }
+    if (options->backing_file != NULL)
+        return open_given(image, options);
+    return image->full_backing_file ? open_recorded(image, options) : 0;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* image.h - an open image: its file, its tables, its disk, its chain
+ *
+ * Locks: operations takes guest requests in shared and structural operations (snapshots, resizing,
+ * checking) alone.  It is taken before any lock of the rooms below.  Members are constant while the
+ * image is open unless they say otherwise.
+ */
+
+#ifndef QCOW2_IMAGE_IMAGE_H
+#define QCOW2_IMAGE_IMAGE_H
+
+#include <pthread.h>
+
+#include "format/snapshot_table.h"
+#include "guest/disk.h"
+#include "image/options.h"
+#include "table/tables.h"
+
+struct qcow2_image {
+    char *filename;
+    enum image_format format;
+    uint32_t flags; /* QCOW2_OPEN_... */
+    struct store *store;
+    struct disk *disk; /* NULL with QCOW2_OPEN_NO_IO */
+    bool tables_open;
+    struct tables tables;            /* qcow2 only */
+    struct snapshot_table snapshots; /* changed with operations held alone */
+    struct qcow2_image *backing;
+    char *full_backing_file;           /* the recorded name, resolved; NULL: none */
+    const struct qcow2_image *overlay; /* the image that this one backs; NULL: the top */
+    pthread_rwlock_t operations;
+};
+
+static inline bool image_read_only(const struct qcow2_image *image)
+{
+    return image->flags & QCOW2_OPEN_READ_ONLY;
+}
+
+static inline uint64_t image_size(const struct qcow2_image *image)
+{
+    if (image->disk)
+        return image->disk->size;
+    return image->tables_open ? image->tables.header.size : 0;
+}
+
+/* ---- open.c ---- */
+
+struct qcow2_image *image_open(const char *filename, const struct qcow2_open_options *options);
+/* On a store that the image takes over (and closes, also when opening fails). */
+struct qcow2_image *image_open_store(struct store *store, const struct qcow2_open_options *options);
+int image_close(struct qcow2_image *image);
+const char *image_probe(const char *filename);
+
+/* ---- chain.c ---- */
+
+int image_open_backing(struct qcow2_image *image, const struct qcow2_open_options *options);
+
+/* ---- io.c: guest requests, ranges checked ---- */
+
+int image_read(struct qcow2_image *image, void *buf, size_t count, uint64_t offset);
+int image_write(struct qcow2_image *image, const void *buf, size_t count, uint64_t offset,
+                uint32_t flags);
+int image_zero(struct qcow2_image *image, uint64_t count, uint64_t offset, uint32_t flags);
+int image_discard(struct qcow2_image *image, uint64_t count, uint64_t offset, uint32_t flags);
+int image_flush(struct qcow2_image *image);
+int image_map(struct qcow2_image *image, uint64_t count, uint64_t offset, uint32_t flags,
+              qcow2_extent_callback *callback, void *opaque);
+
+/* ---- create.c ---- */
+
+int image_create(const char *filename, const struct qcow2_create_options *options);
+/* Write a new, empty qcow2 image into an empty store. */
+int image_format_store(struct store *store, const struct qcow2_create_options *options);
+
+/* ---- resize.c ---- */
+
+int image_resize(struct qcow2_image *image, uint64_t size, uint32_t flags);
+
+/* ---- snapshot.c ---- */
+
+/* The index of a snapshot: an id is looked for first, then a name.  -1 with ENOENT. */
+int64_t image_snapshot_find(const struct qcow2_image *image, const char *id_or_name);
+int image_snapshot_create(struct qcow2_image *image, const char *name);
+int image_snapshot_apply(struct qcow2_image *image, const char *id_or_name);
+int image_snapshot_delete(struct qcow2_image *image, const char *id_or_name);
+
+/* Is this a qcow2 image that may be changed? */
+int image_require_writable_qcow2(struct qcow2_image *image, const char *operation);
+
+/* ---- info.c ---- */
+
+int image_info(struct qcow2_image *image, qcow2_info *info);
+
+#endif

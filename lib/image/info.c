@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* info.c - facts about an open image */
+
+#include "base/cleanup.h"
+#include "image/image.h"
+
+static uint32_t features_of(const struct header *h)
+{
+    static const struct {
+        uint64_t incompatible, compatible, autoclear;
+        uint32_t feature;
+    } rows[] = {
+        { INCOMPATIBLE_DIRTY, 0, 0, QCOW2_FEATURE_DIRTY },
+        { INCOMPATIBLE_CORRUPT, 0, 0, QCOW2_FEATURE_CORRUPT },
+        { INCOMPATIBLE_DATA_FILE, 0, 0, QCOW2_FEATURE_DATA_FILE },
+        { INCOMPATIBLE_EXTENDED_L2, 0, 0, QCOW2_FEATURE_EXTENDED_L2 },
+        { 0, COMPATIBLE_LAZY_REFCOUNTS, 0, QCOW2_FEATURE_LAZY_REFCOUNTS },
+        { 0, 0, AUTOCLEAR_BITMAPS, QCOW2_FEATURE_BITMAPS },
+        { 0, 0, AUTOCLEAR_RAW_DATA_FILE, QCOW2_FEATURE_DATA_FILE_RAW },
+    };
+    uint32_t features = 0;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (h->incompatible_features & rows[i].incompatible ||
+            h->compatible_features & rows[i].compatible ||
+            h->autoclear_features & rows[i].autoclear)
+            features |= rows[i].feature;
+    return features;
+}
+
+static void qcow2_facts(const struct qcow2_image *image, qcow2_info *info)
+{
+    const struct header *h = &image->tables.header;
+
+    info->format = "qcow2";
+    info->cluster_size = h->geometry.cluster_size;
+    info->version = h->version;
+    info->refcount_bits = 1u << h->geometry.refcount_order;
+    info->features = features_of(h);
+    info->compression_type = h->compression_type;
+    info->crypt_method = h->crypt_method;
+    info->nb_snapshots = image->snapshots.count;
+    info->backing_filename = image->full_backing_file ? h->backing_file : NULL;
+    info->full_backing_filename = image->full_backing_file;
+    info->backing_format = info->backing_filename ? h->backing_format : NULL;
+    info->data_file = h->data_file;
+}
+
+int image_info(struct qcow2_image *image, qcow2_info *info)
+{
+    READ_SCOPE(&image->operations);
+
+    *info = (qcow2_info){
+        .format = "raw",
+        .virtual_size = image_size(image),
+        .read_only = image_read_only(image),
+    };
+    if (image->tables_open)
+        qcow2_facts(image, info);
+    if (store_size(image->store, &info->file_length) == -1)
+        return -1;
+    return image->store->ops->allocated(image->store, &info->actual_size);
+}

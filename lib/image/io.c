@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* io.c - guest requests at the door of an image: range checks, locks, durability */
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "base/cleanup.h"
+#include "image/image.h"
+
+static int check_range(const struct qcow2_image *image, uint64_t count, uint64_t offset)
+{
+    if (image->disk == NULL)
+        return error_set(EINVAL, "'%s' was opened for its metadata only", image->filename);
+    if (!range_within(offset, count, image->disk->size))
+        return error_set(EINVAL,
+                         "The range at offset %" PRIu64 " of %" PRIu64
+                         " bytes lies beyond the end of the disk '%s' (%" PRIu64 " bytes)",
+                         offset, count, image->filename, image->disk->size);
+    return 0;
+}
+
+static int check_change(const struct qcow2_image *image, uint64_t count, uint64_t offset)
+{
+    if (image_read_only(image))
+        return error_set(EROFS, "'%s' is open read-only", image->filename);
+    return check_range(image, count, offset);
+}
+
+int image_flush(struct qcow2_image *image)
+{
+    READ_SCOPE(&image->operations);
+
+    if (image_read_only(image) || image->disk == NULL)
+        return 0;
+    return image->disk->ops->flush(image->disk);
+}
+
+/* A change that has been made: durable at once if asked for.  operations is held. */
+static int settle(struct qcow2_image *image, uint32_t flags)
+{
+    if (!(flags & QCOW2_FUA) && !(image->flags & QCOW2_OPEN_WRITETHROUGH))
+        return 0;
+    return image->disk->ops->flush(image->disk);
+}
+
+int image_read(struct qcow2_image *image, void *buf, size_t count, uint64_t offset)
+{
+    READ_SCOPE(&image->operations);
+
+    if (check_range(image, count, offset) == -1)
+        return -1;
+    return disk_read(image->disk, buf, count, offset);
+}
+
+int image_write(struct qcow2_image *image, const void *buf, size_t count, uint64_t offset,
+                uint32_t flags)
+{
+    READ_SCOPE(&image->operations);
+
+    if (check_change(image, count, offset) == -1 ||
+        image->disk->ops->write(image->disk, buf, count, offset) == -1)
+        return -1;
+    return settle(image, flags);
+}
+
+int image_zero(struct qcow2_image *image, uint64_t count, uint64_t offset, uint32_t flags)
+{
+    uint32_t disk_flags = (flags & QCOW2_MAY_UNMAP ? DISK_MAY_UNMAP : 0) |
+                          (flags & QCOW2_FAST_ZERO ? DISK_FAST_ZERO : 0);
+    READ_SCOPE(&image->operations);
+
+    if (check_change(image, count, offset) == -1)
+        return -1;
+    if (count > 0 && image->disk->ops->zero(image->disk, count, offset, disk_flags) == -1)
+        return -1;
+    return settle(image, flags);
+}
+
+int image_discard(struct qcow2_image *image, uint64_t count, uint64_t offset, uint32_t flags)
+{
+    READ_SCOPE(&image->operations);
+
+    if (check_change(image, count, offset) == -1)
+        return -1;
+    if (count > 0 && image->disk->ops->discard(image->disk, count, offset) == -1)
+        return -1;
+    return settle(image, flags);
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* map.c - the extents of a range through the whole chain, for callers outside
+ *
+ * Extents that continue each other are merged before they are handed out, so that what a caller sees
+ * does not depend on how plans happened to be cut.
+ */
+
+#include <errno.h>
+
+#include "base/cleanup.h"
+#include "image/image.h"
+
+struct walk {
+    qcow2_extent_callback *callback;
+    void *opaque;
+    bool shallow;
+    qcow2_extent pending; /* not yet handed out; length 0: none */
+    int result;           /* what the callback returned when it ended the walk */
+};
+
+static bool continues(const qcow2_extent *a, const qcow2_extent *b)
+{
+    return a->status == b->status && a->depth == b->depth &&
+           (!(a->status & QCOW2_EXTENT_OFFSET) || a->host_offset + a->length == b->host_offset);
+}
+
+static int hand_out(struct walk *walk)
+{
+    if (walk->pending.length > 0)
+        walk->result = walk->callback(walk->opaque, &walk->pending);
+    walk->pending.length = 0;
+    return walk->result;
+}
+
+static int add(struct walk *walk, const qcow2_extent *extent)
+{
+    if (walk->pending.length > 0 && continues(&walk->pending, extent)) {
+        walk->pending.length += extent->length;
+        return 0;
+    }
+    if (hand_out(walk) != 0)
+        return -1;
+    walk->pending = *extent;
+    return 0;
+}
+
+static uint32_t status_of(const struct extent *e)
+{
+    switch (e->kind) {
+    case EXTENT_UNALLOCATED: return QCOW2_EXTENT_ZERO;
+    case EXTENT_ZERO: return QCOW2_EXTENT_PRESENT | QCOW2_EXTENT_ZERO;
+    case EXTENT_DATA: return QCOW2_EXTENT_PRESENT | QCOW2_EXTENT_DATA | QCOW2_EXTENT_OFFSET;
+    case EXTENT_COMPRESSED:
+        return QCOW2_EXTENT_PRESENT | QCOW2_EXTENT_DATA | QCOW2_EXTENT_COMPRESSED;
+    }
+    return 0;
+}
+
+static int add_extent(struct walk *walk, struct qcow2_image *image, uint32_t depth,
+                      const struct extent *e)
+{
+    qcow2_extent out = {
+        .guest_offset = e->guest_offset,
+        .length = e->length,
+        .status = status_of(e),
+        .depth = depth,
+    };
+
+    if (e->kind == EXTENT_ZERO && (e->host_offset != 0 || image->format == FORMAT_RAW))
+        out.status |= QCOW2_EXTENT_OFFSET;
+    if (out.status & QCOW2_EXTENT_OFFSET)
+        out.host_offset = e->host_offset;
+    if (out.status & QCOW2_EXTENT_PRESENT)
+        out.filename = image->filename;
+    return add(walk, &out);
+}
+
+static int walk_image(struct walk *walk, struct qcow2_image *image, uint32_t depth, uint64_t count,
+                      uint64_t offset);
+
+/* What an image does not hold lies below, as far as the backing disk reaches. */
+static int add_unallocated(struct walk *walk, struct qcow2_image *image, uint32_t depth,
+                           const struct extent *e)
+{
+    struct qcow2_image *backing = walk->shallow ? NULL : image->backing;
+    uint64_t end = e->guest_offset + e->length;
+    uint64_t below = backing ? min_u64(end, backing->disk->size) : 0;
+    struct extent rest = *e;
+
+    if (below > e->guest_offset) {
+        if (walk_image(walk, backing, depth + 1, below - e->guest_offset, e->guest_offset) == -1)
+            return -1;
+        rest.guest_offset = below;
+        rest.length = end - below;
+    }
+    return rest.length > 0 ? add_extent(walk, image, depth, &rest) : 0;
+}
+
+static int walk_image(struct walk *walk, struct qcow2_image *image, uint32_t depth, uint64_t count,
+                      uint64_t offset)
+{
+    uint64_t end = offset + count;
+
+    while (offset < end) {
+        struct plan plan;
+
+        if (disk_plan(image->disk, end - offset, offset, &plan) == -1)
+            return -1;
+        for (unsigned i = 0; i < plan.count; i++) {
+            const struct extent *e = &plan.extents[i];
+            int r = e->kind == EXTENT_UNALLOCATED ? add_unallocated(walk, image, depth, e)
+                                                  : add_extent(walk, image, depth, e);
+
+            if (r == -1)
+                return -1;
+            offset += e->length;
+        }
+    }
+    return 0;
+}
+
+int image_map(struct qcow2_image *image, uint64_t count, uint64_t offset, uint32_t flags,
+              qcow2_extent_callback *callback, void *opaque)
+{
+    struct walk walk = {
+        .callback = callback,
+        .opaque = opaque,
+        .shallow = flags & QCOW2_MAP_SHALLOW,
+    };
+    READ_SCOPE(&image->operations);
+
+    if (image->disk == NULL || !range_within(offset, count, image->disk->size))
+        return error_set(EINVAL, "The range to map lies beyond the end of '%s'", image->filename);
+    if (!walk.shallow && image->disk->backing_missing)
+        return error_set(EINVAL,
+                         "The backing file of '%s' was not opened: only a shallow map is "
+                         "possible",
+                         image->filename);
+    if (walk_image(&walk, image, 0, count, offset) == -1)
+        return walk.result != 0 ? walk.result : -1;
+    return hand_out(&walk);
+}

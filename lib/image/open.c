@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* open.c - opening and closing an image
+ *
+ * The order: the file (and its locks), the first cluster, which is read once and validated whole,
+ * what the features allow, the snapshot table, the tables, the backing chain.  Only then, if the
+ * image is to be written, the first byte changes on disk: autoclear bits that nobody here knows.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "guest/guest.h"
+#include "guest/raw.h"
+#include "image/image.h"
+#include "table/flush.h"
+
+#define FIRST_READ 65536u /* the first cluster of most images */
+
+/* ------------------------------------------------------------------------------------------------
+ * The header
+ */
+
+/* Put "Could not open 'x': " before this thread's error. */
+static int could_not_open(const char *filename)
+{
+    return error_prefix("Could not open '%s': ", filename);
+}
+
+/* The first cluster, each byte read once. */
+static uint8_t *read_first_cluster(struct store *store)
+{
+    CLEANUP_FREE uint8_t *cluster = malloc(1u << MAX_CLUSTER_BITS);
+    int bits;
+
+    if (cluster == NULL)
+        return error_no_memory();
+    if (store_pread(store, cluster, FIRST_READ, 0) == -1)
+        return NULL;
+    bits = header_decode_cluster_bits(cluster);
+    if (bits == -1)
+        return could_not_open(store->name), NULL;
+    if (1u << bits > FIRST_READ &&
+        store_pread(store, cluster + FIRST_READ, (1u << bits) - FIRST_READ, FIRST_READ) == -1)
+        return NULL;
+    return RELEASE(cluster);
+}
+
+static int read_header(struct store *store, uint32_t flags, struct header *header)
+{
+    CLEANUP_FREE uint8_t *cluster = read_first_cluster(store);
+    uint64_t length;
+
+    if (cluster == NULL || store_size(store, &length) == -1)
+        return -1;
+    if (header_decode(cluster, length, flags & QCOW2_OPEN_CHECK ? HEADER_FOR_CHECK : 0, header) ==
+        -1)
+        return could_not_open(store->name);
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Features
+ */
+
+static int refuse(const struct store *store, int errnum, const char *why)
+{
+    return error_set(errnum, "Could not open '%s': %s", store->name, why);
+}
+
+/* Features that stand in the way of reading or writing guest data. */
+static int check_features(const struct store *store, const struct header *h, uint32_t flags)
+{
+    uint64_t features = h->incompatible_features;
+
+    if (flags & QCOW2_OPEN_NO_IO)
+        return 0;
+    if (features & INCOMPATIBLE_EXTENDED_L2)
+        return refuse(store, ENOTSUP, "Extended L2 entries are not supported yet");
+    if (features & INCOMPATIBLE_DATA_FILE)
+        return refuse(store, ENOTSUP, "External data files are not supported yet");
+    if (h->crypt_method != CRYPT_NONE)
+        return refuse(store, ENOTSUP, "Encryption is not supported yet");
+    return 0;
+}
+
+/* What stands in the way of writing, and would not of reading. */
+static int check_writable(const struct store *store, const struct header *h, uint32_t flags)
+{
+    if (flags & (QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_CHECK))
+        return 0;
+    if (h->incompatible_features & INCOMPATIBLE_CORRUPT)
+        return refuse(store, EACCES, "qcow2: Image is corrupt; cannot be opened read/write");
+    if (h->incompatible_features & INCOMPATIBLE_DIRTY)
+        return refuse(store, ENOTSUP,
+                      "The image is marked dirty, its refcounts may be wrong; it "
+                      "must be repaired before it is written, which is not "
+                      "supported yet");
+    if (h->autoclear_features & AUTOCLEAR_BITMAPS && !h->has_bitmaps)
+        return refuse(store, EINVAL,
+                      "The image claims to have bitmaps but has no bitmaps "
+                      "extension; it can only be opened read-only");
+    if (h->has_bitmaps)
+        return refuse(store, ENOTSUP,
+                      "Persistent bitmaps are not supported yet; the image can "
+                      "only be opened read-only");
+    return 0;
+}
+
+/* Bits that say "something here is up to date" for a feature nobody here maintains. */
+static int clear_unknown_autoclear(struct qcow2_image *image)
+{
+    struct header *h = &image->tables.header;
+    uint8_t bytes[8];
+
+    if (image->flags & (QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_CHECK) ||
+        !(h->autoclear_features & ~AUTOCLEAR_KNOWN))
+        return 0;
+    h->autoclear_features &= AUTOCLEAR_KNOWN;
+    store_be64(bytes, h->autoclear_features);
+    return tables_write_header(&image->tables, HEADER_AUTOCLEAR_AT, bytes, sizeof bytes);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Snapshots
+ */
+
+/* The table's length is known only when it is decoded: read more until it fits. */
+static int load_snapshots(struct qcow2_image *image)
+{
+    const struct header *h = &image->tables.header;
+    uint64_t length, available;
+
+    if (h->nb_snapshots == 0)
+        return 0;
+    if (store_size(image->store, &length) == -1)
+        return -1;
+    available = min_u64(length - h->snapshots_offset, MAX_SNAPSHOT_TABLE_BYTES);
+    for (uint64_t size = min_u64(available, FIRST_READ);; size = min_u64(available, size * 8)) {
+        CLEANUP_FREE uint8_t *buf = malloc(size ? size : 1);
+
+        if (buf == NULL)
+            return error_no_memory(), -1;
+        if (store_pread(image->store, buf, size, h->snapshots_offset) == -1)
+            return -1;
+        if (snapshot_table_decode(&image->snapshots, h->nb_snapshots, buf, size, h->size,
+                                  &h->geometry) == 0)
+            return 0;
+        if (size == available)
+            return could_not_open(image->filename);
+    }
+}
+
+/* Their table and L1 tables are out of bounds for every write. */
+static int map_snapshots(struct qcow2_image *image)
+{
+    struct metadata_map *map = &image->tables.map;
+
+    if (metadata_map_add_range(map, METADATA_SNAPSHOT_TABLE, image->tables.header.snapshots_offset,
+                               image->snapshots.bytes) == -1)
+        return -1;
+    for (uint32_t i = 0; i < image->snapshots.count; i++) {
+        const struct snapshot *s = &image->snapshots.entries[i];
+
+        if (metadata_map_add_range(map, METADATA_INACTIVE_L1, s->l1_table_offset,
+                                   (uint64_t)s->l1_size * L1_ENTRY_SIZE) == -1)
+            return -1;
+    }
+    return 0;
+}
+
+int64_t image_snapshot_find(const struct qcow2_image *image, const char *id_or_name)
+{
+    const struct snapshot_table *table = &image->snapshots;
+
+    for (uint32_t i = 0; i < table->count; i++)
+        if (strcmp(table->entries[i].id, id_or_name) == 0)
+            return i;
+    for (uint32_t i = 0; i < table->count; i++)
+        if (strcmp(table->entries[i].name, id_or_name) == 0)
+            return i;
+    return error_set(ENOENT, "Could not find snapshot '%s' in '%s'", id_or_name, image->filename);
+}
+
+/* Show the disk as a snapshot has it. */
+static int load_snapshot_state(struct qcow2_image *image, const char *id_or_name)
+{
+    int64_t index = image_snapshot_find(image, id_or_name);
+    const struct snapshot *s;
+    uint64_t length;
+
+    if (index == -1)
+        return -1;
+    if (!image_read_only(image))
+        return error_set(EINVAL, "A snapshot of '%s' can only be opened read-only",
+                         image->filename);
+    s = &image->snapshots.entries[index];
+    if (store_size(image->store, &length) == -1)
+        return -1;
+    if (!range_within(s->l1_table_offset, (uint64_t)s->l1_size * L1_ENTRY_SIZE, length))
+        return error_set(EINVAL,
+                         "The L1 table of snapshot '%s' at offset 0x%" PRIx64
+                         " lies beyond the end of '%s'",
+                         s->name, s->l1_table_offset, image->filename);
+    if (tables_load_l1(&image->tables, s->l1_table_offset, s->l1_size) == -1)
+        return -1;
+    image->disk->size = round_down(s->disk_size, 512);
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Opening
+ */
+
+static int open_qcow2(struct qcow2_image *image, const struct qcow2_open_options *options)
+{
+    struct tables *t = &image->tables;
+    struct header header;
+
+    if (read_header(image->store, image->flags, &header) == -1)
+        return -1;
+    if (check_features(image->store, &header, image->flags) == -1 ||
+        check_writable(image->store, &header, image->flags) == -1 ||
+        tables_open(t, image->store, &header,
+                    image->flags & (QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_NO_IO)) == -1) {
+        header_destroy(&header);
+        return -1;
+    }
+    image->tables_open = true;
+    t->discard = image->flags & QCOW2_OPEN_DISCARD;
+    tables_set_cache_sizes(t, options->l2_cache_size, options->refcount_cache_size);
+    if (load_snapshots(image) == -1) {
+        if (!(image->flags & QCOW2_OPEN_CHECK))
+            return -1;
+    } else if (!t->read_only && map_snapshots(image) == -1) {
+        return -1;
+    }
+    if (image->flags & QCOW2_OPEN_NO_IO)
+        return image_open_backing(image, options);
+    image->disk = guest_disk_new(t);
+    if (image->disk == NULL)
+        return -1;
+    if (options->snapshot != NULL && load_snapshot_state(image, options->snapshot) == -1)
+        return -1;
+    if (image_open_backing(image, options) == -1)
+        return -1;
+    return clear_unknown_autoclear(image);
+}
+
+static int open_raw(struct qcow2_image *image, const struct qcow2_open_options *options)
+{
+    if (options->snapshot != NULL)
+        return error_set(ENOTSUP, "Could not open '%s': raw images have no internal snapshots",
+                         image->filename);
+    image->disk = raw_disk_new(image->store);
+    return image->disk ? 0 : -1;
+}
+
+struct qcow2_image *image_open_store(struct store *store, const struct qcow2_open_options *options)
+{
+    struct qcow2_image *image = calloc(1, sizeof *image);
+    pthread_rwlockattr_t attr;
+
+    if (image == NULL) {
+        store_close(store);
+        return error_no_memory();
+    }
+    pthread_rwlockattr_init(&attr);
+    pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&image->operations, &attr);
+    pthread_rwlockattr_destroy(&attr);
+    image->store = store;
+    image->format = options->format;
+    image->flags = options->flags;
+    image->filename = strdup(store->name);
+    if (image->filename == NULL)
+        error_no_memory();
+    else if ((image->format == FORMAT_RAW ? open_raw : open_qcow2)(image, options) == 0)
+        return image;
+    image->flags |= QCOW2_OPEN_READ_ONLY; /* nothing was changed: closing must not write */
+    struct error error;
+    error_save(&error);
+    image_close(image);
+    error_restore(&error);
+    return NULL;
+}
+
+static enum store_sharing sharing_of(const struct qcow2_open_options *options)
+{
+    bool raw = options->format == FORMAT_RAW;
+
+    if (options->flags & QCOW2_OPEN_NO_LOCK)
+        return STORE_LOCK_NONE;
+    if (options->flags & QCOW2_OPEN_FORCE_SHARE)
+        return STORE_LOCK_FORCE_SHARE;
+    if (options->flags & QCOW2_OPEN_READ_ONLY)
+        return raw ? STORE_LOCK_RAW_READER : STORE_LOCK_READER;
+    return raw ? STORE_LOCK_RAW_WRITER : STORE_LOCK_WRITER;
+}
+
+struct qcow2_image *image_open(const char *filename, const struct qcow2_open_options *options)
+{
+    uint32_t flags = 0;
+    struct store *store;
+
+    flags |= options->flags & QCOW2_OPEN_READ_ONLY ? STORE_READ_ONLY : 0;
+    flags |= options->flags & QCOW2_OPEN_DIRECT ? STORE_DIRECT : 0;
+    flags |= options->flags & QCOW2_OPEN_UNSAFE ? STORE_UNSAFE : 0;
+    store = store_file_open(filename, flags, sharing_of(options));
+    return store ? image_open_store(store, options) : NULL;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Closing
+ */
+
+int image_close(struct qcow2_image *image)
+{
+    bool writable = !image_read_only(image);
+    int r = 0;
+
+    if (writable && image->tables_open && image->disk)
+        r = tables_settle(&image->tables);
+    else if (writable && image->disk)
+        r = image->disk->ops->flush(image->disk);
+    disk_close(image->disk);
+    if (image->tables_open)
+        tables_close(&image->tables);
+    snapshot_table_destroy(&image->snapshots);
+    if (image->backing)
+        image_close(image->backing);
+    store_close(image->store);
+    pthread_rwlock_destroy(&image->operations);
+    free(image->full_backing_file);
+    free(image->filename);
+    free(image);
+    return r;
+}
+
+const char *image_probe(const char *filename)
+{
+    struct store *store = store_file_open(filename, STORE_READ_ONLY, STORE_LOCK_NONE);
+    uint8_t start[8];
+    int r;
+
+    if (store == NULL)
+        return NULL;
+    r = store_pread(store, start, sizeof start, 0);
+    store_close(store);
+    if (r == -1)
+        return NULL;
+    /* as other tools tell it: the magic and a version of at least 2 */
+    return load_be32(start) == QCOW2_MAGIC && load_be32(start + 4) >= 2 ? "qcow2" : "raw";
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* options.h - how an image is to be opened or created */
+
+#ifndef QCOW2_IMAGE_OPTIONS_H
+#define QCOW2_IMAGE_OPTIONS_H
+
+#include "qcow2.h"
+
+enum image_format { FORMAT_QCOW2, FORMAT_RAW };
+
+struct qcow2_open_options {
+    enum image_format format;
+    uint32_t flags; /* QCOW2_OPEN_... */
+    qcow2_backing_policy backing_policy;
+    qcow2_backing_filter *backing_filter;
+    void *backing_filter_opaque;
+    char *backing_file;   /* instead of the recorded one; NULL: none given */
+    char *backing_format; /* of backing_file; may be NULL */
+    char *snapshot;       /* id or name; NULL: the active state */
+    uint64_t l2_cache_size;
+    uint64_t refcount_cache_size;
+    const struct qcow2_image *overlay; /* set when this is a backing file: whose */
+};
+
+enum preallocation {
+    PREALLOCATION_OFF,
+    PREALLOCATION_METADATA,
+    PREALLOCATION_FALLOC,
+    PREALLOCATION_FULL,
+};
+
+struct qcow2_create_options {
+    enum image_format format;
+    uint64_t size; /* bytes */
+    uint32_t version;
+    uint64_t cluster_size;
+    uint32_t refcount_bits;
+    bool lazy_refcounts;
+    enum preallocation preallocation;
+    char *backing_file;
+    char *backing_format;
+};
+
+/* "qcow2" or "raw"; ENOTSUP for other formats. */
+int image_format_parse(const char *name, enum image_format *format);
+
+#endif

@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* snapshot.c - internal snapshots: create, apply, delete
+ *
+ * Each operation has one instant at which it takes effect: one write of the header.  Before it,
+ * everything that the new state needs is durable; after it, what only the old state needed loses its
+ * references.  A cut before the instant leaves the image as it was, a cut after it as it will be,
+ * with leaked clusters and cleared COPIED flags at worst (rules R1, R2, R4, R5, R7 of tables.h).
+ *
+ *   create   L1 copy and new snapshot table written; COPIED cleared in the active tables | barrier |
+ *            refcounts of the active tree raised | barrier | header: snapshot table | barrier |
+ *            old snapshot table released
+ *   apply    a new active L1 table, copied from the snapshot's, written; COPIED cleared in the
+ *            snapshot's L2 tables; refcounts of its tree raised | barrier | header: size and L1 table
+ *            | barrier | refcounts of the old active tree lowered | barrier | COPIED set where true
+ *   delete   new snapshot table written | barrier | header: snapshot table | barrier | refcounts of
+ *            the snapshot's tree lowered | barrier | COPIED set where true
+ *
+ * All requests are kept out while an operation runs.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "image/image.h"
+#include "table/flush.h"
+#include "table/refcount.h"
+#include "table/tree.h"
+
+int image_require_writable_qcow2(struct qcow2_image *image, const char *operation)
+{
+    if (image->format != FORMAT_QCOW2)
+        return error_set(ENOTSUP, "%s is not possible: '%s' is a raw image", operation,
+                         image->filename);
+    if (image_read_only(image))
+        return error_set(EROFS, "%s is not possible: '%s' is open read-only", operation,
+                         image->filename);
+    if (image->disk == NULL)
+        return error_set(EINVAL, "%s is not possible: '%s' was opened for its metadata only",
+                         operation, image->filename);
+    return tables_usable(&image->tables);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Pieces
+ */
+
+/* Clusters for count bytes (0 bytes: none). */
+static int allocate(struct tables *t, uint64_t count, uint64_t *host_offset)
+{
+    bool never_written;
+    WRITE_SCOPE(&t->lock);
+
+    *host_offset = 0;
+    if (count == 0)
+        return 0;
+    return refcount_allocate(t, div_round_up(count, t->geometry.cluster_size), host_offset,
+                             &never_written);
+}
+
+/* Clusters that never came into use. */
+static void give_back(struct tables *t, uint64_t host_offset, uint64_t count)
+{
+    WRITE_SCOPE(&t->lock);
+
+    if (count > 0 && host_offset > 0)
+        refcount_drop(t, host_offset, count);
+}
+
+/* Write entries of an L1 table, COPIED cleared, into new clusters. */
+static int write_l1(struct tables *t, const uint64_t *l1, uint32_t count, uint64_t *host_offset)
+{
+    uint64_t bytes = (uint64_t)count * L1_ENTRY_SIZE;
+    CLEANUP_FREE uint8_t *table = malloc(bytes ? bytes : 1);
+
+    if (table == NULL)
+        return error_no_memory(), -1;
+    for (uint32_t i = 0; i < count; i++)
+        store_be64(table + (size_t)i * L1_ENTRY_SIZE, l1[i] & ~ENTRY_COPIED);
+    if (allocate(t, bytes, host_offset) == -1)
+        return -1;
+    if (bytes > 0 && store_pwrite(t->store, table, bytes, *host_offset) == -1) {
+        give_back(t, *host_offset, bytes);
+        return -1;
+    }
+    return 0;
+}
+
+/* Write a snapshot table into new clusters. */
+static int write_table(struct tables *t, struct snapshot_table *table, uint64_t *host_offset)
+{
+    CLEANUP_FREE uint8_t *buf = NULL;
+
+    table->bytes = snapshot_table_encoded_size(table);
+    if (table->bytes > MAX_SNAPSHOT_TABLE_BYTES)
+        return error_set(
+            EFBIG, "The snapshot table of '%s' would be too large (at most %" PRIu64 " bytes)",
+            t->store->name, (uint64_t)MAX_SNAPSHOT_TABLE_BYTES);
+    buf = malloc(table->bytes ? table->bytes : 1);
+    if (buf == NULL)
+        return error_no_memory(), -1;
+    snapshot_table_encode(table, buf);
+    if (allocate(t, table->bytes, host_offset) == -1)
+        return -1;
+    if (table->bytes > 0 && store_pwrite(t->store, buf, table->bytes, *host_offset) == -1) {
+        give_back(t, *host_offset, table->bytes);
+        return -1;
+    }
+    return 0;
+}
+
+/* The instant at which a snapshot is created or deleted. */
+static int switch_table(struct tables *t, const struct snapshot_table *table, uint64_t offset)
+{
+    uint8_t bytes[12];
+
+    store_be32(bytes, table->count);
+    store_be64(bytes + 4, offset);
+    if (tables_write_header(t, HEADER_SNAPSHOTS_AT, bytes, sizeof bytes) == -1)
+        return tables_fail(t);
+    t->header.nb_snapshots = table->count;
+    t->header.snapshots_offset = offset;
+    return 0;
+}
+
+/* The image's list is now this one; what is out of bounds for writes follows it. */
+static int adopt_table(struct qcow2_image *image, struct snapshot_table *table)
+{
+    struct tables *t = &image->tables;
+    WRITE_SCOPE(&t->lock);
+
+    image->snapshots = *table;
+    *table = (struct snapshot_table){ 0 };
+    metadata_map_clear_ranges(&t->map, METADATA_SNAPSHOT_TABLE);
+    metadata_map_clear_ranges(&t->map, METADATA_INACTIVE_L1);
+    if (metadata_map_add_range(&t->map, METADATA_SNAPSHOT_TABLE, t->header.snapshots_offset,
+                               image->snapshots.bytes) == -1)
+        return -1;
+    for (uint32_t i = 0; i < image->snapshots.count; i++)
+        if (metadata_map_add_range(
+                &t->map, METADATA_INACTIVE_L1, image->snapshots.entries[i].l1_table_offset,
+                (uint64_t)image->snapshots.entries[i].l1_size * L1_ENTRY_SIZE) == -1)
+            return -1;
+    return 0;
+}
+
+/* The L1 table of a snapshot, which must lie inside the file. */
+static uint64_t *read_l1(struct qcow2_image *image, const struct snapshot *s)
+{
+    uint64_t length;
+
+    if (store_size(image->store, &length) == -1)
+        return NULL;
+    if (!range_within(s->l1_table_offset, (uint64_t)s->l1_size * L1_ENTRY_SIZE, length)) {
+        error_set(EINVAL,
+                  "The L1 table of snapshot '%s' at offset 0x%" PRIx64
+                  " lies beyond the end of '%s'",
+                  s->name, s->l1_table_offset, image->filename);
+        return NULL;
+    }
+    return tables_read_entries(&image->tables, s->l1_table_offset, s->l1_size,
+                               "L1 table of a snapshot");
+}
+
+/* After references are gone for good: counts durable, then flags, then flags durable. */
+static int settle_copied(struct tables *t)
+{
+    if (tables_flush(t) == -1 || tree_update_copied(t) == -1)
+        return -1;
+    return tables_settle(t);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Create
+ */
+
+/* One more than the largest number among the ids. */
+static uint64_t next_id(const struct snapshot_table *table)
+{
+    uint64_t max = 0;
+
+    for (uint32_t i = 0; i < table->count; i++) {
+        char *end;
+        uint64_t id = strtoull(table->entries[i].id, &end, 10);
+
+        if (*end == '\0' && id > max && id < UINT64_MAX)
+            max = id;
+    }
+    return max + 1;
+}
+
+static int describe(const struct qcow2_image *image, const char *name, struct snapshot *s)
+{
+    struct timespec now;
+    char *id;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    *s = (struct snapshot){
+        .l1_size = image->tables.l1_size,
+        .date_sec = (uint32_t)now.tv_sec,
+        .date_nsec = (uint32_t)now.tv_nsec,
+        .disk_size = image->disk->size,
+        .name = strdup(name),
+        .name_size = strlen(name),
+        .extra = calloc(1, SNAPSHOT_EXTRA_KNOWN),
+        .extra_size = SNAPSHOT_EXTRA_KNOWN,
+    };
+    if (asprintf(&id, "%" PRIu64, next_id(&image->snapshots)) != -1)
+        s->id = id;
+    if (s->name == NULL || s->extra == NULL || s->id == NULL) {
+        snapshot_destroy(s);
+        return error_no_memory(), -1;
+    }
+    s->id_size = strlen(s->id);
+    store_be64(s->extra + SNAPSHOT_EXTRA_DISK_SIZE_AT, s->disk_size);
+    return 0;
+}
+
+/* The list with one entry more; the old entries stay the image's. */
+static int extended_table(const struct qcow2_image *image, const struct snapshot *s,
+                          struct snapshot_table *table)
+{
+    uint32_t count = image->snapshots.count;
+
+    *table = (struct snapshot_table){ .count = count + 1 };
+    table->entries = calloc(count + 1, sizeof table->entries[0]);
+    if (table->entries == NULL)
+        return error_no_memory(), -1;
+    if (count > 0)
+        memcpy(table->entries, image->snapshots.entries, count * sizeof table->entries[0]);
+    table->entries[count] = *s;
+    return 0;
+}
+
+/* Until the instant; what was allocated is given back if it is not reached. */
+static int create_prepare(struct tables *t, const struct tree *active)
+{
+    if (tree_clear_copied(t, active) == -1 || tree_clear_active_l1(t) == -1 ||
+        tables_flush(t) == -1)
+        return -1;
+    if (tree_raise(t, active) == -1)
+        return tables_fail(t); /* some counts are too high by now */
+    return tables_flush(t);
+}
+
+static int create_switch(struct qcow2_image *image, struct snapshot_table *table)
+{
+    struct tables *t = &image->tables;
+    struct snapshot *s = &table->entries[table->count - 1];
+    uint64_t old_offset = t->header.snapshots_offset, old_bytes = image->snapshots.bytes;
+    const struct tree active = { t->l1, t->l1_size };
+    uint64_t table_offset;
+
+    if (tables_settle(t) == -1 || tree_check_raise(t, &active) == -1 ||
+        write_l1(t, t->l1, t->l1_size, &s->l1_table_offset) == -1)
+        return -1;
+    if (write_table(t, table, &table_offset) == -1) {
+        give_back(t, s->l1_table_offset, (uint64_t)s->l1_size * L1_ENTRY_SIZE);
+        return -1;
+    }
+    if (create_prepare(t, &active) == -1 || switch_table(t, table, table_offset) == -1)
+        return -1;
+    free(image->snapshots.entries); /* the entries themselves moved into table */
+    if (adopt_table(image, table) == -1 || tree_release(t, old_offset, old_bytes) == -1)
+        return tables_fail(t);
+    return tables_settle(t);
+}
+
+int image_snapshot_create(struct qcow2_image *image, const char *name)
+{
+    struct snapshot_table table;
+    struct snapshot s;
+    int r;
+    WRITE_SCOPE(&image->operations);
+
+    if (image_require_writable_qcow2(image, "Creating a snapshot") == -1)
+        return -1;
+    if (image->snapshots.count >= MAX_SNAPSHOTS)
+        return error_set(EFBIG, "'%s' has %u snapshots, no more are possible", image->filename,
+                         MAX_SNAPSHOTS);
+    if (strlen(name) > UINT16_MAX)
+        return error_set(EINVAL, "The snapshot name is too long (at most %d bytes)", UINT16_MAX);
+    if (describe(image, name, &s) == -1)
+        return -1;
+    if (extended_table(image, &s, &table) == -1) {
+        snapshot_destroy(&s);
+        return -1;
+    }
+    r = create_switch(image, &table);
+    if (table.entries != NULL) { /* not adopted: only the new entry is ours */
+        snapshot_destroy(&table.entries[table.count - 1]);
+        free(table.entries);
+    }
+    return r;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Apply
+ */
+
+/* An active L1 table as the snapshot has it, no smaller than today's. */
+static uint64_t *active_l1_of(struct qcow2_image *image, const struct snapshot *s,
+                              uint32_t *l1_size)
+{
+    CLEANUP_FREE uint64_t *from = read_l1(image, s);
+    uint64_t *l1;
+
+    if (from == NULL)
+        return NULL;
+    *l1_size = image->tables.l1_size > s->l1_size ? image->tables.l1_size : s->l1_size;
+    l1 = calloc(*l1_size ? *l1_size : 1, sizeof l1[0]);
+    if (l1 == NULL)
+        return error_no_memory();
+    for (uint32_t i = 0; i < s->l1_size; i++)
+        l1[i] = from[i] & ~ENTRY_COPIED;
+    return l1;
+}
+
+/* Bytes 24 to 47 of the header: size, crypt_method, l1_size, l1_table_offset. */
+static int switch_active(struct tables *t, uint64_t size, uint32_t l1_size, uint64_t l1_offset)
+{
+    uint8_t bytes[HEADER_L1_AT + 12 - HEADER_SIZE_AT];
+
+    store_be64(bytes, size);
+    store_be32(bytes + 8, t->header.crypt_method);
+    store_be32(bytes + 12, l1_size);
+    store_be64(bytes + 16, l1_offset);
+    if (tables_write_header(t, HEADER_SIZE_AT, bytes, sizeof bytes) == -1)
+        return tables_fail(t);
+    t->header.size = size;
+    t->header.l1_size = l1_size;
+    t->header.l1_table_offset = l1_offset;
+    return 0;
+}
+
+/* The tables in memory are now those of the new L1 table, which they take over. */
+static int adopt_active(struct tables *t, uint64_t *l1, uint32_t l1_size, uint64_t l1_offset)
+{
+    WRITE_SCOPE(&t->lock);
+
+    for (uint32_t i = 0; i < t->l1_size; i++)
+        if (t->l1[i] & L1_OFFSET_MASK)
+            cache_drop(&t->l2_cache, t->l1[i] & L1_OFFSET_MASK, t->geometry.cluster_size);
+    free(t->l1);
+    t->l1 = l1;
+    t->l1_size = l1_size;
+    t->l1_table_offset = l1_offset;
+    metadata_map_clear_ranges(&t->map, METADATA_ACTIVE_L1);
+    metadata_map_clear_clusters(&t->map, METADATA_ACTIVE_L2);
+    for (uint32_t i = 0; i < l1_size; i++)
+        if (l1[i] && metadata_map_add_cluster(&t->map, METADATA_ACTIVE_L2, l1[i]) == -1)
+            return -1;
+    return metadata_map_add_range(&t->map, METADATA_ACTIVE_L1, l1_offset,
+                                  (uint64_t)l1_size * L1_ENTRY_SIZE);
+}
+
+/* The old active tree and its L1 table have lost their last place in the header. */
+static int release_active(struct tables *t, const struct tree *old, uint64_t old_offset)
+{
+    if (tree_lower(t, old) == -1 ||
+        tree_release(t, old_offset, (uint64_t)old->l1_size * L1_ENTRY_SIZE) == -1)
+        return tables_fail(t);
+    return settle_copied(t);
+}
+
+static int apply_switch(struct qcow2_image *image, const struct snapshot *s)
+{
+    struct tables *t = &image->tables;
+    uint64_t size = round_down(s->disk_size, 512);
+    uint64_t old_offset = t->l1_table_offset, new_offset;
+    CLEANUP_FREE uint64_t *old_l1 = NULL;
+    CLEANUP_FREE uint64_t *new_l1 = NULL;
+    uint32_t old_size = t->l1_size, new_size;
+
+    if (tables_settle(t) == -1)
+        return -1;
+    new_l1 = active_l1_of(image, s, &new_size);
+    old_l1 = malloc((size_t)old_size * sizeof old_l1[0] + 1);
+    if (new_l1 == NULL || old_l1 == NULL)
+        return new_l1 ? (error_no_memory(), -1) : -1;
+    memcpy(old_l1, t->l1, old_size * sizeof old_l1[0]);
+
+    const struct tree old = { old_l1, old_size }, new = { new_l1, new_size };
+
+    if (tree_check_raise(t, &new) == -1 || write_l1(t, new_l1, new_size, &new_offset) == -1)
+        return -1;
+    if (tree_clear_copied(t, &new) == -1 || tables_flush(t) == -1 || tree_raise(t, &new) == -1 ||
+        tables_flush(t) == -1)
+        return tables_fail(t);
+    if (switch_active(t, size, new_size, new_offset) == -1)
+        return -1;
+    if (adopt_active(t, RELEASE(new_l1), new_size, new_offset) == -1)
+        return tables_fail(t);
+    image->disk->size = size;
+    return release_active(t, &old, old_offset);
+}
+
+int image_snapshot_apply(struct qcow2_image *image, const char *id_or_name)
+{
+    int64_t index;
+    WRITE_SCOPE(&image->operations);
+
+    if (image_require_writable_qcow2(image, "Applying a snapshot") == -1)
+        return -1;
+    index = image_snapshot_find(image, id_or_name);
+    return index == -1 ? -1 : apply_switch(image, &image->snapshots.entries[index]);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Delete
+ */
+
+/* The list without one entry; the entries stay the image's. */
+static int reduced_table(const struct qcow2_image *image, uint32_t without,
+                         struct snapshot_table *table)
+{
+    const struct snapshot_table *all = &image->snapshots;
+
+    *table = (struct snapshot_table){ .count = all->count - 1 };
+    table->entries = calloc(all->count, sizeof table->entries[0]);
+    if (table->entries == NULL)
+        return error_no_memory(), -1;
+    for (uint32_t i = 0, n = 0; i < all->count; i++)
+        if (i != without)
+            table->entries[n++] = all->entries[i];
+    return 0;
+}
+
+/* After the instant: s, which is no longer in the list, gives up what it held. */
+static int release_snapshot(struct tables *t, const struct snapshot *s, const uint64_t *l1)
+{
+    const struct tree tree = { l1, s->l1_size };
+
+    if (tree_lower(t, &tree) == -1 ||
+        tree_release(t, s->l1_table_offset, (uint64_t)s->l1_size * L1_ENTRY_SIZE) == -1)
+        return tables_fail(t);
+    return settle_copied(t);
+}
+
+static int delete_switch(struct qcow2_image *image, uint32_t index)
+{
+    struct tables *t = &image->tables;
+    struct snapshot s = image->snapshots.entries[index];
+    uint64_t old_offset = t->header.snapshots_offset, old_bytes = image->snapshots.bytes;
+    CLEANUP_FREE uint64_t *l1 = NULL;
+    struct snapshot_table table;
+    uint64_t table_offset;
+    int r = -1;
+
+    if (tables_settle(t) == -1)
+        return -1;
+    l1 = read_l1(image, &s);
+    if (l1 == NULL || reduced_table(image, index, &table) == -1)
+        return -1;
+    if (write_table(t, &table, &table_offset) == -1 || tables_flush(t) == -1 ||
+        switch_table(t, &table, table_offset) == -1) {
+        free(table.entries);
+        return -1;
+    }
+    free(image->snapshots.entries);
+    if (adopt_table(image, &table) == -1 || tree_release(t, old_offset, old_bytes) == -1)
+        tables_fail(t);
+    else
+        r = release_snapshot(t, &s, l1);
+    snapshot_destroy(&s);
+    return r;
+}
+
+int image_snapshot_delete(struct qcow2_image *image, const char *id_or_name)
+{
+    int64_t index;
+    WRITE_SCOPE(&image->operations);
+
+    if (image_require_writable_qcow2(image, "Deleting a snapshot") == -1)
+        return -1;
+    index = image_snapshot_find(image, id_or_name);
+    return index == -1 ? -1 : delete_switch(image, (uint32_t)index);
+}

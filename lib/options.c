@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* options.c - the edge: options objects, how an image is to be opened or created */
+
+#include "image/options.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "base/error.h"
+#include "format/disk.h"
+
+int image_format_parse(const char *name, enum image_format *format)
+{
+    if (strcmp(name, "qcow2") == 0)
+        *format = FORMAT_QCOW2;
+    else if (strcmp(name, "raw") == 0)
+        *format = FORMAT_RAW;
+    else
+        return error_set(ENOTSUP, "Unknown driver '%s'", name);
+    return 0;
+}
+
+static int replace_string(char **to, const char *from)
+{
+    char *copy = from ? strdup(from) : NULL;
+
+    if (from && copy == NULL)
+        return error_no_memory(), -1;
+    free(*to);
+    *to = copy;
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Opening
+ */
+
+qcow2_open_options *qcow2_open_options_new(void)
+{
+    qcow2_open_options *options = calloc(1, sizeof *options);
+
+    return options ? options : error_no_memory();
+}
+
+void qcow2_open_options_free(qcow2_open_options *options)
+{
+    if (options == NULL)
+        return;
+    free(options->backing_file);
+    free(options->backing_format);
+    free(options->snapshot);
+    free(options);
+}
+
+int qcow2_open_options_set_format(qcow2_open_options *options, const char *format)
+{
+    return image_format_parse(format, &options->format);
+}
+
+int qcow2_open_options_set_flags(qcow2_open_options *options, uint32_t flags)
+{
+    if (flags & QCOW2_OPEN_FORCE_SHARE && !(flags & QCOW2_OPEN_READ_ONLY))
+        return error_set(EINVAL, "force-share=on can only be used with read-only images");
+    if (flags & ~0x1ffu)
+        return error_set(EINVAL, "Unknown open flags 0x%" PRIx32, flags & ~0x1ffu);
+    options->flags = flags | (flags & QCOW2_OPEN_CHECK ? QCOW2_OPEN_NO_IO : 0);
+    return 0;
+}
+
+int qcow2_open_options_set_backing_policy(qcow2_open_options *options, qcow2_backing_policy policy)
+{
+    if ((unsigned)policy > QCOW2_BACKING_ALLOW_PROBE)
+        return error_set(EINVAL, "Unknown backing policy %d", (int)policy);
+    options->backing_policy = policy;
+    return 0;
+}
+
+int qcow2_open_options_set_backing_filter(qcow2_open_options *options, qcow2_backing_filter *filter,
+                                          void *opaque)
+{
+    options->backing_filter = filter;
+    options->backing_filter_opaque = opaque;
+    return 0;
+}
+
+int qcow2_open_options_set_backing(qcow2_open_options *options, const char *filename,
+                                   const char *format)
+{
+    if (replace_string(&options->backing_file, filename) == -1)
+        return -1;
+    return replace_string(&options->backing_format, format);
+}
+
+int qcow2_open_options_set_snapshot(qcow2_open_options *options, const char *id_or_name)
+{
+    return replace_string(&options->snapshot, id_or_name);
+}
+
+int qcow2_open_options_set_l2_cache_size(qcow2_open_options *options, uint64_t size)
+{
+    options->l2_cache_size = size;
+    return 0;
+}
+
+int qcow2_open_options_set_refcount_cache_size(qcow2_open_options *options, uint64_t size)
+{
+    options->refcount_cache_size = size;
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Creating: a row per option
+ */
+
+qcow2_create_options *qcow2_create_options_new(void)
+{
+    qcow2_create_options *options = calloc(1, sizeof *options);
+
+    if (options == NULL)
+        return error_no_memory();
+    options->version = 3;
+    options->cluster_size = 65536;
+    options->refcount_bits = 16;
+    return options;
+}
+
+void qcow2_create_options_free(qcow2_create_options *options)
+{
+    if (options == NULL)
+        return;
+    free(options->backing_file);
+    free(options->backing_format);
+    free(options);
+}
+
+int qcow2_create_options_set_format(qcow2_create_options *options, const char *format)
+{
+    return image_format_parse(format, &options->format);
+}
+
+static int parse_number(const char *name, const char *value, uint64_t *number)
+{
+    char *end;
+
+    errno = 0;
+    *number = strtoull(value, &end, 10);
+    if (errno || end == value || *end || value[0] == '-')
+        return error_set(EINVAL, "Parameter '%s' expects a number of bytes, not '%s'", name, value);
+    return 0;
+}
+
+static int parse_switch(const char *name, const char *value, bool *on)
+{
+    *on = strcmp(value, "on") == 0;
+    if (!*on && strcmp(value, "off") != 0)
+        return error_set(EINVAL, "Parameter '%s' expects 'on' or 'off', not '%s'", name, value);
+    return 0;
+}
+
+static int set_size(qcow2_create_options *o, const char *name, const char *value)
+{
+    return parse_number(name, value, &o->size);
+}
+
+static int set_compat(qcow2_create_options *o, const char *name, const char *value)
+{
+    if (strcmp(value, "0.10") == 0 || strcmp(value, "v2") == 0)
+        o->version = 2;
+    else if (strcmp(value, "1.1") == 0 || strcmp(value, "v3") == 0)
+        o->version = 3;
+    else
+        return error_set(EINVAL, "Invalid parameter '%s' of '%s'", value, name);
+    return 0;
+}
+
+static int set_cluster_size(qcow2_create_options *o, const char *name, const char *value)
+{
+    uint64_t size;
+
+    if (parse_number(name, value, &size) == -1)
+        return -1;
+    if (size < 1u << MIN_CLUSTER_BITS || size > 1u << MAX_CLUSTER_BITS || size & (size - 1))
+        return error_set(EINVAL, "Cluster size must be a power of two between %d and %dk",
+                         1 << MIN_CLUSTER_BITS, 1 << (MAX_CLUSTER_BITS - 10));
+    o->cluster_size = size;
+    return 0;
+}
+
+static int set_refcount_bits(qcow2_create_options *o, const char *name, const char *value)
+{
+    uint64_t bits;
+
+    if (parse_number(name, value, &bits) == -1)
+        return -1;
+    if (bits == 0 || bits > 64 || bits & (bits - 1))
+        return error_set(EINVAL, "Refcount width must be a power of two and may not exceed 64 "
+                                 "bits");
+    o->refcount_bits = (uint32_t)bits;
+    return 0;
+}
+
+static int set_lazy_refcounts(qcow2_create_options *o, const char *name, const char *value)
+{
+    return parse_switch(name, value, &o->lazy_refcounts);
+}
+
+static int set_backing_file(qcow2_create_options *o, const char *name, const char *value)
+{
+    if (strlen(value) > MAX_BACKING_FILE_SIZE)
+        return error_set(EINVAL, "Parameter '%s' is too long (at most %u bytes)", name,
+                         MAX_BACKING_FILE_SIZE);
+    return replace_string(&o->backing_file, value);
+}
+
+static int set_backing_fmt(qcow2_create_options *o, const char *name, const char *value)
+{
+    if (strlen(value) > MAX_BACKING_FORMAT_SIZE)
+        return error_set(EINVAL, "Parameter '%s' is too long (at most %u bytes)", name,
+                         MAX_BACKING_FORMAT_SIZE);
+    return replace_string(&o->backing_format, value);
+}
+
+static int set_preallocation(qcow2_create_options *o, const char *name, const char *value)
+{
+    static const char *const modes[] = { "off", "metadata", "falloc", "full" };
+
+    for (unsigned i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+        if (strcmp(value, modes[i]) == 0) {
+            o->preallocation = (enum preallocation)i;
+            return 0;
+        }
+    }
+    return error_set(EINVAL, "Invalid parameter '%s' of '%s'", value, name);
+}
+
+/* Options that are known, of which only one value is handled. */
+static int set_extended_l2(qcow2_create_options *o, const char *name, const char *value)
+{
+    bool on;
+
+    (void)o;
+    if (parse_switch(name, value, &on) == -1)
+        return -1;
+    return on ? error_set(ENOTSUP, "Extended L2 entries are not supported yet") : 0;
+}
+
+static int set_compression_type(qcow2_create_options *o, const char *name, const char *value)
+{
+    (void)o;
+    if (strcmp(value, "zstd") == 0)
+        return error_set(ENOTSUP, "Compression type 'zstd' is not supported yet");
+    if (strcmp(value, "zlib") != 0)
+        return error_set(EINVAL, "Invalid parameter '%s' of '%s'", value, name);
+    return 0;
+}
+
+static int refuse_data_file(qcow2_create_options *o, const char *name, const char *value)
+{
+    (void)o;
+    (void)value;
+    return error_set(ENOTSUP, "External data files are not supported yet (option '%s')", name);
+}
+
+static int refuse_encryption(qcow2_create_options *o, const char *name, const char *value)
+{
+    (void)o;
+    if (strcmp(name, "encryption") == 0 && strcmp(value, "off") == 0)
+        return 0;
+    return error_set(ENOTSUP, "Encryption is not supported yet (option '%s')", name);
+}
+
+static const struct {
+    const char *name;
+    int (*set)(qcow2_create_options *options, const char *name, const char *value);
+} create_options[] = {
+    { "size", set_size },
+    { "compat", set_compat },
+    { "cluster_size", set_cluster_size },
+    { "refcount_bits", set_refcount_bits },
+    { "lazy_refcounts", set_lazy_refcounts },
+    { "backing_file", set_backing_file },
+    { "backing_fmt", set_backing_fmt },
+    { "preallocation", set_preallocation },
+    { "extended_l2", set_extended_l2 },
+    { "compression_type", set_compression_type },
+    { "data_file", refuse_data_file },
+    { "data_file_raw", refuse_data_file },
+    { "encryption", refuse_encryption },
+    { "encrypt.format", refuse_encryption },
+};
+
+int qcow2_create_options_set(qcow2_create_options *options, const char *name, const char *value)
+{
+    for (size_t i = 0; i < sizeof create_options / sizeof create_options[0]; i++)
+        if (strcmp(create_options[i].name, name) == 0)
+            return create_options[i].set(options, name, value);
+    return error_set(ENOENT, "Invalid parameter '%s'", name);
+}

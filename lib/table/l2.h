@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* l2.h - L2 tables: looking entries up, making a table writable, changing entries */
+
+#ifndef QCOW2_TABLE_L2_H
+#define QCOW2_TABLE_L2_H
+
+#include "table/tables.h"
+
+enum l2_result {
+    L2_ERROR = -1,
+    L2_ABSENT, /* no L2 table: the whole range of its L1 entry is unallocated */
+    L2_FOUND,
+    L2_NOT_LOADED, /* ask again with the lock held exclusively and load set */
+};
+
+/* Entries in one slice, starting with that of a guest offset. */
+struct l2_run {
+    uint8_t *entries; /* big-endian; NULL unless L2_FOUND */
+    uint64_t count;   /* clusters the answer speaks for: entries in the slice, or of the table */
+    bool exclusive;   /* the table has COPIED set: entries may be changed in place */
+};
+
+/* guest_offset lies below the end of what the L1 table maps.  Lock held shared (exclusively if load
+ * is set). */
+enum l2_result l2_find(struct tables *tables, uint64_t guest_offset, bool load, struct l2_run *run);
+
+static inline uint64_t l2_run_entry(const struct l2_run *run, uint64_t index)
+{
+    return load_be64(run->entries + index * L2_ENTRY_SIZE);
+}
+
+/* Make sure that the table of this guest offset exists and belongs to the active L1 table alone. */
+int l2_make_writable_locked(struct tables *tables, uint64_t guest_offset);
+
+/* Change one entry of a writable table. */
+int l2_set_locked(struct tables *tables, uint64_t guest_offset, uint64_t entry);
+
+/* The place of the L2 table in a valid L1 entry; 0: none.  -1 with the error set (and the image
+ * marked) if the entry is impossible. */
+int l2_table_offset(struct tables *tables, uint64_t l1_entry, uint64_t l1_index,
+                    uint64_t *l2_offset);
+
+#endif

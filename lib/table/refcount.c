@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* refcount.c - refcounts of host clusters, and finding free ones
+ *
+ * A search looks at refcounts only; a cluster beyond the last refcount block counts as free.  Then a
+ * block is made for it, in the place where the cursor stands, and the search begins again at the
+ * same cluster ("restart"), because the new block may have taken what the search had found.
+ */
+
+#include "table/refcount.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "format/refcount_block.h"
+#include "table/refcount_table.h"
+
+/* ------------------------------------------------------------------------------------------------
+ * One refcount
+ */
+
+/* The host offset of the block that counts this cluster, 0 if there is none; validated. */
+static int block_of(struct tables *t, uint64_t cluster, uint64_t *block)
+{
+    uint64_t index = cluster >> t->geometry.refcount_block_bits;
+    uint64_t entry = index < t->refcount_table_size ? t->refcount_table[index] : 0;
+
+    *block = entry & REFCOUNT_TABLE_OFFSET_MASK;
+    if (!is_aligned(*block, t->geometry.cluster_size))
+        return tables_corrupt(t,
+                              "refcount block offset 0x%" PRIx64
+                              " is not a multiple of the cluster size (refcount table entry "
+                              "0x%" PRIx64 ")",
+                              *block, index);
+    if (*block >= t->high_water)
+        return tables_corrupt(t,
+                              "refcount block offset 0x%" PRIx64
+                              " lies beyond the end of the file (refcount table entry "
+                              "0x%" PRIx64 ")",
+                              *block, index);
+    return 0;
+}
+
+/* Where in its block this cluster's refcount is: its byte's host offset, and the index of the count
+ * relative to the slice that holds it. */
+static uint64_t position_in_block(const struct tables *t, uint64_t cluster, uint64_t *slice_index)
+{
+    uint64_t index = cluster & ((UINT64_C(1) << t->geometry.refcount_block_bits) - 1);
+    uint64_t byte = (index << t->geometry.refcount_order) / 8;
+    uint64_t per_slice = (uint64_t)t->refcount_cache.slice_size * 8 >> t->geometry.refcount_order;
+
+    *slice_index = index % per_slice;
+    return round_down(byte, t->refcount_cache.slice_size);
+}
+
+static int get(struct tables *t, uint64_t cluster, uint64_t *count)
+{
+    uint64_t block, slice_index, at;
+    uint8_t *slice;
+
+    *count = 0;
+    if (block_of(t, cluster, &block) == -1)
+        return -1;
+    if (block == 0)
+        return 0;
+    at = position_in_block(t, cluster, &slice_index);
+    slice = cache_load(&t->refcount_cache, block + at);
+    if (slice == NULL)
+        return -1;
+    *count = refcount_block_get(slice, t->geometry.refcount_order, slice_index);
+    return 0;
+}
+
+static int set(struct tables *t, uint64_t cluster, uint64_t count)
+{
+    uint64_t block, slice_index, at;
+    uint8_t *slice;
+
+    if (block_of(t, cluster, &block) == -1)
+        return -1;
+    if (tables_check_overlap(t, block, t->geometry.cluster_size, METADATA_REFCOUNT_BLOCK) == -1)
+        return -1;
+    at = position_in_block(t, cluster, &slice_index);
+    slice = cache_load(&t->refcount_cache, block + at);
+    if (slice == NULL)
+        return -1;
+    refcount_block_set(slice, t->geometry.refcount_order, slice_index, count);
+    cache_mark_dirty(&t->refcount_cache, block + at);
+    return 0;
+}
+
+int refcount_get(struct tables *t, uint64_t host_offset, uint64_t *count)
+{
+    return get(t, host_offset >> t->geometry.cluster_bits, count);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Searching
+ */
+
+/* The cursor passes the found run. */
+static int find_free(struct tables *t, uint64_t clusters, uint64_t *first)
+{
+    uint64_t limit = MAX_HOST_OFFSET >> t->geometry.cluster_bits;
+    uint64_t run = 0;
+
+    while (run < clusters) {
+        uint64_t count;
+
+        if (t->free_cursor >= limit)
+            return error_set(EFBIG, "Image '%s' is full: no free host cluster below 2^56",
+                             t->store->name);
+        if (get(t, t->free_cursor, &count) == -1)
+            return -1;
+        t->free_cursor++;
+        run = count == 0 ? run + 1 : 0;
+    }
+    *first = t->free_cursor - clusters;
+    return 0;
+}
+
+enum { PRESENT = 0, RESTART = 1 };
+
+/* Make a block that counts this cluster.  RESTART: something was allocated, search again. */
+static int ensure_block(struct tables *t, uint64_t cluster);
+
+/* Write a new block of zeroes, in its own first state, and enter it in the table in memory. */
+static int install_block(struct tables *t, uint64_t index, uint64_t block, bool counts_itself)
+{
+    uint64_t host_offset = block << t->geometry.cluster_bits;
+
+    if (tables_check_overlap(t, host_offset, t->geometry.cluster_size, METADATA_NONE) == -1 ||
+        store_zero(t->store, t->geometry.cluster_size, host_offset, false) == -1 ||
+        metadata_map_add_cluster(&t->map, METADATA_REFCOUNT_BLOCK, host_offset) == -1 ||
+        index_list_add(&t->fresh_blocks, index) == -1)
+        return -1;
+    cache_drop(&t->refcount_cache, host_offset, t->geometry.cluster_size);
+    t->high_water = max_u64(t->high_water, host_offset + t->geometry.cluster_size);
+    t->refcount_table[index] = host_offset;
+    return counts_itself ? set(t, block, 1) : 0;
+}
+
+static int ensure_block(struct tables *t, uint64_t cluster)
+{
+    uint64_t index = cluster >> t->geometry.refcount_block_bits;
+    uint64_t existing, block;
+    bool counts_itself;
+    int r;
+
+    if (block_of(t, cluster, &existing) == -1)
+        return -1;
+    if (existing != 0)
+        return PRESENT;
+    if (find_free(t, 1, &block) == -1)
+        return -1;
+    if (index >= t->refcount_table_size) {
+        uint64_t reach = max_u64(cluster + 1, block);
+
+        t->free_cursor = min_u64(t->free_cursor, block);
+        return refcount_table_grow(t, reach) == -1 ? -1 : RESTART;
+    }
+    counts_itself = block >> t->geometry.refcount_block_bits == index;
+    if (!counts_itself) {
+        r = ensure_block(t, block);
+        if (r != PRESENT) {
+            t->free_cursor = min_u64(t->free_cursor, block);
+            return r;
+        }
+        if (set(t, block, 1) == -1)
+            return -1;
+    }
+    return install_block(t, index, block, counts_itself) == -1 ? -1 : RESTART;
+}
+
+static int ensure_blocks(struct tables *t, uint64_t first, uint64_t clusters)
+{
+    uint64_t per_block = UINT64_C(1) << t->geometry.refcount_block_bits;
+
+    for (uint64_t c = first; c < first + clusters; c = round_down(c, per_block) + per_block) {
+        int r = ensure_block(t, c);
+
+        if (r != PRESENT)
+            return r;
+    }
+    return PRESENT;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Allocating
+ */
+
+/* Give the free clusters of a run a count of 1. */
+static int take(struct tables *t, uint64_t first, uint64_t clusters, uint64_t *host_offset,
+                bool *never_written)
+{
+    uint64_t bytes = clusters << t->geometry.cluster_bits;
+
+    *host_offset = first << t->geometry.cluster_bits;
+    if (first == 0)
+        return tables_corrupt(t, "the header cluster has a refcount of 0 and would be allocated");
+    if (tables_check_overlap(t, *host_offset, bytes, METADATA_NONE) == -1)
+        return -1;
+    for (uint64_t i = 0; i < clusters; i++)
+        if (set(t, first + i, 1) == -1)
+            return -1;
+    *never_written = !t->fixed_size && *host_offset >= t->high_water;
+    t->high_water = max_u64(t->high_water, *host_offset + bytes);
+    return 0;
+}
+
+int refcount_allocate(struct tables *t, uint64_t clusters, uint64_t *host_offset,
+                      bool *never_written)
+{
+    uint64_t first;
+    int r;
+
+    do {
+        if (find_free(t, clusters, &first) == -1)
+            return -1;
+        r = ensure_blocks(t, first, clusters);
+        if (r == -1)
+            return -1;
+        if (r == RESTART)
+            t->free_cursor = min_u64(t->free_cursor, first);
+    } while (r == RESTART);
+    return take(t, first, clusters, host_offset, never_written);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Raising and lowering
+ */
+
+static int check_raise(struct tables *t, uint64_t cluster, uint64_t count)
+{
+    uint64_t host_offset = cluster << t->geometry.cluster_bits;
+
+    if (count >= t->geometry.refcount_max)
+        return error_set(EINVAL,
+                         "The refcount of the cluster at offset 0x%" PRIx64 " in '%s' is %" PRIu64
+                         " and cannot grow: refcounts of this "
+                         "image have %u bits",
+                         host_offset, t->store->name, count, 1u << t->geometry.refcount_order);
+    if (count == 0)
+        return tables_corrupt(
+            t, "cluster at offset 0x%" PRIx64 " is in use but has a refcount of 0", host_offset);
+    return 0;
+}
+
+int refcount_check_raise(struct tables *t, uint64_t host_offset, uint64_t bytes)
+{
+    uint64_t first = host_offset >> t->geometry.cluster_bits;
+    uint64_t end = div_round_up(host_offset + bytes, t->geometry.cluster_size);
+
+    for (uint64_t c = first; c < end; c++) {
+        uint64_t count;
+
+        if (get(t, c, &count) == -1 || check_raise(t, c, count) == -1)
+            return -1;
+    }
+    return 0;
+}
+
+int refcount_raise(struct tables *t, uint64_t host_offset, uint64_t bytes)
+{
+    uint64_t first = host_offset >> t->geometry.cluster_bits;
+    uint64_t end = div_round_up(host_offset + bytes, t->geometry.cluster_size);
+
+    for (uint64_t c = first; c < end; c++) {
+        uint64_t count;
+
+        if (get(t, c, &count) == -1 || check_raise(t, c, count) == -1 || set(t, c, count + 1) == -1)
+            return -1;
+    }
+    return 0;
+}
+
+int refcount_drop(struct tables *t, uint64_t host_offset, uint64_t bytes)
+{
+    uint64_t start = round_down(host_offset, t->geometry.cluster_size);
+    uint64_t end = round_up(host_offset + bytes, t->geometry.cluster_size);
+
+    return quarantine_add(&t->quarantine, start, end - start);
+}
+
+int refcount_lower(struct tables *t, uint64_t host_offset, uint64_t bytes)
+{
+    uint64_t first = host_offset >> t->geometry.cluster_bits;
+    uint64_t end = (host_offset + bytes) >> t->geometry.cluster_bits;
+
+    for (uint64_t c = first; c < end; c++) {
+        uint64_t count;
+
+        if (get(t, c, &count) == -1)
+            return -1;
+        if (count == 0)
+            return tables_corrupt(
+                t, "cluster at offset 0x%" PRIx64 " lost a reference but has a refcount of 0",
+                c << t->geometry.cluster_bits);
+        if (set(t, c, count - 1) == -1)
+            return -1;
+        if (count == 1)
+            t->free_cursor = min_u64(t->free_cursor, c);
+    }
+    return 0;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* refcount.h - refcounts of host clusters, and finding free ones
+ *
+ * The order in which clusters are handed out is QEMU's, so that the same sequence of operations
+ * gives the same layout: a cursor that only advances, and falls back when a lower cluster becomes
+ * free.
+ *
+ * All functions need the tables' lock held exclusively.
+ */
+
+#ifndef QCOW2_TABLE_REFCOUNT_H
+#define QCOW2_TABLE_REFCOUNT_H
+
+#include "table/tables.h"
+
+int refcount_get(struct tables *tables, uint64_t host_offset, uint64_t *count);
+
+/* Can every cluster that the range touches take one more reference?  EINVAL when a count would pass
+ * the largest value that the image's width can hold. */
+int refcount_check_raise(struct tables *tables, uint64_t host_offset, uint64_t count);
+/* One reference more for every cluster that the range touches. */
+int refcount_raise(struct tables *tables, uint64_t host_offset, uint64_t count);
+
+/* One reference less for every cluster of the range, as soon as that is safe (rules R5 and R6). */
+int refcount_drop(struct tables *tables, uint64_t host_offset, uint64_t count);
+
+/* Lower what the quarantine releases (flush.c). */
+int refcount_lower(struct tables *tables, uint64_t host_offset, uint64_t count);
+
+/* Clusters next to each other with a refcount of 1.  never_written says that they lie behind
+ * everything ever written, so that they read as zeroes. */
+int refcount_allocate(struct tables *tables, uint64_t clusters, uint64_t *host_offset,
+                      bool *never_written);
+
+#endif

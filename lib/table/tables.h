@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* tables.h - the metadata of an open image: what is in memory, what is on disk, in which order
+ *
+ * An image on disk is consistent at every instant, under any reordering of writes that no barrier
+ * (a flush of the store) separates.  The rules, each with tests of its number:
+ *
+ *   R1  Refcount floor.  The refcount of a host cluster on disk is never lower than the number of
+ *       references to it on disk.
+ *   R2  COPIED.  A set flag in the active L1 or L2 tables means: one reference, this one.
+ *   R3  Old or new.  A sector that was written and not flushed reads, after a cut, as its old value
+ *       or as one written since.
+ *   R4  Target before pointer.  A pointer is written only after what it points to is durable:
+ *       content, refcount, file length.
+ *   R5  Drop before free.  A refcount is lowered only after the removal of the reference is
+ *       durable.
+ *   R6  Quarantine.  A cluster that lost a reference is neither reused nor punched before R5 holds
+ *       and every request that might still use the old reference has ended.
+ *   R7  Header changes are one write inside the first 512 bytes.
+ *
+ * How they are kept.  Guest writes go to their host clusters at once; tables change in memory only.
+ * A flush (flush.c) then writes in stages, each made durable by a barrier before the next:
+ *
+ *   stage 0   new refcount blocks, if there are any            barrier (rare)
+ *   stage 1   refcount table entries; refcounts; new L2 tables; (the data were written before)
+ *                                                              barrier
+ *   stage 2   L2 entries of tables that are already in use, L1 entries of the new ones
+ *                                                              barrier
+ *   stage 3   in memory: what lost its last reference in stage 2 leaves the quarantine
+ *
+ * If nothing waits for stage 2 there is one barrier.  Refcounts in memory obey R1 and R5 at all
+ * times (a lowering waits in the quarantine, not in the cache), so a refcount block may be written
+ * at any moment.  L2 entries wait for the flush.  A new L2 table ("fresh": no L1 entry on disk
+ * points to it yet) may be written at any moment, too.
+ *
+ * Locks, in the order in which they may be taken:
+ *   flush.lock   one flush at a time; callers that wait share the next one
+ *   lock         all members below, unless they say otherwise: shared to look up, exclusive to
+ *                change or to load into a cache; never held over guest data I/O or a barrier of
+ *                guest traffic
+ * Functions that need lock held exclusively end in _locked; those that need it at least shared say
+ * so.  Structural operations (snapshots, resizing) run while the image above keeps all guest
+ * requests out.
+ */
+
+#ifndef QCOW2_TABLE_TABLES_H
+#define QCOW2_TABLE_TABLES_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/error.h"
+#include "format/header.h"
+#include "store/store.h"
+#include "table/cache.h"
+#include "table/metadata_map.h"
+#include "table/quarantine.h"
+
+/* A growing list of numbers. */
+struct index_list {
+    uint64_t *items;
+    size_t count;
+    size_t capacity;
+};
+
+int index_list_add(struct index_list *list, uint64_t item);
+void index_list_clear(struct index_list *list);
+
+/* Who flushes, and who waits for whom (flush.c). */
+struct flush_state {
+    pthread_mutex_t lock;
+    pthread_cond_t done;
+    uint64_t started;  /* flushes begun */
+    uint64_t finished; /* flushes ended */
+    bool running;
+};
+
+struct tables {
+    struct store *store; /* not owned */
+    bool read_only;
+    bool discard;         /* punch holes for freed clusters */
+    bool fixed_size;      /* the store is a device: it has no end to grow from */
+    struct header header; /* geometry, version and features are constant while open */
+    struct geometry geometry;
+
+    pthread_rwlock_t lock;
+
+    uint64_t *l1; /* entries, host byte order */
+    uint32_t l1_size;
+    uint64_t l1_table_offset;
+    struct index_list fresh_l2; /* L1 indices whose entry on disk is older than in l1 */
+
+    uint64_t *refcount_table;     /* entries, host byte order */
+    uint64_t refcount_table_size; /* entries */
+    uint64_t refcount_table_offset;
+    uint32_t refcount_table_clusters;
+    struct index_list fresh_blocks; /* refcount table indices not yet in the table on disk */
+
+    struct cache l2_cache;
+    struct cache refcount_cache;
+    struct metadata_map map; /* filled only when writable */
+
+    uint64_t free_cursor; /* host cluster where the next search for a free one begins */
+    uint64_t high_water;  /* bytes; nothing at or beyond it was ever written */
+
+    struct quarantine quarantine; /* has its own rules, see quarantine.h */
+    struct flush_state flush;
+
+    atomic_bool failed;           /* a flush failed or the image is corrupt: no more changes */
+    pthread_mutex_t failure_lock; /* a leaf: guards failure */
+    struct error failure;         /* why */
+};
+
+/* Read the refcount table (writable images only) and the L1 table of header, or the given one of a
+ * snapshot.  The tables take over header. */
+int tables_open(struct tables *tables, struct store *store, struct header *header, bool read_only);
+/* Load another L1 table: a snapshot's, for reading. */
+int tables_load_l1(struct tables *tables, uint64_t l1_table_offset, uint32_t l1_size);
+void tables_set_cache_sizes(struct tables *tables, uint64_t l2_bytes, uint64_t refcount_bytes);
+void tables_close(struct tables *tables);
+
+/* An L1 or other table of entries: count big-endian words at offset, in host byte order. */
+uint64_t *tables_read_entries(struct tables *tables, uint64_t offset, uint64_t count,
+                              const char *what);
+
+/* Fail every later change with this thread's error; returns -1. */
+int tables_fail(struct tables *tables);
+/* 0, or -1 with the reason why no change is possible any more. */
+int tables_usable(struct tables *tables);
+
+/* Impossible metadata were met: sets the error EIO with the sentence, and on a writable image marks
+ * the image as corrupt on disk (once, durably) so that nothing is written any more.  Returns -1.
+ * Lock held at least shared, or image quiet. */
+int tables_corrupt(struct tables *tables, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Refuse a write to [offset, offset + count) if it overlaps metadata other than of class own. */
+int tables_check_overlap(struct tables *tables, uint64_t offset, uint64_t count,
+                         enum metadata_class own);
+
+/* Write count bytes of the header at byte at, inside its first sector, and make it durable. */
+int tables_write_header(struct tables *tables, uint32_t at, const void *bytes, size_t count);
+
+#endif

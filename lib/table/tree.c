@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* tree.c - whole L1 trees: what snapshots do to refcounts and COPIED flags */
+
+#include "table/tree.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "format/l2_entry.h"
+#include "table/l2.h"
+#include "table/refcount.h"
+
+/* ------------------------------------------------------------------------------------------------
+ * Walking
+ */
+
+/* What to do with an L2 table: index of its L1 entry, its place, its content.  *changed is set when
+ * the content is to be written back. */
+typedef int l2_visitor(struct tables *t, uint64_t l1_index, uint64_t l2_offset, uint8_t *entries,
+                       bool *changed);
+
+static int visit_table(struct tables *t, uint64_t l1_index, uint64_t l2_offset, uint8_t *entries,
+                       l2_visitor *visit)
+{
+    uint64_t size = t->geometry.cluster_size;
+    bool changed = false;
+
+    if (store_pread(t->store, entries, size, l2_offset) == -1 ||
+        visit(t, l1_index, l2_offset, entries, &changed) == -1)
+        return -1;
+    if (!changed)
+        return 0;
+    if (tables_check_overlap(t, l2_offset, size, METADATA_ACTIVE_L2) == -1)
+        return -1;
+    cache_drop(&t->l2_cache, l2_offset, size);
+    return store_pwrite(t->store, entries, size, l2_offset);
+}
+
+static int walk(struct tables *t, const struct tree *tree, l2_visitor *visit)
+{
+    CLEANUP_FREE uint8_t *entries = malloc(t->geometry.cluster_size);
+    WRITE_SCOPE(&t->lock);
+
+    if (entries == NULL)
+        return error_no_memory(), -1;
+    for (uint64_t i = 0; i < tree->l1_size; i++) {
+        uint64_t l2_offset;
+
+        if (l2_table_offset(t, tree->l1[i], i, &l2_offset) == -1)
+            return -1;
+        if (l2_offset != 0 && visit_table(t, i, l2_offset, entries, visit) == -1)
+            return -1;
+    }
+    return 0;
+}
+
+/* The host bytes that an entry refers to; count 0: none. */
+static int entry_range(struct tables *t, uint64_t entry, uint64_t *offset, uint64_t *count)
+{
+    *offset = *count = 0;
+    if (entry & L2_COMPRESSED) {
+        *offset = l2_entry_compressed_offset(&t->geometry, entry);
+        *count = l2_entry_compressed_length(&t->geometry, entry);
+    } else if (l2_entry_host_offset(entry) != 0) {
+        *offset = l2_entry_host_offset(entry);
+        *count = t->geometry.cluster_size;
+        if (!is_aligned(*offset, t->geometry.cluster_size))
+            return tables_corrupt(t, "L2 entry 0x%016" PRIx64 " points to no cluster boundary",
+                                  entry);
+    }
+    return 0;
+}
+
+typedef int range_visitor(struct tables *t, uint64_t host_offset, uint64_t count);
+
+static int for_each_range(struct tables *t, uint64_t l2_offset, const uint8_t *entries,
+                          range_visitor *visit)
+{
+    for (uint64_t i = 0; i < t->geometry.l2_entries; i++) {
+        uint64_t offset, count;
+
+        if (entry_range(t, load_be64(entries + i * L2_ENTRY_SIZE), &offset, &count) == -1)
+            return -1;
+        if (count > 0 && visit(t, offset, count) == -1)
+            return -1;
+    }
+    return visit(t, l2_offset, t->geometry.cluster_size);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Refcounts
+ */
+
+static int check_raise_table(struct tables *t, uint64_t l1_index, uint64_t l2_offset,
+                             uint8_t *entries, bool *changed)
+{
+    (void)l1_index;
+    (void)changed;
+    return for_each_range(t, l2_offset, entries, refcount_check_raise);
+}
+
+int tree_check_raise(struct tables *t, const struct tree *tree)
+{
+    return walk(t, tree, check_raise_table);
+}
+
+static int raise_table(struct tables *t, uint64_t l1_index, uint64_t l2_offset, uint8_t *entries,
+                       bool *changed)
+{
+    (void)l1_index;
+    (void)changed;
+    return for_each_range(t, l2_offset, entries, refcount_raise);
+}
+
+int tree_raise(struct tables *t, const struct tree *tree)
+{
+    return walk(t, tree, raise_table);
+}
+
+static int release_range(struct tables *t, uint64_t host_offset, uint64_t count)
+{
+    uint64_t size = t->geometry.cluster_size;
+    uint64_t end = round_up(host_offset + count, size);
+
+    for (uint64_t at = round_down(host_offset, size); at < end; at += size) {
+        uint64_t left;
+
+        if (refcount_lower(t, at, size) == -1 || refcount_get(t, at, &left) == -1)
+            return -1;
+        if (left == 0 && t->discard && store_discard(t->store, size, at) == -1)
+            return -1;
+    }
+    return 0;
+}
+
+static int lower_table(struct tables *t, uint64_t l1_index, uint64_t l2_offset, uint8_t *entries,
+                       bool *changed)
+{
+    (void)l1_index;
+    (void)changed;
+    return for_each_range(t, l2_offset, entries, release_range);
+}
+
+int tree_lower(struct tables *t, const struct tree *tree)
+{
+    return walk(t, tree, lower_table);
+}
+
+int tree_release(struct tables *t, uint64_t host_offset, uint64_t count)
+{
+    WRITE_SCOPE(&t->lock);
+
+    return count ? release_range(t, host_offset, count) : 0;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * COPIED
+ */
+
+static int clear_table(struct tables *t, uint64_t l1_index, uint64_t l2_offset, uint8_t *entries,
+                       bool *changed)
+{
+    (void)l1_index;
+    (void)l2_offset;
+    for (uint64_t i = 0; i < t->geometry.l2_entries; i++) {
+        uint64_t entry = load_be64(entries + i * L2_ENTRY_SIZE);
+
+        if (!(entry & ENTRY_COPIED))
+            continue;
+        store_be64(entries + i * L2_ENTRY_SIZE, entry & ~ENTRY_COPIED);
+        *changed = true;
+    }
+    return 0;
+}
+
+int tree_clear_copied(struct tables *t, const struct tree *tree)
+{
+    return walk(t, tree, clear_table);
+}
+
+static int write_active_l1(struct tables *t)
+{
+    uint64_t bytes = (uint64_t)t->l1_size * L1_ENTRY_SIZE;
+    CLEANUP_FREE uint8_t *table = malloc(bytes ? bytes : 1);
+
+    if (table == NULL)
+        return error_no_memory(), -1;
+    if (tables_check_overlap(t, t->l1_table_offset, bytes, METADATA_ACTIVE_L1) == -1)
+        return -1;
+    for (uint32_t i = 0; i < t->l1_size; i++)
+        store_be64(table + (size_t)i * L1_ENTRY_SIZE, t->l1[i]);
+    return bytes ? store_pwrite(t->store, table, bytes, t->l1_table_offset) : 0;
+}
+
+int tree_clear_active_l1(struct tables *t)
+{
+    WRITE_SCOPE(&t->lock);
+
+    for (uint32_t i = 0; i < t->l1_size; i++)
+        t->l1[i] &= ~ENTRY_COPIED;
+    return write_active_l1(t);
+}
+
+/* The flag that a reference to this cluster should have. */
+static int wanted_flag(struct tables *t, uint64_t host_offset, uint64_t *flag)
+{
+    uint64_t count;
+
+    if (refcount_get(t, host_offset, &count) == -1)
+        return -1;
+    *flag = count == 1 ? ENTRY_COPIED : 0;
+    return 0;
+}
+
+static int update_table(struct tables *t, uint64_t l1_index, uint64_t l2_offset, uint8_t *entries,
+                        bool *changed)
+{
+    uint64_t flag;
+
+    for (uint64_t i = 0; i < t->geometry.l2_entries; i++) {
+        uint64_t entry = load_be64(entries + i * L2_ENTRY_SIZE);
+        uint64_t host = l2_entry_host_offset(entry);
+
+        if (host == 0)
+            continue;
+        if (wanted_flag(t, host, &flag) == -1)
+            return -1;
+        if ((entry & ENTRY_COPIED) == flag)
+            continue;
+        store_be64(entries + i * L2_ENTRY_SIZE, (entry & ~ENTRY_COPIED) | flag);
+        *changed = true;
+    }
+    if (wanted_flag(t, l2_offset, &flag) == -1)
+        return -1;
+    t->l1[l1_index] = l2_offset | flag;
+    return 0;
+}
+
+int tree_update_copied(struct tables *t)
+{
+    const struct tree active = { t->l1, t->l1_size };
+
+    if (walk(t, &active, update_table) == -1)
+        return -1;
+    WRITE_SCOPE(&t->lock);
+    return write_active_l1(t);
+}
