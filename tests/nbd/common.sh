@@ -66,6 +66,12 @@ stop_server() {
     wait "$server" || fail "nbdkit ended with status $?"
 }
 
+# kill_hard PROCESS: as a crash would.
+kill_hard() {
+    kill -9 "$1"
+    wait "$1" 2> /dev/null || true
+}
+
 # refuses TEXT WORD...: nbdkit does not start with these words, and says why in one sentence that
 # contains the text.
 refuses() {

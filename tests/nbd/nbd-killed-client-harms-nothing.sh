@@ -14,8 +14,8 @@ for delay in 0.05 0.2 0.5 1; do
         > "$work/bench.log" 2>&1 &
     client=$!
     sleep "$delay"
-    kill -9 "$client" 2> /dev/null || fail "the client ended by itself: $(cat "$work/bench.log")"
-    wait "$client" 2> /dev/null || true
+    kill -0 "$client" || fail "the client ended by itself: $(cat "$work/bench.log")"
+    kill_hard "$client"
     qemu-io -f raw -c 'write -P 9 100M 1M' -c 'read -P 9 100M 1M' "$uri" > /dev/null ||
         fail "the server does not serve the next client"
 done
@@ -33,15 +33,13 @@ for _ in {1..300}; do
     grep -q 'wrote 3145728' "$work/qemu-io.log" && break
     sleep 0.1
 done
-kill -9 "$client"
+kill_hard "$client"
 exec 3>&-
-wait "$client" 2> /dev/null || true
 for _ in {1..100}; do
     qemu-io -U -r -f qcow2 -c 'read -P 11 7M 3M' "$work/disk.qcow2" > "$work/read.log" 2>&1 && break
     sleep 0.1
 done
-kill -9 "$server"
-wait "$server" 2> /dev/null || true
+kill_hard "$server"
 not_corrupt "$work/disk.qcow2"
 qemu-io -r -f qcow2 -c 'read -P 11 7M 3M' "$work/disk.qcow2" > "$work/read.log" ||
     fail "what the killed client wrote is not in the image"

@@ -23,8 +23,7 @@ stop_server
 
 # Gone with the server, even a killed one.
 serve killed qcow2 disk.qcow2
-kill -9 "$server"
-wait "$server" 2> /dev/null || true
+kill_hard "$server"
 
 # QEMU first.
 qemu-nbd --format=qcow2 --persistent --socket="$work/qemu.sock" disk.qcow2 &
