@@ -1,0 +1,170 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# The library's check and qemu-img check say the same of the same image: the counts exactly, and the
+# findings (each once, in any order).  Images of every kind that qemu-img makes, whole and then
+# damaged at random.  One argument or SEED in the environment: only this seed, with all that is seen.
+#
+# Where qemu-img does not open an image, or gives up its check, there is nothing to compare: ours
+# must end properly.  Ours may refuse a truncated file, or give up on a snapshot table, where
+# qemu-img goes on.
+set -eu
+
+for program in qemu-img qemu-io; do
+    command -v "$program" >/dev/null || { echo "SKIP: $program is not installed"; exit 77; }
+done
+case $(qemu-img --version) in
+*"version 7.2"*) ;;
+*) echo "SKIP: the findings and counts are those of qemu-img 7.2"; exit 77 ;;
+esac
+
+tests=${abs_top_builddir:-$PWD/..}/tests/interop
+only=${1-${SEED-}}
+rounds=${ROUNDS:-12} # damaged copies of each image
+first_seed=${FIRST_SEED:-1000}
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+cd "$tmp"
+
+# ---- the images ----
+
+io() { # IMAGE COMMAND...
+    local image=$1 arguments=()
+    shift
+    for command; do arguments+=(-c "$command"); done
+    qemu-io "${arguments[@]}" "$image" >io.log
+}
+
+make_image() { # NAME OPTIONS SIZE [COMMAND...]
+    local name=$1.qcow2 options=$2 size=$3
+    shift 3
+    qemu-img create -q -f qcow2 ${options:+-o "$options"} "$name" "$size"
+    [ $# -eq 0 ] || io "$name" "$@"
+}
+
+some_writes=("write 0 300k" "write 1M 64k" "write -z 2M 128k" "write 2100k 1k" "write 3M 700k"
+    "discard 3200k 128k")
+
+snapshots() { # NAME
+    qemu-img snapshot -c one "$1.qcow2"
+    io "$1.qcow2" "write 64k 200k" "write 4M 64k"
+    qemu-img snapshot -c two "$1.qcow2"
+    qemu-img snapshot -c three "$1.qcow2" 2>io.log || true # 2-bit refcounts end at 3
+    io "$1.qcow2" "write -z 3M 200k"
+}
+
+compressed() { # NAME CLUSTER_SIZE
+    qemu-img create -q -f raw raw 2M
+    qemu-io -f raw -c "write -P 5 0 1M" -c "write -P 6 1500k 100k" raw >io.log
+    qemu-img convert -c -f raw -O qcow2 -o "cluster_size=$2" raw "$1.qcow2"
+    io "$1.qcow2" "write 100k 100k"
+}
+
+for cluster_size in 512 1k 4k 32k 64k 256k; do
+    make_image "clusters-$cluster_size" "cluster_size=$cluster_size" 8M "${some_writes[@]}"
+    make_image "snapshots-$cluster_size" "cluster_size=$cluster_size" 8M "${some_writes[@]}"
+    snapshots "snapshots-$cluster_size"
+    compressed "compressed-$cluster_size" "$cluster_size"
+done
+make_image clusters-2M cluster_size=2M 64M "write 0 64k" "write 10M 64k"
+for bits in 1 2 4 8 16 32 64; do
+    make_image "refcount-$bits" "cluster_size=4k,refcount_bits=$bits" 8M "${some_writes[@]}"
+done
+for bits in 2 4 64; do
+    make_image "refcount-snapshots-$bits" "cluster_size=1k,refcount_bits=$bits" 8M \
+        "${some_writes[@]}"
+    snapshots "refcount-snapshots-$bits"
+done
+make_image empty "" 0
+make_image large "cluster_size=64k" 1T "write 0 64k" "write 900G 64k"
+make_image v2 "compat=0.10,cluster_size=4k" 8M "${some_writes[@]}"
+snapshots v2
+make_image lazy "lazy_refcounts=on" 8M "${some_writes[@]}"
+make_image preallocated "cluster_size=16k,preallocation=metadata" 8M
+make_image extended "extended_l2=on,cluster_size=16k" 8M "${some_writes[@]}"
+make_image extended-snapshots "extended_l2=on,cluster_size=64k" 8M "${some_writes[@]}"
+snapshots extended-snapshots
+make_image bitmaps "cluster_size=4k" 8M
+qemu-img bitmap --add bitmaps.qcow2 a
+qemu-img bitmap --add -g 512 bitmaps.qcow2 b
+io bitmaps.qcow2 "${some_writes[@]}"
+qemu-img bitmap --remove bitmaps.qcow2 a
+qemu-img bitmap --add -g 4096 bitmaps.qcow2 c
+make_image data-file "data_file=data.raw,cluster_size=4k" 8M "${some_writes[@]}"
+# on a busy machine the measuring of the key derivation may fail
+for _ in 1 2 3 4 5; do
+    qemu-img create -q -f qcow2 --object secret,id=s,data=x -o encrypt.format=luks \
+        -o encrypt.key-secret=s,encrypt.iter-time=10,cluster_size=4k luks.qcow2 4M && break
+    rm -f luks.qcow2
+done
+
+# ---- the comparison ----
+
+counts="corruptions leaks check-errors image-end-offset total-clusters allocated-clusters \
+fragmented-clusters compressed-clusters"
+
+# The counts of qemu-img's JSON (those that are 0 may be missing) on one line, or nothing.
+counts_of_qemu_img() {
+    awk -v names="$counts" '
+        /": / { gsub(/[",:]/, " "); value[$1] = $2; seen = 1 }
+        END {
+            if (!seen) exit
+            n = split(names, name, " ")
+            for (i = 1; i <= n; i++) printf "%s%s=%d", (i > 1 ? " " : ""), name[i], value[name[i]]
+            print ""
+        }' "$1"
+}
+
+# What qemu-img prints as a program, and not of the image.
+findings() {
+    grep -av -e '^qcow2: Image is corrupt' -e '^qemu-img: ' -e '^Some clusters may be leaked' \
+        -e '^$' "$1" | sort -u || true
+}
+
+compared=0
+compare() { # IMAGE
+    local status=0
+    qemu-img check --output=json "$1" >theirs.json 2>theirs.err || status=$?
+    "$tests/check-image" "$1" >ours.out 2>ours.err || {
+        echo "check-image fails on $1"
+        cat ours.err
+        return 1
+    }
+    counts_of_qemu_img theirs.json >theirs.out
+    [ -z "$only" ] || cat theirs.err theirs.out ours.err ours.out
+    [ -s theirs.out ] || return 0
+    if grep -q '^refused: .*beyond the end of the file' ours.out ||
+        grep -q '^ERROR failed to read the snapshot table' ours.err; then
+        return 0
+    fi
+    findings theirs.err >theirs.txt
+    findings ours.err >ours.txt
+    diff theirs.out ours.out && diff theirs.txt ours.txt || return 1
+    compared=$((compared + 1))
+}
+
+for image in *.qcow2; do
+    if [ -z "$only" ]; then
+        compare "$image" || { echo "FAIL: $image, whole"; exit 1; }
+    fi
+done
+
+seed=$first_seed
+for image in *.qcow2; do
+    for _ in $(seq "$rounds"); do
+        seed=$((seed + 1))
+        [ -z "$only" ] || [ "$only" = "$seed" ] || continue
+        cp --sparse=always "$image" damaged
+        "$tests/damage-image" damaged "$seed" >damage.txt
+        [ -z "$only" ] || { echo "$image"; cat damage.txt; }
+        compare damaged || {
+            echo "FAIL: $image with seed $seed (qemu-img <, ours >):"
+            cat damage.txt
+            exit 1
+        }
+    done
+done
+echo "$compared images compared"
+if [ -z "$only" ] && [ "$compared" -lt "$((rounds * 20))" ]; then
+    echo "FAIL: too few images could be compared"
+    exit 1
+fi
