@@ -10,7 +10,6 @@
  */
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,6 +17,7 @@
 #include "cleanup.h"
 #include "extents.h"
 #include "image-open.h"
+#include "json.h"
 #include "message.h"
 #include "pipeline.h"
 #include "progress.h"
@@ -356,17 +356,15 @@ static void print_json(const comparison *c)
         [DIFFER_STATUS] = "block-status",
         [DIFFER_CONTENT] = "content",
     };
-    json_t *object = json_object();
+    CLEANUP_JSON json_t *object = json_object();
 
-    json_object_set_new(object, "identical", json_boolean(c->result == DIFFER_NOT));
-    json_object_set_new(object, "same-size", json_boolean(c->shared == c->size));
+    json_put(object, "identical", json_boolean(c->result == DIFFER_NOT));
+    json_put(object, "same-size", json_boolean(c->shared == c->size));
     if (c->result != DIFFER_NOT)
-        json_object_set_new(object, "mismatch", json_string(names[c->result]));
+        json_put(object, "mismatch", json_text(names[c->result]));
     if (c->where != NOWHERE)
-        json_object_set_new(object, "offset", json_integer((json_int_t)c->where));
-    json_dumpf(object, stdout, JSON_INDENT(4));
-    putchar('\n');
-    json_decref(object);
+        json_put(object, "offset", json_number(c->where));
+    json_print(object);
 }
 
 static void print_result(const comparison *c)

@@ -28,6 +28,7 @@
 #include "bytes.h"
 #include "cleanup.h"
 #include "copy.h"
+#include "create-options.h"
 #include "image-open.h"
 #include "message.h"
 #include "path.h"
@@ -43,33 +44,33 @@ typedef struct {
     size_t nb_sources;
 
     const char *filename; /* of the target */
-    const char *format;   /* of the target; NULL with --target-image-opts */
+    const char *format;   /* of the target, unless its name is options */
     qcow2_image *target;
     bool created; /* by us, as far as it got: to be taken away when we fail */
 
-    const char *backing; /* of the target, or NULL */
-    const char *backing_format;
-    char *backing_path;  /* seen from here, not from the target's directory */
-    unsigned base_depth; /* what the backing file stands for in the source's chain; 0: nothing */
+    keyval_list creation; /* -o, -b and -F together */
+    char *backing_path;   /* seen from here, not from the target's directory */
+    unsigned base_depth;  /* what the backing file stands for in the source's chain; 0: nothing */
 } conversion;
 
 /* ------------------------------------------------------------------------------------------------
  * Refusals
  */
 
-static const char *given_backing(const options *o)
+static const char *backing_of(const conversion *c)
 {
-    return o->backing ? o->backing : keyval_get(&o->creation, "backing_file");
+    return keyval_get(&c->creation, "backing_file");
 }
 
-static const char *given_backing_format(const options *o)
+static const char *backing_format_of(const conversion *c)
 {
-    return o->backing_format ? o->backing_format : keyval_get(&o->creation, "backing_fmt");
+    return keyval_get(&c->creation, "backing_fmt");
 }
 
 /* What contradicts itself on any images.  Returns the sentence, or NULL. */
-static const char *contradiction(const options *o)
+static const char *contradiction(const conversion *c)
 {
+    const options *o = c->options;
     const struct {
         bool refused;
         const char *sentence;
@@ -91,13 +92,11 @@ static const char *contradiction(const options *o)
         { o->nb_arguments < 2, "Must specify image file name" },
         { o->bitmaps && o->nb_arguments > 2, "Copying bitmaps only possible with single source" },
         { o->snapshot && o->nb_arguments > 2, "No support for concatenating multiple snapshot" },
-        { given_backing(o) && o->nb_arguments > 2,
+        { backing_of(c) && o->nb_arguments > 2,
           "Having a backing file for the target makes no sense when concatenating multiple input "
           "images" },
-        { given_backing(o) && !o->no_create && !given_backing_format(o),
+        { backing_of(c) && !o->no_create && !backing_format_of(c),
           "Use of backing file requires explicit backing format" },
-        { !given_backing(o) && !o->no_create && given_backing_format(o),
-          "Backing format cannot be used without backing file" },
     };
 
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
@@ -108,22 +107,26 @@ static const char *contradiction(const options *o)
 }
 
 /* What raw cannot do. */
-static const char *raw_refusal(const options *o)
+static const char *raw_refusal(const conversion *c)
 {
-    if (o->compress)
+    if (c->options->compress)
         return "Compression not supported for this file format";
-    if (o->bitmaps)
+    if (c->options->bitmaps)
         return "Format driver 'raw' does not support bitmaps";
-    if (given_backing(o))
+    if (backing_of(c))
         return "Backing file not supported for file format 'raw'";
+    if (backing_format_of(c))
+        return "Backing file format not supported for file format 'raw'";
     return NULL;
 }
 
-static const char *qcow2_refusal(const options *o)
+static const char *qcow2_refusal(const conversion *c)
 {
-    if (!o->compress)
+    if (backing_format_of(c) && !backing_of(c))
+        return "Backing format cannot be used without backing file";
+    if (!c->options->compress)
         return NULL;
-    if (keyval_get(&o->creation, "preallocation"))
+    if (keyval_get(&c->creation, "preallocation"))
         return "Compression and preallocation not supported at the same time";
     return "Writing compressed clusters (-c) is not supported by this version";
 }
@@ -138,10 +141,37 @@ static int check_cache(const char *what, const char *mode)
     return -1;
 }
 
+/* -b and -F win over -o. */
+static void merge_creation(conversion *c)
+{
+    const options *o = c->options;
+
+    for (size_t i = 0; i < o->creation.count; i++)
+        keyval_set(&c->creation, o->creation.items[i].key, o->creation.items[i].value);
+    if (o->backing)
+        keyval_set(&c->creation, "backing_file", o->backing);
+    if (o->backing_format)
+        keyval_set(&c->creation, "backing_fmt", o->backing_format);
+}
+
+/* Returns a sentence that the caller frees, or NULL. */
+static char *target_refusal(conversion *c)
+{
+    const char *sentence = strcmp(c->format, "raw") == 0 ? raw_refusal(c) : qcow2_refusal(c);
+    char *why = NULL;
+
+    if (sentence)
+        return xstrdup(sentence);
+    if (!c->options->no_create)
+        create_options_check(&c->creation, c->format, &why);
+    return why;
+}
+
 static int check_options(conversion *c)
 {
     const options *o = c->options;
-    const char *sentence = contradiction(o);
+    const char *sentence = contradiction(c);
+    CLEANUP_FREE char *why = NULL;
 
     if (sentence) {
         error_report("%s", sentence);
@@ -152,14 +182,9 @@ static int check_options(conversion *c)
     c->filename = o->arguments[o->nb_arguments - 1];
     if (o->target_image_opts)
         return 0;
-    c->format = format_known(o->target_format ? o->target_format : "raw");
-    if (!c->format) {
-        error_report("Unknown file format '%s'", o->target_format);
-        return -1;
-    }
-    sentence = strcmp(c->format, "raw") == 0 ? raw_refusal(o) : qcow2_refusal(o);
-    if (sentence) {
-        error_report("%s", sentence);
+    why = target_refusal(c);
+    if (why) {
+        error_report("%s", why);
         return -1;
     }
     return 0;
@@ -317,7 +342,7 @@ static int check_backing(const conversion *c)
 {
     image_source source = {
         .filename = c->backing_path,
-        .format = c->backing_format,
+        .format = backing_format_of(c),
         .flags = QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_NO_IO,
         .backing = c->options->untrusted ? QCOW2_BACKING_REFUSE : QCOW2_BACKING_ALLOW_PROBE,
     };
@@ -332,11 +357,9 @@ static int settle_backing(conversion *c)
 {
     int depth;
 
-    c->backing = given_backing(c->options);
-    c->backing_format = given_backing_format(c->options);
-    if (!c->backing)
+    if (!backing_of(c))
         return 0;
-    c->backing_path = path_beside(c->filename, c->backing);
+    c->backing_path = path_beside(c->filename, backing_of(c));
     depth = depth_in_chain(c->sources[0], c->backing_path);
     c->base_depth = depth > 0 ? (unsigned)depth : 1;
     return check_backing(c);
@@ -359,40 +382,32 @@ static bool is_removable(const char *filename)
     return lstat(filename, &status) == 0 && S_ISREG(status.st_mode);
 }
 
-/* The size is not the user's to choose, and -b wins over -o backing_file. */
-static int set_creation_options(const conversion *c, qcow2_create_options *new)
+/* The size is not the user's to choose. */
+static int create_in_format(conversion *c)
 {
-    const keyval_list *given = &c->options->creation;
-    char size[24];
+    CLEANUP_FREE char *size = xasprintf("%" PRIu64, copy_size(c->sources, c->nb_sources));
+    qcow2_create_options *new;
+    int result;
 
-    snprintf(size, sizeof size, "%" PRIu64, copy_size(c->sources, c->nb_sources));
-    if (qcow2_create_options_set_format(new, c->format) == -1)
-        return -1;
-    for (size_t i = 0; i < given->count; i++) {
-        if (qcow2_create_options_set(new, given->items[i].key, given->items[i].value) == -1)
-            return -1;
-    }
-    if (c->backing && (qcow2_create_options_set(new, "backing_file", c->backing) == -1 ||
-                       qcow2_create_options_set(new, "backing_fmt", c->backing_format) == -1))
-        return -1;
-    return qcow2_create_options_set(new, "size", size);
+    keyval_set(&c->creation, "size", size);
+    new = create_options_make(&c->creation, c->format);
+    result = new ? qcow2_create(c->filename, new) : -1;
+    if (result == -1)
+        error_report("%s: error while converting %s: %s", c->filename, c->format,
+                     qcow2_get_error());
+    qcow2_create_options_free(new);
+    return result;
 }
 
 static int create_target(conversion *c)
 {
-    qcow2_create_options *new = NULL;
     bool existed = is_removable(c->filename);
-    int result = check_target_is_no_source(c, c->filename);
+    int result;
 
-    if (result == -1)
+    if (check_target_is_no_source(c, c->filename) == -1)
         return -1;
-    new = qcow2_create_options_new();
-    result = new &&set_creation_options(c, new) == 0 ? qcow2_create(c->filename, new) : -1;
-    if (result == -1)
-        error_report("%s: error while converting %s: %s", c->filename, c->format,
-                     qcow2_get_error());
+    result = create_in_format(c);
     c->created = result == 0 || !existed;
-    qcow2_create_options_free(new);
     return result;
 }
 
@@ -401,7 +416,7 @@ static int open_target(conversion *c)
     const options *o = c->options;
     image_source source = {
         .filename = c->filename,
-        .format = c->format,
+        .format = o->target_image_opts ? NULL : c->format,
         .image_opts = o->target_image_opts,
         .cache = o->cache ? o->cache : "unsafe",
         .flags = o->sparse_size > 0 ? QCOW2_OPEN_DISCARD : 0,
@@ -428,7 +443,7 @@ static int open_target(conversion *c)
  * it is stored, unless clusters were allocated there in advance. */
 static bool reads_as_new(const conversion *c)
 {
-    const char *preallocation = keyval_get(&c->options->creation, "preallocation");
+    const char *preallocation = keyval_get(&c->creation, "preallocation");
     struct stat status;
 
     return (stat(c->filename, &status) == 0 && S_ISREG(status.st_mode)) ||
@@ -478,21 +493,38 @@ static int close_all(conversion *c)
     return result;
 }
 
+static int convert_with_progress(conversion *c)
+{
+    const options *o = c->options;
+    int result;
+
+    progress_begin(&c->progress, o->progress && !o->quiet, 1);
+    result = convert(c);
+    if (close_all(c) == -1)
+        result = -1;
+    if (result == -1 && c->created && is_removable(c->filename))
+        unlink(c->filename);
+    if (result == 0)
+        progress_at(&c->progress, 1, 1);
+    progress_end(&c->progress);
+    return result;
+}
+
 int convert_run(const options *o)
 {
     conversion c = { .options = o };
-    int result;
+    int result = -1;
 
-    if (check_options(&c) == -1)
-        return EXIT_FAILURE;
-    progress_begin(&c.progress, o->progress && !o->quiet, 1);
-    result = convert(&c);
-    if (close_all(&c) == -1)
-        result = -1;
-    if (result == -1 && c.created && is_removable(c.filename))
-        unlink(c.filename);
-    if (result == 0)
-        progress_at(&c.progress, 1, 1);
-    progress_end(&c.progress);
+    c.format = format_known(o->target_format ? o->target_format : "raw");
+    if (!c.format)
+        error_report("Unknown file format '%s'", o->target_format);
+    else if (o->creation_help)
+        create_options_print_help(c.format, o->nb_arguments > 1);
+    if (!c.format || o->creation_help)
+        return c.format ? EXIT_SUCCESS : EXIT_FAILURE;
+    merge_creation(&c);
+    if (check_options(&c) == 0)
+        result = convert_with_progress(&c);
+    keyval_list_clear(&c.creation);
     return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -42,16 +42,6 @@ refuses "not in qcow2 format" convert -f qcow2 disk.raw target
 refuses "" convert -f raw -O qcow2 disk.raw .
 gone target
 
-# A source that breaks off in the middle: the clusters of the image lie behind its end.
-cp image.qcow2 broken.qcow2
-offset=$(qemu-img map --output=json -f qcow2 image.qcow2 | sed -n 's/.*"offset": \([0-9]*\).*/\1/p' |
-    head -n 1)
-printf '\xff\xff\xff' | dd of=broken.qcow2 bs=1 seek=$((0x40000 + 8 * 100 + 2)) conv=notrunc status=none
-run qcow-img convert -f qcow2 -O raw broken.qcow2 target
-if [[ $status -ne 0 ]]; then
-    gone target
-fi
-
 # The target is a source, or below one.
 refuses "disk.raw" convert -f raw -O raw disk.raw disk.raw
 refuses "image.qcow2" convert -f qcow2 -O qcow2 image.qcow2 image.qcow2

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 convert_tests = \
 	interop/compare-finds-the-first-difference.sh \
+	interop/compare-prints-json.sh \
 	interop/compare-says-what-qemu-says.sh \
 	interop/convert-all-clusters-and-refcounts.sh \
 	interop/convert-backing-copies-what-lies-above.sh \
@@ -13,6 +14,7 @@ convert_tests = \
 	interop/convert-raw-to-qcow2-as-qemu-does.sh \
 	interop/convert-reads-a-snapshot.sh \
 	interop/convert-refuses-what-qemu-refuses.sh \
+	interop/convert-salvages-what-can-be-read.sh \
 	interop/convert-same-bytes-for-any-number-of-workers.sh \
 	interop/convert-shows-progress.sh \
 	interop/convert-sparse-size.sh
