@@ -313,16 +313,26 @@ static int refuse_word(const char *complaint, char **argv)
     return -1;
 }
 
+/* The size of resize may look like an option ("-5M"), and comes last. */
+static int count_words(verb_bit bit, int argc, char **argv)
+{
+    const char *last = argv[argc - 1];
+    bool negative = argc > 1 && last[0] == '-' && last[1] >= '0' && last[1] <= '9';
+
+    return bit == VERB_RESIZE && negative ? argc - 1 : argc;
+}
+
 int options_parse(options *o, verb_bit bit, int argc, char **argv)
 {
     /* A first ":" makes getopt tell a missing argument from an unknown option, in silence. */
     grammar g = { .letters = ":", .nb_letters = 1 };
+    int words = count_words(bit, argc, argv);
     int value, result;
 
     *o = (options){ .max_length = UINT64_MAX, .sparse_size = 4096, .workers = 8 };
     options_for_each(bit, add_to_grammar, &g);
     optind = 0;
-    while ((value = getopt_long(argc, argv, g.letters, g.names, NULL)) != -1) {
+    while ((value = getopt_long(words, argv, g.letters, g.names, NULL)) != -1) {
         const option_row *row;
 
         if (value == ':')

@@ -1,16 +1,53 @@
 # SPDX-License-Identifier: BSD-3-Clause
-qcow_img_sources = \
+shared_sources = \
+	cleanup.h \
+	facts.c \
+	facts.h \
 	human.c \
 	human.h \
 	image-open.c \
 	image-open.h \
+	json.c \
+	json.h \
 	keyval.c \
 	keyval.h \
-	main.c \
 	message.c \
 	message.h \
-	options.c \
 	options.h \
+	path.c \
+	path.h
+
+qcow_img_sources = \
+	$(shared_sources) \
+	bytes.h \
+	check.c \
+	compare.c \
+	convert.c \
+	copy.c \
+	copy.h \
+	create-options.c \
+	create-options.h \
+	create.c \
+	extents.c \
+	extents.h \
+	info.c \
+	main.c \
+	map.c \
+	options.c \
+	pipeline.c \
+	pipeline.h \
+	progress.c \
+	progress.h \
+	resize.c \
+	snapshot.c \
 	verb.h
 
-qcow_io_sources =
+qcow_io_sources = \
+	$(shared_sources) \
+	io-commands.c \
+	io-main.c \
+	io-manage.c \
+	io-pattern.c \
+	io-report.c \
+	io-transfer.c \
+	io.h

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* create-options.c - the options of a new image: their table, their values, their help */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "create-options.h"
+#include "human.h"
+#include "message.h"
+
+typedef enum {
+    VALUE_STRING,
+    VALUE_SIZE,
+    VALUE_NUMBER,
+    VALUE_SWITCH,
+} value_type;
+
+enum {
+    FOR_QCOW2 = 1,
+    FOR_RAW = 2,
+};
+
+typedef struct {
+    const char *name;
+    value_type type;
+    int formats;          /* FOR_... */
+    bool of_host;         /* of the host's file system rather than of the format */
+    const char *standard; /* shown when not set; NULL: not shown */
+    const char *help;
+} creation_row;
+
+/* In the order of the "Formatting" line. */
+static const creation_row table[] = {
+    { "encryption", VALUE_SWITCH, FOR_QCOW2, false, NULL,
+      "Encrypt the image with format 'aes'. (Deprecated in favor of encrypt.format=aes)" },
+    { "encrypt.format", VALUE_STRING, FOR_QCOW2, false, NULL,
+      "Encrypt the image, format choices: 'aes', 'luks'" },
+    { "encrypt.key-secret", VALUE_STRING, FOR_QCOW2, false, NULL,
+      "ID of secret providing qcow AES key or LUKS passphrase" },
+    { "encrypt.cipher-alg", VALUE_STRING, FOR_QCOW2, false, NULL,
+      "Name of encryption cipher algorithm" },
+    { "encrypt.cipher-mode", VALUE_STRING, FOR_QCOW2, false, NULL,
+      "Name of encryption cipher mode" },
+    { "encrypt.ivgen-alg", VALUE_STRING, FOR_QCOW2, false, NULL, "Name of IV generator algorithm" },
+    { "encrypt.ivgen-hash-alg", VALUE_STRING, FOR_QCOW2, false, NULL,
+      "Name of IV generator hash algorithm" },
+    { "encrypt.hash-alg", VALUE_STRING, FOR_QCOW2, false, NULL,
+      "Name of encryption hash algorithm" },
+    { "encrypt.iter-time", VALUE_NUMBER, FOR_QCOW2, false, NULL,
+      "Time to spend in PBKDF in milliseconds" },
+    { "cluster_size", VALUE_SIZE, FOR_QCOW2, false, "65536", "qcow2 cluster size" },
+    { "extended_l2", VALUE_SWITCH, FOR_QCOW2, false, "off", "Extended L2 tables" },
+    { "preallocation", VALUE_STRING, FOR_QCOW2, false, NULL,
+      "Preallocation mode (allowed values: off, metadata, falloc, full)" },
+    { "compression_type", VALUE_STRING, FOR_QCOW2, false, "zlib",
+      "Compression method used for image cluster compression" },
+    { "size", VALUE_SIZE, FOR_QCOW2 | FOR_RAW, false, NULL, "Virtual disk size" },
+    { "compat", VALUE_STRING, FOR_QCOW2, false, NULL,
+      "Compatibility level (v2 [0.10] or v3 [1.1])" },
+    { "backing_file", VALUE_STRING, FOR_QCOW2, false, NULL, "File name of a base image" },
+    { "backing_fmt", VALUE_STRING, FOR_QCOW2, false, NULL, "Image format of the base image" },
+    { "data_file", VALUE_STRING, FOR_QCOW2, false, NULL, "File name of an external data file" },
+    { "data_file_raw", VALUE_SWITCH, FOR_QCOW2, false, NULL,
+      "The external data file must stay valid as a raw image" },
+    { "lazy_refcounts", VALUE_SWITCH, FOR_QCOW2, false, "off", "Postpone refcount updates" },
+    { "refcount_bits", VALUE_NUMBER, FOR_QCOW2, false, "16",
+      "Width of a reference count entry in bits" },
+    { "nocow", VALUE_SWITCH, FOR_QCOW2 | FOR_RAW, true, NULL,
+      "Turn off copy-on-write (valid only on btrfs)" },
+    { "preallocation", VALUE_STRING, FOR_RAW, true, NULL,
+      "Preallocation mode (allowed values: off, falloc, full)" },
+    { "extent_size_hint", VALUE_SIZE, FOR_QCOW2 | FOR_RAW, true, NULL,
+      "Extent size hint for the image file, 0 to disable" },
+};
+
+enum {
+    TABLE_ROWS = sizeof table / sizeof *table,
+};
+
+static bool is_for(const creation_row *row, const char *format)
+{
+    return (row->formats & (strcmp(format, "raw") == 0 ? FOR_RAW : FOR_QCOW2)) != 0;
+}
+
+static const creation_row *find_row(const char *name, const char *format)
+{
+    for (size_t i = 0; i < TABLE_ROWS; i++)
+        if (strcmp(table[i].name, name) == 0 && is_for(&table[i], format))
+            return &table[i];
+    return NULL;
+}
+
+static char *complain_of_number(const char *name)
+{
+    return xasprintf("Parameter '%s' expects a number", name);
+}
+
+static char *complain_of_size(const char *name)
+{
+    return xasprintf("Parameter '%s' expects a non-negative number below 2^64\n"
+                     "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-\n"
+                     "and exabytes, respectively.",
+                     name);
+}
+
+/* The library's spelling of a value, which the caller frees; NULL and a sentence when it has none.
+ */
+static char *rewrite(const creation_row *row, const char *value, char **why)
+{
+    uint64_t number;
+    char *end;
+
+    switch (row->type) {
+    case VALUE_SIZE:
+        if (size_parse(value, &number) == 0)
+            return xasprintf("%" PRIu64, number);
+        *why = complain_of_size(row->name);
+        return NULL;
+    case VALUE_NUMBER:
+        number = strtoull(value, &end, 0);
+        if (end != value && *end == '\0')
+            return xasprintf("%" PRIu64, number);
+        *why = complain_of_number(row->name);
+        return NULL;
+    case VALUE_SWITCH:
+        if (strcmp(value, "on") == 0 || strcmp(value, "off") == 0)
+            break;
+        *why = xasprintf("Parameter '%s' expects 'on' or 'off'", row->name);
+        return NULL;
+    case VALUE_STRING: break;
+    }
+    return xstrdup(value);
+}
+
+int create_options_check(keyval_list *list, const char *format, char **why)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        keyval *item = &list->items[i];
+        const creation_row *row = find_row(item->key, format);
+        char *value;
+
+        if (!row) {
+            *why = xasprintf("Invalid parameter '%s'", item->key);
+            return -1;
+        }
+        value = rewrite(row, item->value, why);
+        if (!value)
+            return -1;
+        free(item->value);
+        item->value = value;
+    }
+    return 0;
+}
+
+void create_options_add_defaults(keyval_list *list, const char *format)
+{
+    for (size_t i = 0; i < TABLE_ROWS; i++)
+        if (is_for(&table[i], format) && table[i].standard && !keyval_get(list, table[i].name))
+            keyval_set(list, table[i].name, table[i].standard);
+}
+
+/* A comma in a value is doubled, so that the line could be given to -o again. */
+static char *double_commas(const char *value)
+{
+    char *result = xrealloc(NULL, 2 * strlen(value) + 1);
+    char *to = result;
+
+    for (; *value; value++) {
+        if (*value == ',')
+            *to++ = ',';
+        *to++ = *value;
+    }
+    *to = '\0';
+    return result;
+}
+
+char *create_options_text(const keyval_list *list, const char *format)
+{
+    char *text = xstrdup("");
+
+    for (size_t i = 0; i < TABLE_ROWS; i++) {
+        const char *value = is_for(&table[i], format) ? keyval_get(list, table[i].name) : NULL;
+        CLEANUP_FREE char *before = NULL;
+        CLEANUP_FREE char *doubled = NULL;
+
+        if (!value)
+            continue;
+        before = text;
+        doubled = double_commas(value);
+        text = xasprintf("%s %s=%s", before, table[i].name, doubled);
+    }
+    return text;
+}
+
+/* Wishes to the host's file system are granted by the format where it knows them (preallocation)
+ * and by nobody otherwise: they change nothing that a guest or a check could see. */
+static bool is_mere_wish(const creation_row *row)
+{
+    return row->of_host && row->type != VALUE_STRING;
+}
+
+qcow2_create_options *create_options_make(const keyval_list *list, const char *format)
+{
+    qcow2_create_options *result = qcow2_create_options_new();
+    int error = !result || qcow2_create_options_set_format(result, format);
+
+    for (size_t i = 0; i < list->count && !error; i++)
+        if (!is_mere_wish(find_row(list->items[i].key, format)))
+            error = qcow2_create_options_set(result, list->items[i].key, list->items[i].value);
+    if (!error)
+        return result;
+    qcow2_create_options_free(result);
+    return NULL;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Help
+ */
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp((*(const creation_row *const *)a)->name, (*(const creation_row *const *)b)->name);
+}
+
+static void print_row(const creation_row *row)
+{
+    static const char *const types[] = {
+        [VALUE_STRING] = "str",
+        [VALUE_SIZE] = "size",
+        [VALUE_NUMBER] = "num",
+        [VALUE_SWITCH] = "bool (on/off)",
+    };
+    CLEANUP_FREE char *left = xasprintf("%s=<%s>", row->name, types[row->type]);
+
+    printf("  %-22s - %s\n", left, row->help);
+}
+
+void create_options_print_help(const char *format, bool file_named)
+{
+    const creation_row *rows[TABLE_ROWS];
+    size_t count = 0;
+
+    for (size_t i = 0; i < TABLE_ROWS; i++)
+        if (is_for(&table[i], format) && (file_named || !table[i].of_host))
+            rows[count++] = &table[i];
+    qsort(rows, count, sizeof *rows, by_name);
+    if (file_named)
+        printf("Supported options:\n");
+    else
+        printf("Supported %s options:\n", format);
+    for (size_t i = 0; i < count; i++)
+        print_row(rows[i]);
+    if (!file_named)
+        printf("\nThe protocol level may support further options.\n"
+               "Specify the target filename to include those options.\n");
+}

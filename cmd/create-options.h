@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* create-options.h - the options of a new image: -o of create and convert
+ */
+
+#ifndef QCOW_CMD_CREATE_OPTIONS_H
+#define QCOW_CMD_CREATE_OPTIONS_H
+
+#include <stdbool.h>
+
+#include "keyval.h"
+#include "qcow2.h"
+
+/* Checks names and values against the table of the format, and rewrites values into the library's
+ * spelling: sizes as plain numbers of bytes.  On failure returns -1 and in *why a sentence that the
+ * caller frees. */
+int create_options_check(keyval_list *list, const char *format, char **why);
+
+/* Sets what the user did not and what QEMU's "Formatting" line shows all the same. */
+void create_options_add_defaults(keyval_list *list, const char *format);
+
+/* " name=value" for each option that is set, in the order of QEMU's "Formatting" line.  The caller
+ * frees it. */
+char *create_options_text(const keyval_list *list, const char *format);
+
+/* The library's object for a checked list; NULL with the library's error. */
+qcow2_create_options *create_options_make(const keyval_list *list, const char *format);
+
+/* The answer to "-o help"; options of the host's file system only where a file was named. */
+void create_options_print_help(const char *format, bool file_named);
+
+#endif /* QCOW_CMD_CREATE_OPTIONS_H */

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* create.c - qcow-img create: make an image
+ *
+ *     the options      checked against the table of the format
+ *     the backing file opened once, to see that it is there and how large it is (-u: not)
+ *     "Formatting..."  what will be made, with the defaults that matter
+ *     the image
+ */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "create-options.h"
+#include "human.h"
+#include "image-open.h"
+#include "message.h"
+#include "path.h"
+#include "verb.h"
+
+/* Everything is reported under the new image's name. */
+static int refuse(const options *o, const char *sentence)
+{
+    error_report("%s: %s", o->arguments[0], sentence);
+    return -1;
+}
+
+static int merge_backing(const options *o, const char *format, keyval_list *list)
+{
+    if (strcmp(format, "raw") == 0 && o->backing)
+        return refuse(o, "Backing file not supported for file format 'raw'");
+    if (strcmp(format, "raw") == 0 && o->backing_format)
+        return refuse(o, "Backing file format not supported for file format 'raw'");
+    if (o->backing)
+        keyval_set(list, "backing_file", o->backing);
+    if (o->backing_format)
+        keyval_set(list, "backing_fmt", o->backing_format);
+    return 0;
+}
+
+static int merge_size(const options *o, uint64_t size, keyval_list *list)
+{
+    CLEANUP_FREE char *text = xasprintf("%" PRIu64, size);
+
+    if (keyval_get(list, "size"))
+        return refuse(o, "The image size must be specified only once");
+    keyval_set(list, "size", text);
+    return 0;
+}
+
+static qcow2_image *open_backing(const options *o, const char *path, const char *format)
+{
+    CLEANUP_FREE char *why = NULL;
+    image_source source = {
+        .filename = path,
+        .format = format,
+        .flags = QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_NO_IO,
+        .backing = o->untrusted ? QCOW2_BACKING_REFUSE : QCOW2_BACKING_ALLOW_PROBE,
+    };
+    qcow2_image *image = image_try_open(&source, &why);
+
+    if (!image)
+        error_report("%s: %s\nCould not open backing image.", o->arguments[0], why);
+    return image;
+}
+
+/* Looks at the backing file, which lends the new image its size where none was given. */
+static int consult_backing(const options *o, const char *path, const char *format,
+                           keyval_list *list)
+{
+    CLEANUP_IMAGE qcow2_image *image = open_backing(o, path, format);
+    CLEANUP_FREE char *size = NULL;
+    qcow2_info info;
+
+    if (!image)
+        return -1;
+    if (!format) {
+        if (qcow2_get_info(image, &info, sizeof info))
+            return refuse(o, qcow2_get_error());
+        error_report("%s: Backing file specified without backing format\nDetected format of %s.",
+                     o->arguments[0], info.format);
+        return -1;
+    }
+    size = xasprintf("%" PRIu64, qcow2_get_size(image));
+    if (!keyval_get(list, "size"))
+        keyval_set(list, "size", size);
+    return 0;
+}
+
+static int settle_backing(const options *o, keyval_list *list)
+{
+    const char *backing = keyval_get(list, "backing_file");
+    const char *format = keyval_get(list, "backing_fmt");
+    CLEANUP_FREE char *path = NULL;
+
+    if (!backing)
+        return 0;
+    if (backing[0] == '\0')
+        return refuse(o, "Expected backing file name, got empty string");
+    path = path_beside(o->arguments[0], backing);
+    if (strcmp(path, o->arguments[0]) == 0 || path_is_same_file(path, o->arguments[0]))
+        return refuse(o, "Error: Trying to create an image with the same filename as the backing "
+                         "file");
+    if (!o->backing_unsafe)
+        return consult_backing(o, path, format, list);
+    if (!format)
+        return refuse(o, "Backing file specified without backing format");
+    return 0;
+}
+
+static int settle(const options *o, const char *format, const uint64_t *size, keyval_list *list)
+{
+    CLEANUP_FREE char *why = NULL;
+
+    if (merge_backing(o, format, list) || (size && merge_size(o, *size, list)))
+        return -1;
+    if (create_options_check(list, format, &why))
+        return refuse(o, why);
+    if (settle_backing(o, list))
+        return -1;
+    if (!keyval_get(list, "size"))
+        return refuse(o, "Image creation needs a size parameter");
+    create_options_add_defaults(list, format);
+    return 0;
+}
+
+static int create(const options *o, const char *format, const keyval_list *list)
+{
+    CLEANUP_FREE char *name = printable(o->arguments[0]);
+    CLEANUP_FREE char *text = create_options_text(list, format);
+    CLEANUP_FREE char *printable_text = printable(text);
+    qcow2_create_options *new;
+    int result;
+
+    if (!o->quiet)
+        printf("Formatting '%s', fmt=%s%s\n", name, format, printable_text);
+    new = create_options_make(list, format);
+    result = new ? qcow2_create(o->arguments[0], new) : -1;
+    if (result)
+        refuse(o, qcow2_get_error());
+    qcow2_create_options_free(new);
+    return result;
+}
+
+static int settle_and_create(const options *o, const char *format, const uint64_t *size)
+{
+    keyval_list list = { 0 };
+    int result;
+
+    for (size_t i = 0; i < o->creation.count; i++)
+        keyval_set(&list, o->creation.items[i].key, o->creation.items[i].value);
+    result = settle(o, format, size, &list) || create(o, format, &list);
+    keyval_list_clear(&list);
+    return result;
+}
+
+int create_run(const options *o)
+{
+    const char *format = format_known(o->format ? o->format : "raw");
+    uint64_t size;
+
+    if (o->creation_help && format) {
+        create_options_print_help(format, o->nb_arguments > 0);
+        return EXIT_SUCCESS;
+    }
+    if (o->creation_help) {
+        error_report("Unknown file format '%s'", o->format);
+        return EXIT_FAILURE;
+    }
+    if (o->nb_arguments == 0)
+        return usage_error("Expecting image file name");
+    if (o->nb_arguments > 1 && size_parse_argument("image size", o->arguments[1], &size))
+        return EXIT_FAILURE;
+    if (o->nb_arguments > 2)
+        return usage_error("Unexpected argument: %s", o->arguments[2]);
+    if (!format) {
+        error_report("%s: Unknown file format '%s'", o->arguments[0], o->format);
+        return EXIT_FAILURE;
+    }
+    return settle_and_create(o, format, o->nb_arguments > 1 ? &size : NULL) ? EXIT_FAILURE
+                                                                            : EXIT_SUCCESS;
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* io-commands.c - the table of qcow-io's commands, and from a line to a call */
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "human.h"
+#include "io.h"
+#include "message.h"
+
+#define NO_IMAGE true
+#define WRITES true
+
+static const io_command table[] = {
+    { "aio_flush", NULL, io_flush, 0, 0, false, false, "", "",
+      "completes all outstanding aio requests" },
+    { "aio_read", NULL, io_readv, 2, -1, false, false, "CP:qv",
+      "[-Cqv] [-P pattern] off len [len..]", "reads a number of bytes, at once" },
+    { "aio_write", NULL, io_writev, 2, -1, false, WRITES, "CfnP:quz",
+      "[-Cfnquz] [-P pattern] off len [len..]", "writes a number of bytes, at once" },
+    { "alloc", "a", io_alloc, 1, 2, false, false, "", "offset [count]",
+      "checks if offset is allocated in the file" },
+    { "close", "c", io_close, 0, 0, false, false, "", "", "close the current open file" },
+    { "discard", "d", io_discard, 2, -1, false, WRITES, "Cq", "[-Cq] off len",
+      "discards a number of bytes at a specified offset" },
+    { "flush", "f", io_flush, 0, 0, false, false, "", "", "flush all in-core file state to disk" },
+    { "help", "?", io_help, 0, 1, NO_IMAGE, false, "", "[command]",
+      "help for one or all commands" },
+    { "info", "i", io_info, 0, 0, false, false, "", "",
+      "prints information about the current file" },
+    { "length", "l", io_length, 0, 0, false, false, "", "", "gets the length of the current file" },
+    { "map", NULL, io_map, 0, 0, false, false, "", "", "prints the allocated areas of a file" },
+    { "open", "o", io_open, 1, -1, NO_IMAGE, false, "rnUt:d:o:",
+      "[-rnU] [-t cache] [-d discard] [-o options] [path]", "open the file specified by path" },
+    { "quit", "q", io_quit, 0, 0, NO_IMAGE, false, "", "", "exit the program" },
+    { "read", "r", io_read, 2, -1, false, false, "abCl:pP:qs:v",
+      "[-bCqv] [-P pattern [-s off] [-l len]] off len",
+      "reads a number of bytes at a specified offset" },
+    { "readv", NULL, io_readv, 2, -1, false, false, "CP:qv", "[-Cqv] [-P pattern] off len [len..]",
+      "reads a number of bytes at a specified offset" },
+    { "reopen", NULL, io_reopen, 0, -1, false, false, "rwc:", "[(-r|-w)] [-c cache]",
+      "reopens an image with new options" },
+    { "sleep", NULL, io_sleep, 1, 1, NO_IMAGE, false, "", "milliseconds",
+      "waits for the given value in milliseconds" },
+    { "truncate", "t", io_truncate, 1, 3, false, WRITES, "m:", "[-m prealloc_mode] off",
+      "truncates the current file at the given offset" },
+    { "write", "w", io_write, 2, -1, false, WRITES, "bcCfnpP:qs:uz",
+      "[-bcCfnquz] [-P pattern | -s source_file] off len",
+      "writes a number of bytes at a specified offset" },
+    { "writev", NULL, io_writev, 2, -1, false, WRITES, "CfP:q",
+      "[-Cfq] [-P pattern] off len [len..]", "writes a number of bytes at a specified offset" },
+};
+
+enum {
+    NB_COMMANDS = sizeof table / sizeof *table,
+    MAX_WORDS = 64, /* of a line */
+};
+
+/* What an option letter means, for help on a command. */
+static const struct {
+    char letter;
+    const char *commands; /* names, each followed by a space; NULL: all others that take it */
+    const char *meaning;
+} letters[] = {
+    { 'b', NULL, "the VM state rather than the disk (refused by this version)" },
+    { 'c', "write ", "write compressed clusters (refused by this version)" },
+    { 'c', "reopen ", "cache mode" },
+    { 'C', NULL, "report statistics for a machine to read" },
+    { 'd', NULL, "what discarding does: ignore or unmap" },
+    { 'f', NULL, "durable when the command is done (force unit access)" },
+    { 'l', NULL, "length of what is verified (only with -P)" },
+    { 'm', NULL, "preallocation mode" },
+    { 'n', "open ", "bypass the host's cache" },
+    { 'n', NULL, "with -z, fail where zeroing would be slow" },
+    { 'o', NULL, "options in place of a path, as in driver=qcow2,file.filename=FILE" },
+    { 'P', NULL, "the byte to write, or to verify what was read" },
+    { 'q', NULL, "quiet, do not show I/O statistics" },
+    { 'r', NULL, "read-only" },
+    { 's', "write ", "write the content of this file, repeated" },
+    { 's', NULL, "start of what is verified (only with -P)" },
+    { 't', NULL, "cache mode" },
+    { 'u', NULL, "with -z, allow unmapping" },
+    { 'U', NULL, "share the image with other writers (only with -r)" },
+    { 'v', NULL, "dump what was read" },
+    { 'w', NULL, "writable" },
+    { 'z', NULL, "write zeroes" },
+};
+
+static const io_command *find_command(const char *name)
+{
+    for (size_t i = 0; i < NB_COMMANDS; i++)
+        if (strcmp(table[i].name, name) == 0 ||
+            (table[i].alias && strcmp(table[i].alias, name) == 0))
+            return &table[i];
+    return NULL;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Help
+ */
+
+static void print_synopsis(const io_command *command)
+{
+    printf("%s %s -- %s\n", command->name, command->arguments, command->purpose);
+}
+
+int io_usage(const io_command *command)
+{
+    print_synopsis(command);
+    return -1;
+}
+
+static bool is_about(const char *commands, const io_command *command)
+{
+    size_t length = strlen(command->name);
+
+    return !commands || (strncmp(commands, command->name, length) == 0 && commands[length] == ' ');
+}
+
+static const char *meaning_of(char letter, const io_command *command)
+{
+    for (size_t i = 0; i < sizeof letters / sizeof *letters; i++)
+        if (letters[i].letter == letter && is_about(letters[i].commands, command))
+            return letters[i].meaning;
+    return NULL;
+}
+
+static void print_command_help(const io_command *command)
+{
+    print_synopsis(command);
+    for (const char *letter = command->letters; *letter; letter++)
+        if (*letter != ':' && meaning_of(*letter, command))
+            printf(" -%c, -- %s\n", *letter, meaning_of(*letter, command));
+}
+
+int io_help(io_session *session, const io_command *command, const io_request *request)
+{
+    (void)session;
+    (void)command;
+    if (request->nb_words > 0) {
+        const io_command *topic = find_command(request->words[0]);
+
+        if (topic)
+            print_command_help(topic);
+        else
+            printf("command %s not found\n", request->words[0]);
+        return 0;
+    }
+    for (size_t i = 0; i < NB_COMMANDS; i++)
+        print_synopsis(&table[i]);
+    printf("\nUse 'help commandname' for extended help.\n");
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Lines
+ */
+
+int io_parse_size(const char *text, uint64_t *bytes)
+{
+    int error = size_parse(text, bytes);
+
+    if (error == 0 && *bytes <= INT64_MAX)
+        return 0;
+    if (error == -EINVAL)
+        printf("Parsing error: non-numeric argument, or extraneous/unrecognized suffix -- %s\n",
+               text);
+    else
+        printf("Parsing error: argument too large -- %s\n", text);
+    return -1;
+}
+
+static void complain_of_count(const io_command *command, int count)
+{
+    fflush(stdout);
+    fprintf(stderr, "bad argument count %d to %s, expected ", count, command->name);
+    if (command->max_words < 0)
+        fprintf(stderr, "at least %d arguments\n", command->min_words);
+    else if (command->min_words == command->max_words)
+        fprintf(stderr, "%d arguments\n", command->min_words);
+    else
+        fprintf(stderr, "between %d and %d arguments\n", command->min_words, command->max_words);
+}
+
+static bool is_read_only(qcow2_image *image)
+{
+    qcow2_info info;
+
+    return qcow2_get_info(image, &info, sizeof info) == 0 && info.read_only;
+}
+
+/* What stands in the way of a command, before its options are looked at. */
+static int check_conditions(const io_session *session, const io_command *command, int nb_arguments)
+{
+    if (!command->without_image && !session->image) {
+        fflush(stdout);
+        fprintf(stderr, "no file open, try 'help open'\n");
+        return -1;
+    }
+    if (nb_arguments < command->min_words ||
+        (command->max_words >= 0 && nb_arguments > command->max_words)) {
+        complain_of_count(command, nb_arguments);
+        return -1;
+    }
+    if (command->writes && is_read_only(session->image)) {
+        error_report("Block node is read-only");
+        return -1;
+    }
+    return 0;
+}
+
+static int parse_request(const io_command *command, int argc, char **argv, io_request *request)
+{
+    int letter;
+
+    *request = (io_request){ 0 };
+    fflush(stdout);
+    optind = 0;
+    while ((letter = getopt(argc, argv, command->letters)) != -1) {
+        if (letter == '?')
+            return io_usage(command);
+        request->given[letter] = true;
+        request->values[letter] = optarg;
+    }
+    request->words = argv + optind;
+    request->nb_words = (size_t)(argc - optind);
+    return 0;
+}
+
+/* Returns the number of words, or -1. */
+static int split(char *line, char *words[MAX_WORDS + 1])
+{
+    int count = 0;
+    char *state;
+
+    for (char *word = strtok_r(line, " \t\r\n", &state); word;
+         word = strtok_r(NULL, " \t\r\n", &state)) {
+        if (count == MAX_WORDS) {
+            error_report("A line of more than %d words", MAX_WORDS);
+            return -1;
+        }
+        words[count++] = word;
+    }
+    words[count] = NULL;
+    return count;
+}
+
+int io_run_line(io_session *session, const char *line)
+{
+    CLEANUP_FREE char *copy = xstrdup(line);
+    char *words[MAX_WORDS + 1];
+    int count = split(copy, words);
+    const io_command *command;
+    io_request request;
+
+    if (count <= 0)
+        return count;
+    command = find_command(words[0]);
+    if (!command) {
+        fflush(stdout);
+        fprintf(stderr, "command \"%s\" not found\n", words[0]);
+        return -1;
+    }
+    if (check_conditions(session, command, count - 1) ||
+        parse_request(command, count, words, &request))
+        return -1;
+    return command->run(session, command, &request);
+}

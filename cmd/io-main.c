@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* io-main.c - qcow-io: reads, writes and more on an image, by command
+ *
+ * A command that fails does not keep the next from running; it makes the exit status 1.
+ */
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "io.h"
+#include "message.h"
+#include "qcow2.h"
+
+/* What the command line said. */
+typedef struct {
+    image_source source;
+    const char **commands; /* of -c, in order */
+    size_t nb_commands;
+} io_options;
+
+typedef struct {
+    int letter; /* for long names only: above all letters */
+    const char *name;
+    const char *argument; /* NULL for a flag */
+    const char *help;
+} io_option;
+
+enum {
+    OPTION_OBJECT = 256,
+    OPTION_IMAGE_OPTS,
+    OPTION_UNTRUSTED,
+};
+
+static const io_option table[] = {
+    { 'h', "help", NULL, "show this help and exit" },
+    { 'V', "version", NULL, "show the version and exit" },
+    { OPTION_OBJECT, "object", "OBJECT", "accepted: nothing here needs a secret" },
+    { OPTION_IMAGE_OPTS, "image-opts", NULL,
+      "FILE is options, as in driver=qcow2,file.filename=FILE" },
+    { 'c', "cmd", "COMMAND", "run this command; may be given again" },
+    { 'f', "format", "FMT", "format of the image, raw or qcow2 (default: probe the file)" },
+    { 'r', "read-only", NULL, "open the image read-only" },
+    { 's', "snapshot", NULL, "write to a temporary snapshot (refused by this version)" },
+    { 'n', "nocache", NULL, "bypass the host's cache, short for -t none" },
+    { 'C', "copy-on-read", NULL, "copy what is read from a backing file (refused)" },
+    { 'm', "misalign", NULL, "accepted: every alignment works" },
+    { 'k', "native-aio", NULL, "accepted: requests are done one by one" },
+    { 'i', "aio", "MODE", "accepted: requests are done one by one" },
+    { 't', "cache", "MODE", "none, writeback (default), writethrough, directsync, unsafe" },
+    { 'd', "discard", "MODE", "what discarding does on the host: ignore (default) or unmap" },
+    { 'T', "trace", "PATTERN", "accepted and ignored" },
+    { 'U', "force-share", NULL, "share the image with other writers (only with -r)" },
+    { OPTION_UNTRUSTED, "untrusted", NULL, "do not open files that an image names" },
+};
+
+enum {
+    TABLE_ROWS = sizeof table / sizeof *table,
+};
+
+static void print_help(void)
+{
+    printf("usage: %s [OPTIONS] [-c COMMAND]... [FILE]\n"
+           "Read, write and look at a disk image, by commands from -c or from standard input.\n\n",
+           message_program());
+    for (size_t i = 0; i < TABLE_ROWS; i++) {
+        if (table[i].letter < OPTION_OBJECT)
+            printf("  -%c, ", table[i].letter);
+        else
+            printf("  ");
+        printf("--%s%s%s\n        %s\n", table[i].name, table[i].argument ? " " : "",
+               table[i].argument ? table[i].argument : "", table[i].help);
+    }
+    printf("\n'%s -c help' lists the commands.\n", message_program());
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * The command line
+ */
+
+static void add_command(io_options *o, const char *command)
+{
+    o->commands = xrealloc(o->commands, (o->nb_commands + 1) * sizeof *o->commands);
+    o->commands[o->nb_commands++] = command;
+}
+
+/* Returns -1 when an error was reported. */
+static int set_option(io_options *o, int letter)
+{
+    switch (letter) {
+    case 'c': add_command(o, optarg); break;
+    case 'f': o->source.format = optarg; break;
+    case 'r': o->source.flags |= QCOW2_OPEN_READ_ONLY; break;
+    case 'U': o->source.flags |= QCOW2_OPEN_FORCE_SHARE; break;
+    case 'n': o->source.cache = "none"; break;
+    case 't': o->source.cache = optarg; break;
+    case 'd': return io_parse_discard(optarg, &o->source.flags);
+    case OPTION_IMAGE_OPTS: o->source.image_opts = true; break;
+    case OPTION_UNTRUSTED: o->source.backing = QCOW2_BACKING_REFUSE; break;
+    case 's': error_report("A temporary snapshot (-s) is not supported by this version"); return -1;
+    case 'C': error_report("Copy on read (-C) is not supported by this version"); return -1;
+    default: break;
+    }
+    return 0;
+}
+
+static void make_grammar(char *short_options, struct option *long_options)
+{
+    for (size_t i = 0; i < TABLE_ROWS; i++) {
+        long_options[i] = (struct option){
+            .name = table[i].name,
+            .has_arg = table[i].argument ? required_argument : no_argument,
+            .val = table[i].letter,
+        };
+        if (table[i].letter >= OPTION_OBJECT)
+            continue;
+        *short_options++ = (char)table[i].letter;
+        if (table[i].argument)
+            *short_options++ = ':';
+    }
+    *short_options = '\0';
+    long_options[TABLE_ROWS] = (struct option){ 0 };
+}
+
+/* Returns -1 to go on, or the status to exit with. */
+static int parse(io_options *o, int argc, char **argv)
+{
+    char short_options[2 * TABLE_ROWS + 1];
+    struct option long_options[TABLE_ROWS + 1];
+    int letter;
+
+    make_grammar(short_options, long_options);
+    while ((letter = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
+        if (letter == 'h' || letter == '?') {
+            print_help();
+            return letter == 'h' ? EXIT_SUCCESS : EXIT_FAILURE;
+        }
+        if (letter == 'V') {
+            printf("%s version %s (qcow-tools)\n", message_program(), qcow2_get_version());
+            return EXIT_SUCCESS;
+        }
+        if (set_option(o, letter))
+            return EXIT_FAILURE;
+    }
+    if (argc - optind > 1) {
+        print_help();
+        return EXIT_FAILURE;
+    }
+    if (o->source.image_opts && o->source.format) {
+        error_report("--image-opts and -f are mutually exclusive");
+        return EXIT_FAILURE;
+    }
+    o->source.filename = argv[optind];
+    return -1;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Commands
+ */
+
+static int run_commands(io_session *session, const io_options *o)
+{
+    int result = 0;
+
+    for (size_t i = 0; i < o->nb_commands && !session->finished; i++)
+        if (io_run_line(session, o->commands[i]))
+            result = -1;
+    return result;
+}
+
+static int run_standard_input(io_session *session)
+{
+    CLEANUP_FREE char *line = NULL;
+    size_t size = 0;
+    int result = 0;
+
+    while (!session->finished) {
+        printf("%s> ", message_program());
+        fflush(stdout);
+        if (getline(&line, &size, stdin) < 0)
+            break;
+        if (io_run_line(session, line))
+            result = -1;
+    }
+    return result;
+}
+
+static int run(io_session *session, const io_options *o)
+{
+    int result;
+
+    if (o->source.filename && io_session_open(session, &o->source))
+        return -1;
+    result = o->nb_commands ? run_commands(session, o) : run_standard_input(session);
+    return io_session_close(session) ? -1 : result;
+}
+
+int main(int argc, char **argv)
+{
+    io_options o = { .source = { .backing = QCOW2_BACKING_ALLOW_PROBE } };
+    io_session session = { 0 };
+    int status;
+
+    message_set_program(argv[0]);
+    /* getopt opens its complaints with the whole of argv[0]. */
+    argv[0] = (char *)message_program();
+    status = parse(&o, argc, argv);
+    if (status < 0)
+        status = run(&session, &o) ? EXIT_FAILURE : EXIT_SUCCESS;
+    if (fflush(stdout) == EOF) {
+        error_report("could not write to standard output");
+        status = EXIT_FAILURE;
+    }
+    free(session.filename);
+    free(session.format);
+    free(o.commands);
+    return status;
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* io-manage.c - commands of qcow-io about the image: open, length, truncate, map, info, ... */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "facts.h"
+#include "human.h"
+#include "io.h"
+#include "json.h"
+#include "message.h"
+
+/* ------------------------------------------------------------------------------------------------
+ * Opening and closing
+ */
+
+int io_parse_discard(const char *text, uint32_t *flags)
+{
+    if (strcmp(text, "unmap") == 0 || strcmp(text, "on") == 0) {
+        *flags |= QCOW2_OPEN_DISCARD;
+    } else if (strcmp(text, "ignore") == 0 || strcmp(text, "off") == 0) {
+        *flags &= ~QCOW2_OPEN_DISCARD;
+    } else {
+        error_report("Invalid discard option: %s", text);
+        return -1;
+    }
+    return 0;
+}
+
+static int check_cache(const char *mode)
+{
+    uint32_t flags;
+
+    if (!mode || cache_mode_flags(mode, &flags) == 0)
+        return 0;
+    error_report("Invalid cache option: %s", mode);
+    return -1;
+}
+
+int io_session_open(io_session *session, const image_source *source)
+{
+    CLEANUP_FREE char *why = NULL;
+    image_source copy = *source;
+
+    if (check_cache(source->cache))
+        return -1;
+    copy.guessed_raw = &session->guessed_raw;
+    session->guessed_raw = false;
+    session->image = image_try_open(&copy, &why);
+    if (!session->image) {
+        error_report("can't open device %s: %s", source->filename, why);
+        return -1;
+    }
+    copy.filename = xstrdup(copy.filename);
+    copy.format = copy.format ? xstrdup(copy.format) : NULL;
+    free(session->filename);
+    free(session->format);
+    session->filename = (char *)copy.filename;
+    session->format = (char *)copy.format;
+    session->source = copy;
+    return 0;
+}
+
+int io_session_close(io_session *session)
+{
+    qcow2_image *image = session->image;
+
+    session->image = NULL;
+    return image ? image_close(image) : 0;
+}
+
+/* Cache modes are kept beyond the line that names them. */
+static const char *lasting_cache_name(const char *mode)
+{
+    static const char *const modes[] = { "none",         "off",        "writeback",
+                                         "writethrough", "directsync", "unsafe" };
+
+    for (size_t i = 0; mode && i < sizeof modes / sizeof *modes; i++)
+        if (strcmp(mode, modes[i]) == 0)
+            return modes[i];
+    return mode;
+}
+
+int io_open(io_session *session, const io_command *command, const io_request *request)
+{
+    bool dotted = request->values['o'] != NULL;
+    image_source source = {
+        .filename = dotted ? request->values['o'] : request->words[0],
+        .image_opts = dotted,
+        .cache = request->given['n'] ? "none" : lasting_cache_name(request->values['t']),
+        .flags = (request->given['r'] ? QCOW2_OPEN_READ_ONLY : 0) |
+                 (request->given['U'] ? QCOW2_OPEN_FORCE_SHARE : 0),
+        .backing = QCOW2_BACKING_ALLOW_PROBE,
+    };
+
+    if (request->nb_words + (dotted ? 1 : 0) != 1)
+        return io_usage(command);
+    if (request->values['d'] && io_parse_discard(request->values['d'], &source.flags))
+        return -1;
+    if (session->image) {
+        error_report("file open already, try 'help close'");
+        return -1;
+    }
+    return io_session_open(session, &source);
+}
+
+int io_close(io_session *session, const io_command *command, const io_request *request)
+{
+    (void)command;
+    (void)request;
+    return io_session_close(session);
+}
+
+int io_reopen(io_session *session, const io_command *command, const io_request *request)
+{
+    image_source source = session->source;
+
+    if (request->nb_words > 0 || (request->given['r'] && request->given['w']))
+        return io_usage(command);
+    if (check_cache(request->values['c']))
+        return -1;
+    if (request->given['r'])
+        source.flags |= QCOW2_OPEN_READ_ONLY;
+    if (request->given['w'])
+        source.flags &= ~QCOW2_OPEN_READ_ONLY;
+    if (request->values['c'])
+        source.cache = lasting_cache_name(request->values['c']);
+    return io_session_close(session) || io_session_open(session, &source) ? -1 : 0;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Sizes
+ */
+
+int io_length(io_session *session, const io_command *command, const io_request *request)
+{
+    char size[IO_SIZE_LENGTH];
+
+    (void)command;
+    (void)request;
+    printf("%s\n", io_size_text(size, (double)qcow2_get_size(session->image)));
+    return 0;
+}
+
+int io_truncate(io_session *session, const io_command *command, const io_request *request)
+{
+    const char *mode = request->values['m'];
+    uint64_t size;
+
+    if (request->nb_words != 1)
+        return io_usage(command);
+    if (io_parse_size(request->words[0], &size))
+        return -1;
+    if (mode && strcmp(mode, "off") != 0) {
+        error_report("Preallocation mode '%s' is not supported by this version", mode);
+        return -1;
+    }
+    if (qcow2_resize(session->image, size, QCOW2_RESIZE_SHRINK)) {
+        error_report("%s", qcow2_get_error());
+        return -1;
+    }
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Allocation
+ */
+
+static int add_allocated(void *opaque, const qcow2_extent *extent)
+{
+    uint64_t *sum = opaque;
+
+    if (extent->status & QCOW2_EXTENT_PRESENT)
+        *sum += extent->length;
+    return 0;
+}
+
+static int map_failed(void)
+{
+    error_report("Failed to query allocation status: %s", qcow2_get_error());
+    return -1;
+}
+
+int io_alloc(io_session *session, const io_command *command, const io_request *request)
+{
+    uint64_t size = qcow2_get_size(session->image);
+    uint64_t offset, count = 512, rest, sum = 0;
+    char text[IO_SIZE_LENGTH];
+
+    (void)command;
+    if (io_parse_size(request->words[0], &offset) ||
+        (request->nb_words > 1 && io_parse_size(request->words[1], &count)))
+        return -1;
+    rest = offset < size ? size - offset : 0;
+    count = count < rest ? count : rest;
+    if (count > 0 &&
+        qcow2_map(session->image, count, offset, QCOW2_MAP_SHALLOW, add_allocated, &sum))
+        return map_failed();
+    printf("%" PRIu64 "/%" PRIu64 " bytes allocated at offset %s\n", sum, count,
+           io_size_text(text, (double)offset));
+    return 0;
+}
+
+/* A stretch of the disk that is allocated throughout, or nowhere. */
+typedef struct {
+    uint64_t offset, length;
+    bool allocated;
+} stretch;
+
+static void print_stretch(const stretch *s)
+{
+    char length[IO_SIZE_LENGTH], offset[IO_SIZE_LENGTH];
+
+    if (s->length > 0)
+        printf("%s (0x%" PRIx64 ") bytes %s at offset %s (0x%" PRIx64 ")\n",
+               io_size_text(length, (double)s->length), s->length,
+               s->allocated ? "    allocated" : "not allocated",
+               io_size_text(offset, (double)s->offset), s->offset);
+}
+
+static int gather(void *opaque, const qcow2_extent *extent)
+{
+    stretch *s = opaque;
+    bool allocated = (extent->status & QCOW2_EXTENT_PRESENT) != 0;
+
+    if (s->length > 0 && s->allocated == allocated) {
+        s->length += extent->length;
+        return 0;
+    }
+    print_stretch(s);
+    *s = (stretch){ extent->guest_offset, extent->length, allocated };
+    return 0;
+}
+
+int io_map(io_session *session, const io_command *command, const io_request *request)
+{
+    uint64_t size = qcow2_get_size(session->image);
+    stretch s = { 0 };
+
+    (void)command;
+    (void)request;
+    if (size > 0 && qcow2_map(session->image, size, 0, QCOW2_MAP_SHALLOW, gather, &s))
+        return map_failed();
+    print_stretch(&s);
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Facts
+ */
+
+/* The VM state begins where the next L1 entry behind the disk would map. */
+static uint64_t vm_state_offset(const qcow2_info *info)
+{
+    uint64_t entry_size = info->features & QCOW2_FEATURE_EXTENDED_L2 ? 16 : 8;
+    uint64_t per_l1_entry;
+
+    if (info->cluster_size == 0)
+        return 0;
+    per_l1_entry = info->cluster_size / entry_size * info->cluster_size;
+    return (info->virtual_size + per_l1_entry - 1) / per_l1_entry * per_l1_entry;
+}
+
+int io_info(io_session *session, const io_command *command, const io_request *request)
+{
+    CLEANUP_JSON json_t *facts = NULL;
+    char size[IO_SIZE_LENGTH];
+    qcow2_info info;
+
+    (void)command;
+    (void)request;
+    if (qcow2_get_info(session->image, &info, sizeof info)) {
+        error_report("%s", qcow2_get_error());
+        return -1;
+    }
+    printf("format name: %s\n", info.format);
+    printf("cluster size: %s\n", io_size_text(size, (double)info.cluster_size));
+    printf("vm state offset: %s\n", io_size_text(size, (double)vm_state_offset(&info)));
+    facts = facts_of_format(&info);
+    if (facts) {
+        printf("Format specific information:\n");
+        json_print_human(facts, 1);
+    }
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * The program itself
+ */
+
+int io_sleep(io_session *session, const io_command *command, const io_request *request)
+{
+    char *end;
+    unsigned long milliseconds = strtoul(request->words[0], &end, 0);
+
+    (void)session;
+    (void)command;
+    if (end == request->words[0] || *end || milliseconds > 3600 * 1000) {
+        printf("%s is not a valid number\n", request->words[0]);
+        return -1;
+    }
+    fflush(stdout);
+    usleep((useconds_t)milliseconds * 1000);
+    return 0;
+}
+
+int io_quit(io_session *session, const io_command *command, const io_request *request)
+{
+    (void)command;
+    (void)request;
+    session->finished = true;
+    return 0;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* io-pattern.c - what buffers are filled with, checked against and dumped as */
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io.h"
+
+int io_parse_pattern(const char *text, int *byte)
+{
+    char *end;
+    long value = strtol(text, &end, 0);
+
+    if (end != text && *end == '\0' && value >= 0 && value <= 255) {
+        *byte = (int)value;
+        return 0;
+    }
+    printf("%s is not a valid pattern byte\n", text);
+    return -1;
+}
+
+int io_fill_from_file(const char *filename, unsigned char *buf, size_t count)
+{
+    FILE *file = fopen(filename, "r");
+    size_t length = file ? fread(buf, 1, count, file) : 0;
+    int error = file && !ferror(file) ? 0 : errno;
+
+    if (file)
+        fclose(file);
+    if (error || (length == 0 && count > 0)) {
+        fprintf(stdout, "%s: %s\n", filename, error ? strerror(error) : "file is empty");
+        return -1;
+    }
+    for (size_t done = length; done < count; done++)
+        buf[done] = buf[done - length];
+    return 0;
+}
+
+bool io_is_pattern(const unsigned char *buf, int byte, size_t count)
+{
+    return count == 0 || (buf[0] == byte && memcmp(buf, buf + 1, count - 1) == 0);
+}
+
+void io_dump(const unsigned char *buf, size_t count, uint64_t offset)
+{
+    for (size_t line = 0; line < count; line += 16) {
+        size_t rest = count - line < 16 ? count - line : 16;
+
+        printf("%08" PRIx64 ":  ", offset + line);
+        for (size_t i = 0; i < rest; i++)
+            printf("%02x ", buf[line + i]);
+        putchar(' ');
+        for (size_t i = 0; i < rest; i++)
+            putchar(isascii(buf[line + i]) && isgraph(buf[line + i]) ? buf[line + i] : '.');
+        putchar('\n');
+    }
+}
+
+/* What a first sector must begin with to be taken for another format by some prober. */
+static const char *const magics[] = {
+    "QFI\xfb",
+    "QED",
+    "KDMV",
+    "COWD",
+    "conectix",
+    "vhdxfile",
+    "LUKS\xba\xbe",
+    "# Disk DescriptorFile",
+    "Bochs Virtual HD Image",
+    "WithoutFreeSpace",
+    "WithouFreSpacExt",
+};
+
+bool io_disguises(io_session *session, const unsigned char *buf, size_t count, uint64_t offset)
+{
+    unsigned char sector[512] = { 0 };
+    uint64_t size = qcow2_get_size(session->image);
+
+    if (!session->guessed_raw || offset >= sizeof sector)
+        return false;
+    if (qcow2_pread(session->image, sector, size < sizeof sector ? size : sizeof sector, 0, 0))
+        return true;
+    memcpy(sector + offset, buf,
+           count < sizeof sector - offset ? count : sizeof sector - (size_t)offset);
+    for (size_t i = 0; i < sizeof magics / sizeof *magics; i++)
+        if (memcmp(sector, magics[i], strlen(magics[i])) == 0)
+            return true;
+    return false;
+}

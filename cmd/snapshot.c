@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* snapshot.c - qcow-img snapshot: list, create, apply and delete internal snapshots */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "facts.h"
+#include "image-open.h"
+#include "json.h"
+#include "message.h"
+#include "verb.h"
+
+typedef int action(qcow2_image *image, const char *snapshot);
+
+static bool is_raw(qcow2_image *image)
+{
+    qcow2_info info;
+
+    return qcow2_get_info(image, &info, sizeof info) == 0 && strcmp(info.format, "raw") == 0;
+}
+
+static int list(qcow2_image *image, const char *snapshot)
+{
+    CLEANUP_JSON json_t *snapshots = NULL;
+
+    (void)snapshot;
+    if (is_raw(image))
+        return 0;
+    snapshots = facts_of_snapshots(image);
+    if (!snapshots) {
+        error_report("Could not list the snapshots: %s", qcow2_get_error());
+        return -1;
+    }
+    facts_print_snapshots(snapshots);
+    return 0;
+}
+
+static int create(qcow2_image *image, const char *snapshot)
+{
+    if (qcow2_snapshot_create(image, snapshot) == 0)
+        return 0;
+    error_report("Could not create snapshot '%s': %s", snapshot, qcow2_get_error());
+    return -1;
+}
+
+static int apply(qcow2_image *image, const char *snapshot)
+{
+    if (qcow2_snapshot_apply(image, snapshot) == 0)
+        return 0;
+    if (qcow2_get_errno() == ENOENT)
+        error_report("Could not apply snapshot '%s': Failed to load snapshot: %s", snapshot,
+                     strerror(ENOENT));
+    else
+        error_report("Could not apply snapshot '%s': %s", snapshot, qcow2_get_error());
+    return -1;
+}
+
+typedef struct {
+    const char *name;
+    char *id; /* of the first snapshot of that name, or NULL */
+} name_search;
+
+static int match_name(void *opaque, const qcow2_snapshot *snapshot)
+{
+    name_search *search = opaque;
+
+    if (strcmp(snapshot->name, search->name) != 0)
+        return 0;
+    search->id = xstrdup(snapshot->id);
+    return 1;
+}
+
+/* Deleting goes by the name alone, so that a snapshot called "1" is not taken for the first. */
+static int delete (qcow2_image *image, const char *snapshot)
+{
+    name_search search = { .name = snapshot };
+    CLEANUP_FREE char *id = NULL;
+
+    if (!is_raw(image) && qcow2_snapshot_list(image, match_name, &search) == -1) {
+        error_report("Could not delete snapshot '%s': %s", snapshot, qcow2_get_error());
+        return -1;
+    }
+    id = search.id;
+    if (!id) {
+        error_report("Could not delete snapshot '%s': snapshot not found", snapshot);
+        return -1;
+    }
+    if (qcow2_snapshot_delete(image, id) == 0)
+        return 0;
+    error_report("Could not delete snapshot '%s': %s", snapshot, qcow2_get_error());
+    return -1;
+}
+
+static const struct {
+    action *act;
+    bool writes;
+} actions[] = {
+    [SNAPSHOT_NONE] = { NULL, false },    [SNAPSHOT_LIST] = { list, false },
+    [SNAPSHOT_CREATE] = { create, true }, [SNAPSHOT_APPLY] = { apply, true },
+    [SNAPSHOT_DELETE] = { delete, true },
+};
+
+/* A list needs the named file only; changes are refused, as by qemu-img, when the chain is broken.
+ */
+static image_source source_for(const options *o, bool writes)
+{
+    image_source source = image_source_of(o, writes ? 0 : QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_NO_IO);
+
+    if (!writes)
+        source.backing = QCOW2_BACKING_IGNORE;
+    return source;
+}
+
+int snapshot_run(const options *o)
+{
+    image_source source;
+    qcow2_image *image;
+    action *act = actions[o->snapshot_action].act;
+    int result;
+
+    if (o->nb_arguments != 1)
+        return usage_error("Expecting one image file name");
+    source = source_for(o, actions[o->snapshot_action].writes);
+    image = image_open(&source);
+    if (!image)
+        return EXIT_FAILURE;
+    result = act ? act(image, o->snapshot) : 0;
+    if (image_close(image))
+        result = -1;
+    return result ? EXIT_FAILURE : EXIT_SUCCESS;
+}
