@@ -29,22 +29,37 @@ struct area {
     uint64_t offset;         /* S, bytes */
 };
 
+/* The places that QEMU chooses: the new blocks are counted as if all blocks, the old ones too, lay in
+ * the area, and half the table is added once as a reserve. */
+static uint64_t total_blocks(uint64_t first_block, uint64_t per_block, uint64_t per_cluster)
+{
+    uint64_t reserve = 0, total = first_block + 1, last;
+
+    for (int round = 0; round < 2; round++) {
+        do {
+            last = total;
+            total = div_round_up(first_block * per_block + reserve +
+                                     div_round_up(total, per_cluster) + total,
+                                 per_block);
+        } while (total != last);
+        reserve = div_round_up(div_round_up(total, per_cluster), 2);
+    }
+    return total;
+}
+
 static int plan_area(const struct tables *t, uint64_t clusters, struct area *a)
 {
     uint64_t per_block = UINT64_C(1) << t->geometry.refcount_block_bits;
     uint64_t per_cluster = t->geometry.cluster_size / REFCOUNT_TABLE_ENTRY_SIZE;
-    uint64_t last;
+    uint64_t total;
 
-    *a = (struct area){ .first_block = div_round_up(clusters, per_block), .blocks = 1 };
+    *a = (struct area){ .first_block = div_round_up(clusters, per_block) };
     a->offset = a->first_block * per_block << t->geometry.cluster_bits;
-    do {
-        uint64_t needed = a->first_block + a->blocks;
-
-        last = a->blocks;
-        a->table_clusters = div_round_up(needed + div_round_up(needed, 2), per_cluster);
-        a->blocks = div_round_up(a->blocks + a->table_clusters, per_block);
-    } while (a->blocks != last);
+    total = total_blocks(a->first_block, per_block, per_cluster);
+    a->table_clusters = div_round_up(total + div_round_up(total, 2), per_cluster);
     a->entries = a->table_clusters * per_cluster;
+    for (a->blocks = total - a->first_block; a->blocks * per_block < a->blocks + a->table_clusters;)
+        a->blocks++;
     if (a->entries * REFCOUNT_TABLE_ENTRY_SIZE > MAX_REFCOUNT_TABLE_BYTES)
         return error_set(EFBIG,
                          "Image '%s' cannot grow: its refcount table would pass %" PRIu64 " bytes",
@@ -62,7 +77,8 @@ static int write_blocks(struct tables *t, const struct area *a)
     if (block == NULL)
         return error_no_memory(), -1;
     for (uint64_t i = 0; i < a->blocks; i++) {
-        uint64_t here = min_u64(counted - i * per_block, per_block);
+        uint64_t before = min_u64(i * per_block, counted);
+        uint64_t here = min_u64(counted - before, per_block);
 
         memset(block, 0, t->geometry.cluster_size);
         for (uint64_t k = 0; k < here; k++)
