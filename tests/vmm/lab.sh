@@ -31,7 +31,7 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-cache=${LAB_CACHE:-${abs_top_builddir:-$PWD}/tests/vmm/lab-cache}
+cache=$(realpath -m "${LAB_CACHE:-${abs_top_builddir:-.}/tests/vmm/lab-cache}")
 
 # In the order in which they must be loaded.
 virtio_modules=(
@@ -51,7 +51,7 @@ skip() {
 
 need_tools() {
     local tool
-    for tool in qemu-system-x86_64 busybox mke2fs debugfs cpio flock timeout; do
+    for tool; do
         type -P "$tool" >/dev/null || skip "the nested lab needs $tool"
     done
     if ldd "$(type -P busybox)" >/dev/null 2>&1; then
@@ -216,6 +216,7 @@ make_ext4() {
 # --- the verbs -------------------------------------------------------------
 
 guest_disk() (
+    need_tools busybox mke2fs
     file=$1 mib=${2:-64}
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
@@ -262,6 +263,7 @@ run() (
     done
     shift $((OPTIND - 1))
     [ $# -eq 2 ] || fail "usage: lab.sh run [-t SECONDS] [-p PROGRAM]... FOLDER SCRIPT"
+    need_tools qemu-system-x86_64 busybox mke2fs debugfs cpio
 
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
@@ -274,7 +276,6 @@ run() (
     take_results "$work" "$1"
 )
 
-need_tools
 verb=${1:-}
 [ $# -eq 0 ] || shift
 case $verb in
