@@ -2,7 +2,8 @@
 /* map.c - the extents of a range through the whole chain, for callers outside
  *
  * Extents that continue each other are merged before they are handed out, so that what a caller sees
- * does not depend on how plans happened to be cut.
+ * does not depend on how plans happened to be cut.  They are gathered with the lock held and handed
+ * out without it: the callback may use the image.
  */
 
 #include <errno.h>
@@ -10,38 +11,35 @@
 #include "base/cleanup.h"
 #include "image/image.h"
 
+#define GATHERED 128
+
 struct walk {
-    qcow2_extent_callback *callback;
-    void *opaque;
     bool shallow;
-    qcow2_extent pending; /* not yet handed out; length 0: none */
-    int result;           /* what the callback returned when it ended the walk */
+    qcow2_extent extents[GATHERED];
+    unsigned count;
 };
+
+enum { WALK_DONE = 0, WALK_FULL = 1 };
 
 static bool continues(const qcow2_extent *a, const qcow2_extent *b)
 {
     return a->status == b->status && a->depth == b->depth &&
+           a->guest_offset + a->length == b->guest_offset &&
            (!(a->status & QCOW2_EXTENT_OFFSET) || a->host_offset + a->length == b->host_offset);
-}
-
-static int hand_out(struct walk *walk)
-{
-    if (walk->pending.length > 0)
-        walk->result = walk->callback(walk->opaque, &walk->pending);
-    walk->pending.length = 0;
-    return walk->result;
 }
 
 static int add(struct walk *walk, const qcow2_extent *extent)
 {
-    if (walk->pending.length > 0 && continues(&walk->pending, extent)) {
-        walk->pending.length += extent->length;
-        return 0;
+    qcow2_extent *last = walk->count ? &walk->extents[walk->count - 1] : NULL;
+
+    if (last != NULL && continues(last, extent)) {
+        last->length += extent->length;
+        return WALK_DONE;
     }
-    if (hand_out(walk) != 0)
-        return -1;
-    walk->pending = *extent;
-    return 0;
+    if (walk->count == GATHERED)
+        return WALK_FULL;
+    walk->extents[walk->count++] = *extent;
+    return WALK_DONE;
 }
 
 static uint32_t status_of(const struct extent *e)
@@ -88,12 +86,14 @@ static int add_unallocated(struct walk *walk, struct qcow2_image *image, uint32_
     struct extent rest = *e;
 
     if (below > e->guest_offset) {
-        if (walk_image(walk, backing, depth + 1, below - e->guest_offset, e->guest_offset) == -1)
-            return -1;
+        int r = walk_image(walk, backing, depth + 1, below - e->guest_offset, e->guest_offset);
+
+        if (r != WALK_DONE)
+            return r;
         rest.guest_offset = below;
         rest.length = end - below;
     }
-    return rest.length > 0 ? add_extent(walk, image, depth, &rest) : 0;
+    return rest.length > 0 ? add_extent(walk, image, depth, &rest) : WALK_DONE;
 }
 
 static int walk_image(struct walk *walk, struct qcow2_image *image, uint32_t depth, uint64_t count,
@@ -111,32 +111,53 @@ static int walk_image(struct walk *walk, struct qcow2_image *image, uint32_t dep
             int r = e->kind == EXTENT_UNALLOCATED ? add_unallocated(walk, image, depth, e)
                                                   : add_extent(walk, image, depth, e);
 
-            if (r == -1)
-                return -1;
+            if (r != WALK_DONE)
+                return r;
             offset += e->length;
         }
     }
     return 0;
 }
 
-int image_map(struct qcow2_image *image, uint64_t count, uint64_t offset, uint32_t flags,
-              qcow2_extent_callback *callback, void *opaque)
+static int gather(struct walk *walk, struct qcow2_image *image, uint64_t count, uint64_t offset)
 {
-    struct walk walk = {
-        .callback = callback,
-        .opaque = opaque,
-        .shallow = flags & QCOW2_MAP_SHALLOW,
-    };
     READ_SCOPE(&image->operations);
 
     if (image->disk == NULL || !range_within(offset, count, image->disk->size))
         return error_set(EINVAL, "The range to map lies beyond the end of '%s'", image->filename);
-    if (!walk.shallow && image->disk->backing_missing)
+    if (!walk->shallow && image->disk->backing_missing)
         return error_set(EINVAL,
-                         "The backing file of '%s' was not opened: only a shallow map is "
-                         "possible",
+                         "The backing file of '%s' was not opened: only a shallow map is possible",
                          image->filename);
-    if (walk_image(&walk, image, 0, count, offset) == -1)
-        return walk.result != 0 ? walk.result : -1;
-    return hand_out(&walk);
+    return walk_image(walk, image, 0, count, offset);
+}
+
+int image_map(struct qcow2_image *image, uint64_t count, uint64_t offset, uint32_t flags,
+              qcow2_extent_callback *callback, void *opaque)
+{
+    struct walk walk = { .shallow = flags & QCOW2_MAP_SHALLOW };
+
+    while (count > 0) {
+        int r = gather(&walk, image, count, offset);
+        uint64_t next;
+        unsigned ready = r == WALK_FULL ? walk.count - 1 : walk.count;
+
+        if (r == -1)
+            return -1;
+        for (unsigned i = 0; i < ready; i++) {
+            int stop = callback(opaque, &walk.extents[i]);
+
+            if (stop != 0)
+                return stop;
+        }
+        if (r == WALK_DONE)
+            return 0;
+        /* the last one may go on: it is the first of the next round */
+        walk.extents[0] = walk.extents[ready];
+        walk.count = 1;
+        next = walk.extents[0].guest_offset + walk.extents[0].length;
+        count -= next - offset;
+        offset = next;
+    }
+    return 0;
 }

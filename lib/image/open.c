@@ -115,8 +115,7 @@ static int clear_unknown_autoclear(struct qcow2_image *image)
     struct header *h = &image->tables.header;
     uint8_t bytes[8];
 
-    if (image->flags & (QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_CHECK) ||
-        !(h->autoclear_features & ~AUTOCLEAR_KNOWN))
+    if (image->tables.read_only || !(h->autoclear_features & ~AUTOCLEAR_KNOWN))
         return 0;
     h->autoclear_features &= AUTOCLEAR_KNOWN;
     store_be64(bytes, h->autoclear_features);

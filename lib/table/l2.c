@@ -57,7 +57,8 @@ enum l2_result l2_find(struct tables *t, uint64_t guest_offset, bool load, struc
  * Making a table writable
  */
 
-/* The whole old table as the guest sees it: what is in memory over what is on disk. */
+/* The whole old table as the guest sees it, what is in memory over what is on disk, without COPIED:
+ * what a shared table refers to is shared, too. */
 static int copy_table(struct tables *t, uint64_t from, uint64_t to)
 {
     uint64_t size = t->geometry.cluster_size, slice_size = t->l2_cache.slice_size;
@@ -73,6 +74,8 @@ static int copy_table(struct tables *t, uint64_t from, uint64_t to)
         if (slice != NULL)
             memcpy(table + at, slice, slice_size);
     }
+    for (uint64_t at = 0; at < size; at += L2_ENTRY_SIZE)
+        store_be64(table + at, load_be64(table + at) & ~ENTRY_COPIED);
     return store_pwrite(t->store, table, size, to);
 }
 

@@ -97,25 +97,40 @@ int refcount_get(struct tables *t, uint64_t host_offset, uint64_t *count)
  * Searching
  */
 
+/* Counts this far behind the end of the file that are not 0 make no sense, and looking at all of them
+ * could take for ever. */
+#define MAX_CLUSTERS_BEHIND_END (UINT64_C(1) << 20)
+
+static int check_cursor(struct tables *t)
+{
+    uint64_t end = t->high_water >> t->geometry.cluster_bits;
+
+    if (t->free_cursor >= MAX_HOST_OFFSET >> t->geometry.cluster_bits)
+        return error_set(EFBIG, "Image '%s' is full: no free host cluster below 2^56",
+                         t->store->name);
+    if (t->free_cursor > end && t->free_cursor - end > MAX_CLUSTERS_BEHIND_END)
+        return tables_corrupt(t,
+                              "a million clusters behind the end of the file (0x%" PRIx64
+                              ") have refcounts that are not 0",
+                              t->high_water);
+    return 0;
+}
+
 /* The cursor passes the found run. */
 static int find_free(struct tables *t, uint64_t clusters, uint64_t *first)
 {
-    uint64_t limit = MAX_HOST_OFFSET >> t->geometry.cluster_bits;
     uint64_t run = 0;
 
     while (run < clusters) {
         uint64_t count;
 
-        if (t->free_cursor >= limit)
-            return error_set(EFBIG, "Image '%s' is full: no free host cluster below 2^56",
-                             t->store->name);
-        if (get(t, t->free_cursor, &count) == -1)
+        if (get(t, t->free_cursor, &count) == -1 || (count != 0 && check_cursor(t) == -1))
             return -1;
         t->free_cursor++;
         run = count == 0 ? run + 1 : 0;
     }
     *first = t->free_cursor - clusters;
-    return 0;
+    return t->free_cursor > MAX_HOST_OFFSET >> t->geometry.cluster_bits ? check_cursor(t) : 0;
 }
 
 enum { PRESENT = 0, RESTART = 1 };
@@ -202,7 +217,7 @@ static int take(struct tables *t, uint64_t first, uint64_t clusters, uint64_t *h
     for (uint64_t i = 0; i < clusters; i++)
         if (set(t, first + i, 1) == -1)
             return -1;
-    *never_written = !t->fixed_size && *host_offset >= t->high_water;
+    *never_written = *host_offset >= t->high_water;
     t->high_water = max_u64(t->high_water, *host_offset + bytes);
     return 0;
 }

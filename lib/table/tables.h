@@ -78,7 +78,6 @@ struct tables {
     struct store *store; /* not owned */
     bool read_only;
     bool discard;         /* punch holes for freed clusters */
-    bool fixed_size;      /* the store is a device: it has no end to grow from */
     struct header header; /* geometry, version and features are constant while open */
     struct geometry geometry;
 
