@@ -51,8 +51,9 @@ static struct nbd_handle *connected(const struct disk_options *disk, struct nbd_
 
 static int start_nbdkit(const struct disk_options *disk, struct nbd_handle *nbd)
 {
+    static char program[] = "nbdkit", die_with_us[] = "--exit-with-parent", readonly[] = "-r";
     CLEANUP_FREE char *file = NULL, *format = NULL;
-    char *argv[8] = { (char[]){ "nbdkit" }, (char[]){ "--exit-with-parent" } };
+    char *argv[8] = { program, die_with_us };
     unsigned argc = 2;
 
     if (asprintf(&file, "file=%s", disk->source) < 0)
@@ -60,7 +61,7 @@ static int start_nbdkit(const struct disk_options *disk, struct nbd_handle *nbd)
     if (disk->format && asprintf(&format, "format=%s", disk->format) < 0)
         return -1;
     if (disk->readonly)
-        argv[argc++] = (char[]){ "-r" };
+        argv[argc++] = readonly;
     argv[argc++] = (char *)(uintptr_t)plugin();
     argv[argc++] = file;
     argv[argc++] = format;
