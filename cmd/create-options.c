@@ -202,17 +202,50 @@ static bool is_mere_wish(const creation_row *row)
     return row->of_host && row->type != VALUE_STRING;
 }
 
+/* Options whose values are words, and what QEMU calls them when the word is none of these. */
+static const struct {
+    const char *name;
+    const char *called;
+    const char *words[4];
+} choices[] = {
+    { "compat", "version", { "0.10", "v2", "1.1", "v3" } },
+    { "preallocation", "preallocation", { "off", "metadata", "falloc", "full" } },
+    { "compression_type", "compression-type", { "zlib", "zstd" } },
+    { "backing_fmt", "backing-fmt", { "qcow2", "raw" } },
+};
+
+static int check_choice(const keyval *item, size_t row, char **why)
+{
+    const char *const *words = choices[row].words;
+
+    for (size_t i = 0; i < sizeof choices->words / sizeof *words && words[i]; i++)
+        if (strcmp(words[i], item->value) == 0)
+            return 0;
+    *why = xasprintf("Parameter '%s' does not accept value '%s'", choices[row].called, item->value);
+    return -1;
+}
+
+int create_options_check_words(const keyval_list *list, char **why)
+{
+    for (size_t i = 0; i < list->count; i++)
+        for (size_t row = 0; row < sizeof choices / sizeof *choices; row++)
+            if (strcmp(choices[row].name, list->items[i].key) == 0 &&
+                check_choice(&list->items[i], row, why))
+                return -1;
+    return 0;
+}
+
 qcow2_create_options *create_options_make(const keyval_list *list, const char *format)
 {
-    qcow2_create_options *result = qcow2_create_options_new();
-    int error = !result || qcow2_create_options_set_format(result, format);
+    qcow2_create_options *new = qcow2_create_options_new();
+    int error = !new || qcow2_create_options_set_format(new, format);
 
     for (size_t i = 0; i < list->count && !error; i++)
         if (!is_mere_wish(find_row(list->items[i].key, format)))
-            error = qcow2_create_options_set(result, list->items[i].key, list->items[i].value);
+            error = qcow2_create_options_set(new, list->items[i].key, list->items[i].value);
     if (!error)
-        return result;
-    qcow2_create_options_free(result);
+        return new;
+    qcow2_create_options_free(new);
     return NULL;
 }
 

@@ -22,6 +22,10 @@ void create_options_add_defaults(keyval_list *list, const char *format);
  * frees it. */
 char *create_options_text(const keyval_list *list, const char *format);
 
+/* What QEMU finds out only when it makes the image: whether words are those that an option knows.
+ * As above. */
+int create_options_check_words(const keyval_list *list, char **why);
+
 /* The library's object for a checked list; NULL with the library's error. */
 qcow2_create_options *create_options_make(const keyval_list *list, const char *format);
 

@@ -131,11 +131,14 @@ static int create(const options *o, const char *format, const keyval_list *list)
     CLEANUP_FREE char *name = printable(o->arguments[0]);
     CLEANUP_FREE char *text = create_options_text(list, format);
     CLEANUP_FREE char *printable_text = printable(text);
+    CLEANUP_FREE char *why = NULL;
     qcow2_create_options *new;
     int result;
 
     if (!o->quiet)
         printf("Formatting '%s', fmt=%s%s\n", name, format, printable_text);
+    if (create_options_check_words(list, &why))
+        return refuse(o, why);
     new = create_options_make(list, format);
     result = new ? qcow2_create(o->arguments[0], new) : -1;
     if (result)

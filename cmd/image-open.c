@@ -334,6 +334,30 @@ static int understand(target *t, const image_source *source, char **why)
     return set_options(t, source, why);
 }
 
+/* The rest of a sentence behind WORDS 'FILENAME': or NULL when it begins otherwise. */
+static const char *behind(const char *sentence, const char *words, const char *filename)
+{
+    CLEANUP_FREE char *beginning = xasprintf("%s '%s': ", words, filename);
+    size_t length = strlen(beginning);
+
+    return strncmp(sentence, beginning, length) == 0 ? sentence + length : NULL;
+}
+
+/* The library's sentence, which names the file, in the words that QEMU's users know: those name it
+ * once where the format refuses, and twice where the host does. */
+static int fail_to_open(const char *filename, char **why)
+{
+    const char *sentence = qcow2_get_error();
+    const char *of_file = behind(sentence, "Could not open", filename);
+    const char *of_backing = behind(sentence, "Could not open backing file of", filename);
+
+    if (of_backing)
+        return fail(why, "Could not open backing file: %s", of_backing);
+    if (of_file && strcmp(of_file, strerror(qcow2_get_errno())) != 0)
+        return fail(why, "%s", of_file);
+    return fail(why, "%s", sentence);
+}
+
 qcow2_image *image_try_open(const image_source *source, char **why)
 {
     CLEANUP_TARGET target t = { 0 };
@@ -343,7 +367,7 @@ qcow2_image *image_try_open(const image_source *source, char **why)
         return NULL;
     image = qcow2_open(t.filename, t.options);
     if (!image)
-        fail_library(why);
+        fail_to_open(t.filename, why);
     return image;
 }
 
