@@ -85,4 +85,6 @@ libqcow2_sources = \
 	check/stored.h \
 	check/sweep.c \
 	check/sweep.h \
+	check/tables.c \
+	check/tables.h \
 	check/tree.c

@@ -7,9 +7,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "check/checking.h"
-#include "check/sweep.h"
-
-#define PIECE_ENTRIES 4096u /* of a bitmap table read at once */
+#include "check/tables.h"
 
 /* ------------------------------------------------------------------------------------------------
  * The directory
@@ -46,29 +44,22 @@ static uint64_t decode_bitmap(const struct checking *c, const uint8_t *buf, uint
     return size;
 }
 
-/* Add every bitmap's table to the sweeps: entries are what is walked, clusters where it lies. */
-static int collect_tables(struct checking *c, const uint8_t *directory, struct sweep *clusters,
-                          struct sweep *entries)
+static int collect_tables(struct checking *c, const uint8_t *directory, struct tables *tables)
 {
     uint64_t left = c->header->bitmap_directory_size;
     struct disk_bitmap bitmap;
 
     for (uint32_t i = 0; i < c->header->nb_bitmaps; i++) {
         uint64_t size = decode_bitmap(c, directory, left, &bitmap);
-        uint64_t bytes, end;
 
         if (size == 0) {
             checking_give_up(c, "ERROR bitmap directory entry %" PRIu32 " is not valid", i);
             return 0;
         }
-        bytes = (uint64_t)bitmap.table_size * BITMAP_TABLE_ENTRY_SIZE;
-        end = bitmap.table_offset + bytes;
         directory += size;
         left -= size;
-        sweep_add(entries, bitmap.table_offset, end);
-        if (end < c->file_end + c->geometry->cluster_size)
-            sweep_add(clusters, bitmap.table_offset, round_up(end, c->geometry->cluster_size));
-        else if (checking_refer(c, bitmap.table_offset, bytes, 1) == -1)
+        if (tables_add(tables, bitmap.table_offset,
+                       (uint64_t)bitmap.table_size * BITMAP_TABLE_ENTRY_SIZE) == -1)
             return -1;
     }
     if (left > 0)
@@ -78,13 +69,15 @@ static int collect_tables(struct checking *c, const uint8_t *directory, struct s
 }
 
 /* ------------------------------------------------------------------------------------------------
- * The tables
+ * Counting
  */
 
-static int count_entry(struct checking *c, uint64_t entry, uint64_t weight)
+static int count_entry(void *opaque, uint64_t at, uint64_t entry, uint64_t weight)
 {
+    struct checking *c = opaque;
     uint64_t offset = entry & BITMAP_TABLE_OFFSET_MASK;
 
+    (void)at;
     if (entry & BITMAP_TABLE_RESERVED_MASK || (offset != 0 && entry & BITMAP_TABLE_ALL_ONES) ||
         !is_aligned(offset, c->geometry->cluster_size)) {
         checking_corruption(c, weight, "ERROR bitmap table entry %" PRIx64 " is not valid", entry);
@@ -93,48 +86,16 @@ static int count_entry(struct checking *c, uint64_t entry, uint64_t weight)
     return offset ? checking_refer(c, offset, c->geometry->cluster_size, weight) : 0;
 }
 
-static int count_stretch(void *opaque, uint64_t start, uint64_t end, uint64_t weight)
-{
-    struct checking *c = opaque;
-    uint64_t max_bytes = min_u64(end - start, PIECE_ENTRIES * BITMAP_TABLE_ENTRY_SIZE);
-    CLEANUP_FREE uint8_t *piece = malloc(max_bytes);
-
-    if (piece == NULL)
-        return error_no_memory(), -1;
-    for (uint64_t at = start; at < end;) {
-        size_t bytes;
-
-        at = round_down(source_skip_zeroes(&c->source, at, end), BITMAP_TABLE_ENTRY_SIZE);
-        if (at >= end)
-            break;
-        bytes = min_u64(end - at, max_bytes);
-        if (source_read(&c->source, piece, bytes, at) == -1)
-            return -1;
-        for (size_t i = 0; i < bytes; i += BITMAP_TABLE_ENTRY_SIZE)
-            if (count_entry(c, load_be64(piece + i), weight) == -1)
-                return -1;
-        at += bytes;
-    }
-    return 0;
-}
-
-static int refer_stretch(void *opaque, uint64_t start, uint64_t end, uint64_t weight)
-{
-    return checking_refer(opaque, start, end - start, weight);
-}
-
 static int count_directory(struct checking *c, const uint8_t *directory)
 {
-    struct sweep clusters = { 0 }, entries = { 0 };
-    int result = -1;
+    struct tables tables;
+    int result = tables_init(&tables, c, c->header->nb_bitmaps, count_entry);
 
-    if (sweep_init(&clusters, c->header->nb_bitmaps) == 0 &&
-        sweep_init(&entries, c->header->nb_bitmaps) == 0 &&
-        collect_tables(c, directory, &clusters, &entries) == 0 &&
-        sweep_walk(&clusters, refer_stretch, c) == 0 && sweep_walk(&entries, count_stretch, c) == 0)
-        result = 0;
-    sweep_destroy(&clusters);
-    sweep_destroy(&entries);
+    if (result == 0)
+        result = collect_tables(c, directory, &tables);
+    if (result == 0 && !c->gave_up)
+        result = tables_count(&tables);
+    tables_destroy(&tables);
     return result;
 }
 

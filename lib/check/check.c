@@ -68,6 +68,13 @@ void checking_give_up(struct checking *c, const char *format, ...)
     va_end(args);
 }
 
+bool checking_is_inside(const struct checking *c, uint64_t offset, uint64_t count)
+{
+    uint64_t limit = c->file_end + c->geometry->cluster_size;
+
+    return offset < limit && count < limit - offset;
+}
+
 static int refer_cluster(struct checking *c, uint64_t cluster, uint64_t weight)
 {
     uint64_t lost;
@@ -90,9 +97,7 @@ int checking_refer(struct checking *c, uint64_t offset, uint64_t count, uint64_t
 
     if (count == 0)
         return 0;
-    /* the last cluster of an image may be half inside the file */
-    if (offset >= c->file_end + c->geometry->cluster_size ||
-        count >= c->file_end + c->geometry->cluster_size - offset) {
+    if (!checking_is_inside(c, offset, count)) {
         checking_corruption(c, weight,
                             "ERROR: counting reference for region exceeding the end of the file by "
                             "one cluster or more: offset 0x%" PRIx64 " size 0x%" PRIx64,

@@ -35,7 +35,6 @@ struct checking {
     struct source source;
     uint64_t file_end; /* the file's length, in whole sectors */
     uint64_t clusters; /* host clusters that the file has, and one more if one is half inside */
-    uint64_t max_clusters;
 
     struct stored stored;
     struct references references;
@@ -65,8 +64,12 @@ void checking_corruption(struct checking *c, uint64_t weight, const char *format
 void checking_give_up(struct checking *c, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* weight references to each cluster that [offset, offset + count) touches.  Reaching a cluster or
- * more beyond the end of the file is a corruption. */
+/* Does a region end less than a cluster beyond the end of the file?  An image's last cluster may be
+ * half inside. */
+bool checking_is_inside(const struct checking *c, uint64_t offset, uint64_t count);
+
+/* weight references to each cluster that [offset, offset + count) touches; a corruption when it
+ * is not inside. */
 int checking_refer(struct checking *c, uint64_t offset, uint64_t count, uint64_t weight);
 
 /* tree.c: the active tables and those of snapshots, up to L2.  */

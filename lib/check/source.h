@@ -32,4 +32,10 @@ int source_read(struct source *source, void *buf, size_t count, uint64_t offset)
  * All of what lies beyond the file does. */
 uint64_t source_skip_zeroes(struct source *source, uint64_t offset, uint64_t end);
 
+/* Call back for each big-endian word of 8 bytes in [start, end) that is not zero; start and end are
+ * multiples of 8.  -1 from the callback ends the walk. */
+typedef int source_word(void *opaque, uint64_t offset, uint64_t word, uint64_t weight);
+int source_visit_words(struct source *source, uint64_t start, uint64_t end, uint64_t weight,
+                       source_word *visit, void *opaque);
+
 #endif

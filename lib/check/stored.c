@@ -10,8 +10,6 @@
 /* Where other implementations stop reading files; a block beyond it cannot be read by them. */
 #define MAX_FILE_LENGTH UINT64_C(0x7fffffffc0000000)
 
-uint8_t stored_unreadable[1];
-
 static bool is_readable(const struct geometry *g, uint64_t block_offset)
 {
     return is_aligned(block_offset, g->cluster_size) &&
@@ -40,12 +38,8 @@ static int load_block(struct stored *s, uint64_t index, uint64_t bytes)
     uint64_t offset = s->table[index] & REFCOUNT_TABLE_OFFSET_MASK;
     uint64_t *owner;
 
-    if (offset == 0)
+    if (offset == 0 || !is_readable(s->geometry, offset))
         return 0;
-    if (!is_readable(s->geometry, offset)) {
-        s->blocks[index] = stored_unreadable;
-        return 0;
-    }
     if (source_skip_zeroes(s->source, offset, offset + bytes) >= offset + bytes)
         return 0;
     owner = map_insert(&s->by_offset, offset, index);
@@ -94,8 +88,7 @@ void stored_destroy(struct stored *s)
     free(s->table);
 }
 
-/* Beyond the end of the file: only a damaged entry asks for it, so one small read will do. */
-bool stored_get_uncached(const struct stored *s, uint64_t cluster, uint64_t *refcount)
+bool stored_get_absent(const struct stored *s, uint64_t cluster, uint64_t *refcount)
 {
     const struct geometry *g = s->geometry;
     uint64_t index = cluster >> g->refcount_block_bits;
@@ -111,6 +104,9 @@ bool stored_get_uncached(const struct stored *s, uint64_t cluster, uint64_t *ref
         return true;
     if (!is_readable(g, offset))
         return false;
+    if (cluster < s->cached)
+        return true; /* a hole */
+    /* beyond the end of the file: only a damaged entry asks for it, so one small read will do */
     if (source_read(s->source, word, sizeof word, offset + round_down(bit / 8, 8)) == -1)
         return false;
     *refcount = refcount_block_get(word, g->refcount_order, bit % 64 >> g->refcount_order);

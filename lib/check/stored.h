@@ -20,7 +20,7 @@ struct stored {
     const struct geometry *geometry;
     uint64_t *table; /* entries of the refcount table, as far as the file has them */
     uint64_t table_entries;
-    uint8_t **blocks; /* of the first nb_blocks entries; NULL: all zero */
+    uint8_t **blocks; /* of the first nb_blocks entries; NULL: all zero or bad */
     uint64_t nb_blocks;
     uint64_t cached;      /* clusters that the blocks cover */
     struct map by_offset; /* block offset -> index of the entry that owns the buffer */
@@ -30,25 +30,18 @@ int stored_load(struct stored *s, struct source *source, const struct header *he
                 uint64_t clusters);
 void stored_destroy(struct stored *s);
 
+/* For a cluster whose block is not in memory. */
+bool stored_get_absent(const struct stored *s, uint64_t cluster, uint64_t *refcount);
+
 /* The stored refcount of a host cluster; false when its block cannot be read. */
-bool stored_get_uncached(const struct stored *s, uint64_t cluster, uint64_t *refcount);
-
-extern uint8_t stored_unreadable[];
-
 static inline bool stored_get(const struct stored *s, uint64_t cluster, uint64_t *refcount)
 {
     const struct geometry *g = s->geometry;
-    const uint8_t *block;
+    const uint8_t *block =
+        cluster < s->cached ? s->blocks[cluster >> g->refcount_block_bits] : NULL;
 
-    if (cluster >= s->cached)
-        return stored_get_uncached(s, cluster, refcount);
-    block = s->blocks[cluster >> g->refcount_block_bits];
-    if (block == NULL) {
-        *refcount = 0;
-        return true;
-    }
-    if (block == stored_unreadable)
-        return false;
+    if (block == NULL)
+        return stored_get_absent(s, cluster, refcount);
     *refcount = refcount_block_get(block, g->refcount_order,
                                    cluster & ((UINT64_C(1) << g->refcount_block_bits) - 1));
     return true;

@@ -11,47 +11,13 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "check/checking.h"
-#include "check/sweep.h"
+#include "check/tables.h"
 #include "format/l2_entry.h"
 #include "format/snapshot_table.h"
-
-#define PIECE_ENTRIES 4096u /* of an L1 table read at once */
 
 /* ------------------------------------------------------------------------------------------------
  * L1 tables
  */
-
-typedef int l1_entry_visit(struct checking *c, uint64_t index, uint64_t entry, uint64_t weight);
-
-/* Visit the entries in [start, end) that are not zero. */
-static int visit_l1_entries(struct checking *c, uint64_t start, uint64_t end, uint64_t weight,
-                            l1_entry_visit *visit)
-{
-    uint64_t max_bytes = min_u64(end - start, PIECE_ENTRIES * L1_ENTRY_SIZE);
-    CLEANUP_FREE uint8_t *piece = malloc(max_bytes);
-
-    if (piece == NULL)
-        return error_no_memory(), -1;
-    for (uint64_t at = start; at < end;) {
-        uint64_t skipped = source_skip_zeroes(&c->source, at, end);
-        size_t bytes;
-
-        at = round_down(skipped, L1_ENTRY_SIZE);
-        bytes = min_u64(end - at, max_bytes);
-        if (at >= end)
-            break;
-        if (source_read(&c->source, piece, bytes, at) == -1)
-            return -1;
-        for (size_t i = 0; i < bytes; i += L1_ENTRY_SIZE) {
-            uint64_t entry = load_be64(piece + i);
-
-            if (entry != 0 && visit(c, (at + i - start) / L1_ENTRY_SIZE, entry, weight) == -1)
-                return -1;
-        }
-        at += bytes;
-    }
-    return 0;
-}
 
 static struct l2_table *l2_table_at(struct checking *c, uint64_t offset)
 {
@@ -116,69 +82,45 @@ static int count_l1_entry(struct checking *c, uint64_t entry, uint64_t weight, b
     return 0;
 }
 
-static int count_active_entry(struct checking *c, uint64_t index, uint64_t entry, uint64_t weight)
+static int count_active_entry(void *opaque, uint64_t at, uint64_t entry, uint64_t weight)
 {
-    (void)index;
-    return count_l1_entry(c, entry, weight, true);
+    (void)at;
+    return count_l1_entry(opaque, entry, weight, true);
 }
 
-static int count_inactive_entry(struct checking *c, uint64_t index, uint64_t entry, uint64_t weight)
+static int count_inactive_entry(void *opaque, uint64_t at, uint64_t entry, uint64_t weight)
 {
-    (void)index;
-    return count_l1_entry(c, entry, weight, false);
+    (void)at;
+    return count_l1_entry(opaque, entry, weight, false);
 }
 
-int checking_count_active_l1(struct checking *c)
+static int visit_active_l1(struct checking *c, source_word *visit)
 {
     uint64_t start = c->header->l1_table_offset;
     uint64_t bytes = (uint64_t)c->header->l1_size * L1_ENTRY_SIZE;
 
-    if (bytes == 0)
-        return 0;
-    if (checking_refer(c, start, bytes, 1) == -1)
+    return bytes ? source_visit_words(&c->source, start, start + bytes, 1, visit, c) : 0;
+}
+
+int checking_count_active_l1(struct checking *c)
+{
+    if (checking_refer(c, c->header->l1_table_offset, (uint64_t)c->header->l1_size * L1_ENTRY_SIZE,
+                       1) == -1)
         return -1;
-    return visit_l1_entries(c, start, start + bytes, 1, count_active_entry);
-}
-
-static int refer_stretch(void *opaque, uint64_t start, uint64_t end, uint64_t weight)
-{
-    return checking_refer(opaque, start, end - start, weight);
-}
-
-static int visit_stretch(void *opaque, uint64_t start, uint64_t end, uint64_t weight)
-{
-    return visit_l1_entries(opaque, start, end, weight, count_inactive_entry);
-}
-
-/* A table that reaches a cluster or more beyond the end of the file gives no references to the
- * clusters it lies in (and is told by itself); its entries are walked all the same. */
-static int add_snapshot_l1(struct checking *c, const struct snapshot *s, struct sweep *clusters,
-                           struct sweep *entries)
-{
-    uint64_t start = s->l1_table_offset, bytes = (uint64_t)s->l1_size * L1_ENTRY_SIZE;
-
-    sweep_add(entries, start, start + bytes);
-    if (start + bytes >= c->file_end + c->geometry->cluster_size)
-        return checking_refer(c, start, bytes, 1);
-    sweep_add(clusters, start, round_up(start + bytes, c->geometry->cluster_size));
-    return 0;
+    return visit_active_l1(c, count_active_entry);
 }
 
 int checking_count_snapshot_l1s(struct checking *c, const struct snapshot_table *table)
 {
-    struct sweep clusters = { 0 }, entries = { 0 };
-    int result = -1;
+    struct tables tables;
+    int result = tables_init(&tables, c, table->count, count_inactive_entry);
 
-    if (sweep_init(&clusters, table->count) == -1 || sweep_init(&entries, table->count) == -1)
-        goto out;
-    for (uint32_t i = 0; i < table->count; i++)
-        if (add_snapshot_l1(c, &table->entries[i], &clusters, &entries) == -1)
-            goto out;
-    if (sweep_walk(&clusters, refer_stretch, c) == 0 && sweep_walk(&entries, visit_stretch, c) == 0)
-        result = 0;
-out:
-    sweep_destroy(&clusters);
-    sweep_destroy(&entries);
+    for (uint32_t i = 0; i < table->count && result == 0; i++)
+        result = tables_add(&tables, table->entries[i].l1_table_offset,
+                            (uint64_t)table->entries[i].l1_size * L1_ENTRY_SIZE);
+    if (result == 0)
+        result = tables_count(&tables);
+    tables_destroy(&tables);
     return result;
 }
 
@@ -270,6 +212,7 @@ static int count_allocated(struct checking *c, const struct l2_item *item, enum 
     uint64_t cluster_size = c->geometry->cluster_size;
     uint64_t weight = item->table->weight, active = item->table->active;
     uint64_t offset = item->entry & L2_OFFSET_MASK, refcount;
+    bool data = has_extended_l2(c) ? item->bitmap & UINT32_MAX : type == CLUSTER_NORMAL;
 
     if (item->bitmap >> 32 & item->bitmap)
         checking_corruption(c, weight,
@@ -280,7 +223,7 @@ static int count_allocated(struct checking *c, const struct l2_item *item, enum 
         checking_corruption(c, weight,
                             "ERROR offset=%" PRIx64
                             ": %s cluster is not properly aligned; L2 entry corrupted.",
-                            offset, type == CLUSTER_NORMAL ? "Data" : "Preallocated");
+                            offset, data ? "Data" : "Preallocated");
     c->result->allocated_clusters += active;
     if (*item->expected != 0 && *item->expected != offset)
         c->result->fragmented_clusters += active;
@@ -322,7 +265,7 @@ static int read_l2_table(struct checking *c, const struct l2_table *table, uint8
 
 static int count_l2_table(struct checking *c, struct l2_table *table, uint8_t *buf)
 {
-    uint64_t step = has_extended_l2(c) ? 16 : L2_ENTRY_SIZE;
+    uint64_t step = has_extended_l2(c) ? EXTENDED_L2_ENTRY_SIZE : L2_ENTRY_SIZE;
     uint64_t expected = 0;
     int data = read_l2_table(c, table, buf);
 
@@ -358,7 +301,7 @@ int checking_count_l2_tables(struct checking *c)
 /* Only tables in which the first walk saw a wrong flag are read again. */
 static int tell_wrong_copied(struct checking *c, const struct l2_table *table)
 {
-    uint64_t step = has_extended_l2(c) ? 16 : L2_ENTRY_SIZE;
+    uint64_t step = has_extended_l2(c) ? EXTENDED_L2_ENTRY_SIZE : L2_ENTRY_SIZE;
     CLEANUP_FREE uint8_t *buf = malloc(c->geometry->cluster_size);
     int data;
 
@@ -382,8 +325,9 @@ static int tell_wrong_copied(struct checking *c, const struct l2_table *table)
     return 0;
 }
 
-static int compare_l1_entry(struct checking *c, uint64_t index, uint64_t entry, uint64_t weight)
+static int compare_l1_entry(void *opaque, uint64_t at, uint64_t entry, uint64_t weight)
 {
+    struct checking *c = opaque;
     uint64_t offset = entry & L1_OFFSET_MASK, refcount;
     const uint64_t *number;
     struct l2_table *table;
@@ -396,7 +340,7 @@ static int compare_l1_entry(struct checking *c, uint64_t index, uint64_t entry, 
         checking_corruption(c, weight,
                             "ERROR OFLAG_COPIED L2 cluster: l1_index=%" PRIu64 " l1_entry=%" PRIx64
                             " refcount=%" PRIu64,
-                            index, entry, refcount);
+                            (at - c->header->l1_table_offset) / L1_ENTRY_SIZE, entry, refcount);
     number = map_find(&c->l2_by_offset, offset);
     if (number == NULL)
         return 0;
@@ -409,8 +353,5 @@ static int compare_l1_entry(struct checking *c, uint64_t index, uint64_t entry, 
 
 int checking_compare_copied(struct checking *c)
 {
-    uint64_t start = c->header->l1_table_offset;
-    uint64_t bytes = (uint64_t)c->header->l1_size * L1_ENTRY_SIZE;
-
-    return bytes ? visit_l1_entries(c, start, start + bytes, 1, compare_l1_entry) : 0;
+    return visit_active_l1(c, compare_l1_entry);
 }

@@ -98,6 +98,7 @@ _Static_assert(sizeof(struct disk_feature_name) == 48, "a feature name has 48 by
 
 #define L1_ENTRY_SIZE 8u
 #define L2_ENTRY_SIZE 8u
+#define EXTENDED_L2_ENTRY_SIZE 16u /* a descriptor, then a bitmap of subclusters */
 #define REFCOUNT_TABLE_ENTRY_SIZE 8u
 
 #define ENTRY_COPIED (UINT64_C(1) << 63)
