@@ -75,8 +75,8 @@ static void fadt_points_to_dsdt_and_facs(void **state)
     assert_int_equal(number(fadt + 40, 4), number(fadt + 140, 8)); /* DSDT, X_DSDT */
     assert_int_equal(number(number(fadt + 36, 4), 4), 0x53434146);
     assert_int_equal(number(fadt + 36, 4) % 64, 0);
-    assert_int_equal(number(fadt + 48, 4), 0);                /* SMI_CMD */
-    assert_int_equal(number(fadt + 112, 4) & (1 << 20), 0);   /* not hardware-reduced */
+    assert_int_equal(number(fadt + 48, 4), 0);                    /* SMI_CMD */
+    assert_int_equal(number(fadt + 112, 4) & (1 << 20), 0);       /* not hardware-reduced */
     assert_int_equal(number(fadt + 112, 4) & (1 << 10), 1 << 10); /* has a reset register */
     assert_table(number(fadt + 40, 4), "DSDT");
 }
@@ -115,9 +115,9 @@ static void dsdt_knows_how_to_switch_off(void **state)
 static void aml_lengths_cover_their_packages(void **state)
 {
     struct aml aml = { .length = 0 };
-    static const uint8_t content[] = { 'D',  'E', 'V', '0', 0x08, '_', 'S',  'T',
-                                       'A',  0x0c, 15, 0,   0,    0,   0x08, '_',
-                                       'H',  'I', 'D', 0x0c, 0x41, 0xd0, 0x05, 0x01 };
+    static const uint8_t content[] = { 'D', 'E',  'V', '0',  0x08, '_',  'S',  'T',
+                                       'A', 0x0c, 15,  0,    0,    0,    0x08, '_',
+                                       'H', 'I',  'D', 0x0c, 0x41, 0xd0, 0x05, 0x01 };
 
     (void)state;
     size_t device = aml_begin_device(&aml, "DEV0");

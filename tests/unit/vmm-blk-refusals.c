@@ -33,9 +33,11 @@ static void requests_outside_the_disk(void **state)
         uint64_t sector;
         uint32_t length;
     } wrong[] = {
-        { LAST, 512 },   { LAST - 1, 1024 },          { UINT64_MAX, 512 },
-        { 0, 511 },      { 0, 513 },                  { UINT64_MAX / 512 + 1, 512 },
-        { 0, 9 << 20 },  { UINT64_MAX - 7, 8 * 512 }, { LAST + 1, 512 },
+        { LAST, 512 },       { LAST - 1, 1024 },
+        { UINT64_MAX, 512 }, { 0, 511 },
+        { 0, 513 },          { UINT64_MAX / 512 + 1, 512 },
+        { 0, 9 << 20 },      { UINT64_MAX - 7, 8 * 512 },
+        { LAST + 1, 512 },
     };
     struct guest guest = { 0 };
 
@@ -194,10 +196,10 @@ static void queue_registers_are_frozen(void **state)
         unsigned offset, size;
         uint64_t value;
     } writes[] = {
-        { VIRTIO_PCI_COMMON_Q_SIZE, 2, 1024 },       { VIRTIO_PCI_COMMON_Q_DESCLO, 4, 0x1000000 },
-        { VIRTIO_PCI_COMMON_Q_AVAILHI, 4, 1 },       { VIRTIO_PCI_COMMON_Q_USEDLO, 4, 0x1000000 },
-        { VIRTIO_PCI_COMMON_Q_ENABLE, 2, 0 },        { VIRTIO_PCI_COMMON_Q_MSIX, 2, 1 },
-        { VIRTIO_PCI_COMMON_NUMQ, 2, 9 },            { VIRTIO_PCI_COMMON_Q_NOFF, 2, 9 },
+        { VIRTIO_PCI_COMMON_Q_SIZE, 2, 1024 }, { VIRTIO_PCI_COMMON_Q_DESCLO, 4, 0x1000000 },
+        { VIRTIO_PCI_COMMON_Q_AVAILHI, 4, 1 }, { VIRTIO_PCI_COMMON_Q_USEDLO, 4, 0x1000000 },
+        { VIRTIO_PCI_COMMON_Q_ENABLE, 2, 0 },  { VIRTIO_PCI_COMMON_Q_MSIX, 2, 1 },
+        { VIRTIO_PCI_COMMON_NUMQ, 2, 9 },      { VIRTIO_PCI_COMMON_Q_NOFF, 2, 9 },
     };
     struct guest guest = { 0 };
 
@@ -285,8 +287,9 @@ static void window_stays_inside_the_bar(void **state)
 
 static void errors_of_the_server_are_passed_on(void **state)
 {
-    static const char *const server[] = { "--filter=error", "file",           "disk", "error=ENOSPC",
-                                          "error-rate=1",   "error-file=log", NULL };
+    static const char *const server[] = {
+        "--filter=error", "file", "disk", "error=ENOSPC", "error-rate=1", "error-file=log", NULL
+    };
     struct guest guest = { 0 };
 
     (void)state;

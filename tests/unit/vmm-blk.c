@@ -137,37 +137,6 @@ static void identity_and_geometry(void **state)
     guest_down(&guest);
 }
 
-static void queues_work_side_by_side(void **state)
-{
-    struct guest guest = { 0 };
-
-    (void)state;
-    make_disk();
-    guest_up(&guest, "disk", 4);
-    for (unsigned round = 0; round < 50; round++) {
-        for (unsigned queue = 0; queue < 4; queue++) {
-            const struct vring_desc parts[] = {
-                { .addr = HEADER + queue * 64, .len = 16 },
-                { .addr = DATA + queue * MIB, .len = 65536, .flags = VRING_DESC_F_WRITE },
-                { .addr = STATUS + queue * 64, .len = 1, .flags = VRING_DESC_F_WRITE },
-            };
-            struct virtio_blk_outhdr header = { .type = VIRTIO_BLK_T_IN,
-                                                .sector = (round * 4 + queue) * 64 };
-            memcpy(at(&guest, HEADER + queue * 64), &header, sizeof header);
-            *at(&guest, STATUS + queue * 64) = UNTOUCHED;
-            offer_chain(&guest, queue, 0, parts, 3);
-        }
-        for (unsigned queue = 0; queue < 4; queue++) {
-            assert_int_equal(await(&guest, queue), 65537);
-            assert_int_equal(*at(&guest, STATUS + queue * 64), VIRTIO_BLK_S_OK);
-            uint64_t start = (uint64_t)(round * 4 + queue) * 64 * SECTOR;
-            for (unsigned i = 0; i < 65536; i += 509)
-                assert_int_equal(at(&guest, DATA + queue * MIB)[i], pattern(start + i));
-        }
-    }
-    guest_down(&guest);
-}
-
 static bool log_has(const char *text)
 {
     char line[512];
@@ -200,8 +169,8 @@ static void write_through_is_durable(void **state)
 
 static void write_through_without_fua_flushes(void **state)
 {
-    static const char *const server[] = { "--filter=log", "--filter=fua", "file",        "disk",
-                                          "logfile=log",  "fuamode=none", NULL };
+    static const char *const server[] = { "--filter=fua", "--filter=log", "file",
+                                          "disk",         "logfile=log",  NULL };
     struct guest guest = { 0 };
 
     (void)state;
@@ -217,8 +186,7 @@ static void write_through_without_fua_flushes(void **state)
 /* Requests in flight delay the reset; afterwards the device is as new. */
 static void reset_waits_for_what_is_in_flight(void **state)
 {
-    static const char *const server[] = { "--filter=delay", "file",  "disk",
-                                          "rdelay=300ms",   NULL };
+    static const char *const server[] = { "--filter=delay", "file", "disk", "rdelay=300ms", NULL };
     const struct vring_desc parts[] = {
         { .addr = HEADER, .len = 16 },
         { .addr = DATA, .len = 4096, .flags = VRING_DESC_F_WRITE },
@@ -250,6 +218,42 @@ static void reset_waits_for_what_is_in_flight(void **state)
     guest_down(&guest);
 }
 
+/* A read of its own for each queue, all under way at once. */
+static void offer_read(struct guest *guest, unsigned queue, uint64_t sector)
+{
+    const struct virtio_blk_outhdr header = { .type = VIRTIO_BLK_T_IN, .sector = sector };
+    const struct vring_desc parts[] = {
+        { .addr = HEADER + queue * 64, .len = sizeof header },
+        { .addr = DATA + queue * MIB, .len = 65536, .flags = VRING_DESC_F_WRITE },
+        { .addr = STATUS + queue * 64, .len = 1, .flags = VRING_DESC_F_WRITE },
+    };
+
+    memcpy(at(guest, HEADER + queue * 64), &header, sizeof header);
+    *at(guest, STATUS + queue * 64) = UNTOUCHED;
+    offer_chain(guest, queue, 0, parts, 3);
+}
+
+static void queues_work_side_by_side(void **state)
+{
+    struct guest guest = { 0 };
+
+    (void)state;
+    make_disk();
+    guest_up(&guest, "disk", 4);
+    for (unsigned round = 0; round < 50; round++) {
+        for (unsigned queue = 0; queue < 4; queue++)
+            offer_read(&guest, queue, (round * 2 + queue) * 64);
+        for (unsigned queue = 0; queue < 4; queue++) {
+            assert_int_equal(await(&guest, queue), 65537);
+            assert_int_equal(*at(&guest, STATUS + queue * 64), VIRTIO_BLK_S_OK);
+            uint64_t start = (uint64_t)(round * 2 + queue) * 64 * SECTOR;
+            for (unsigned i = 0; i < 65536; i += 509)
+                assert_int_equal(at(&guest, DATA + queue * MIB)[i], pattern(start + i));
+        }
+    }
+    guest_down(&guest);
+}
+
 static void reset_again_and_again(void **state)
 {
     struct guest guest = { 0 };
@@ -258,14 +262,8 @@ static void reset_again_and_again(void **state)
     make_disk();
     guest_up(&guest, "disk", 3);
     for (unsigned i = 0; i < 200; i++) {
-        const struct vring_desc parts[] = {
-            { .addr = HEADER, .len = 16 },
-            { .addr = DATA, .len = 65536, .flags = VRING_DESC_F_WRITE },
-            { .addr = STATUS, .len = 1, .flags = VRING_DESC_F_WRITE },
-        };
-        put_header(&guest, VIRTIO_BLK_T_IN, i);
         for (unsigned queue = 0; queue < 3; queue++)
-            offer_chain(&guest, queue, 0, parts, 3);
+            offer_read(&guest, queue, i);
         reset(&guest);
         drive(&guest, i % 2 ? offered(&guest) : 0);
     }
@@ -290,9 +288,13 @@ static void event_index(void **state)
 
 static void large_blocks_are_passed_on(void **state)
 {
-    static const char *const server[] = { "--filter=blocksize-policy",   "file", "disk",
-                                          "blocksize-minimum=4096",      "blocksize-preferred=65536",
-                                          "blocksize-maximum=1M",        "blocksize-error-policy=error",
+    static const char *const server[] = { "--filter=blocksize-policy",
+                                          "file",
+                                          "disk",
+                                          "blocksize-minimum=4096",
+                                          "blocksize-preferred=65536",
+                                          "blocksize-maximum=1M",
+                                          "blocksize-error-policy=error",
                                           NULL };
     struct guest guest = { 0 };
 

@@ -165,7 +165,7 @@ static void clock_tells_utc_in_bcd(void **state)
     static const struct {
         uint8_t index, value;
     } registers[] = {
-        { 0, 0x59 }, { 2, 0x59 }, { 4, 0x23 }, { 6, 5 },      { 7, 0x29 },  { 8, 2 },
+        { 0, 0x59 }, { 2, 0x59 }, { 4, 0x23 },  { 6, 5 },       { 7, 0x29 },    { 8, 2 },
         { 9, 0x24 }, { 11, 2 },   { 13, 0x80 }, { 0x32, 0x20 }, { 0x80, 0x59 },
     };
     struct bus bus = { .count = 0 };
@@ -200,8 +200,8 @@ static void power_is_switched_by_the_right_values_only(void **state)
     power_init(&power, &bus, on_power, NULL);
     asked = -1;
     assert_int_equal(bus_read(&bus, 0x604, 2), 1);
-    bus_write(&bus, 0x604, 2, 5 << 10);             /* no SLP_EN */
-    bus_write(&bus, 0x604, 2, 3 << 10 | 1 << 13);   /* another sleep */
+    bus_write(&bus, 0x604, 2, 5 << 10);           /* no SLP_EN */
+    bus_write(&bus, 0x604, 2, 3 << 10 | 1 << 13); /* another sleep */
     bus_write(&bus, 0x608, 1, 0);
     bus_write(&bus, 0x64, 1, 0xd1);
     assert_int_equal(asked, -1);

@@ -194,8 +194,8 @@ static inline void negotiate(struct guest *guest, uint64_t features)
         reg_write(guest, VIRTIO_PCI_COMMON_GFSELECT, 4, half);
         reg_write(guest, VIRTIO_PCI_COMMON_GF, 4, features >> (32 * half) & UINT32_MAX);
     }
-    set_status(guest, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER |
-                          VIRTIO_CONFIG_S_FEATURES_OK);
+    set_status(guest,
+               VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK);
 }
 
 static inline uint64_t table_address(unsigned queue, unsigned table)
@@ -265,8 +265,7 @@ static inline void offer_chain(struct guest *guest, unsigned queue, uint16_t fir
                                const struct vring_desc *parts, unsigned count)
 {
     struct vring_desc *table = memory_range(&guest->memory, table_address(queue, 0), 0x1000);
-    struct vring_avail *available =
-        memory_range(&guest->memory, table_address(queue, 1), 0x1000);
+    struct vring_avail *available = memory_range(&guest->memory, table_address(queue, 1), 0x1000);
 
     for (unsigned i = 0; i < count; i++) {
         table[first + i] = parts[i];

@@ -5,8 +5,7 @@
 
 #include "../../vmm-glue/options.h"
 
-#define PARSE(options, ...)                                                                        \
-    parse(options, (const char *const[]){ "qcow-vmm", __VA_ARGS__, NULL })
+#define PARSE(options, ...) parse(options, (const char *const[]){ "qcow-vmm", __VA_ARGS__, NULL })
 
 static enum options_result parse(struct options *options, const char *const *words)
 {
@@ -18,12 +17,12 @@ static enum options_result parse(struct options *options, const char *const *wor
     return options_parse(options, count, (char *const *)(uintptr_t)words);
 }
 
-#define ASSERT_WRONG(part, ...)                                                                    \
-    do {                                                                                           \
-        struct options wrong;                                                                      \
-        assert_int_equal(PARSE(&wrong, __VA_ARGS__), OPTIONS_WRONG);                               \
-        assert_reported(part);                                                                     \
-        options_free(&wrong);                                                                      \
+#define ASSERT_WRONG(part, ...)                                      \
+    do {                                                             \
+        struct options wrong;                                        \
+        assert_int_equal(PARSE(&wrong, __VA_ARGS__), OPTIONS_WRONG); \
+        assert_reported(part);                                       \
+        options_free(&wrong);                                        \
     } while (0)
 
 static void defaults(void **state)
@@ -85,13 +84,12 @@ static void disks_in_the_words_of_qemu(void **state)
     struct options options;
 
     (void)state;
-    assert_int_equal(
-        PARSE(&options, "-kernel", "k", "-device",
-              "virtio-blk-pci,drive=d0,serial=S,num-queues=2,queue-size=128,"
-              "logical_block_size=4096,bootindex=1,discard=on,write-zeroes=on",
-              "-drive", "file=one,if=virtio,format=raw", "-drive",
-              "file=two,if=none,id=d0,format=qcow2,cache=none,discard=unmap"),
-        OPTIONS_RUN);
+    assert_int_equal(PARSE(&options, "-kernel", "k", "-device",
+                           "virtio-blk-pci,drive=d0,serial=S,num-queues=2,queue-size=128,"
+                           "logical_block_size=4096,bootindex=1,discard=on,write-zeroes=on",
+                           "-drive", "file=one,if=virtio,format=raw", "-drive",
+                           "file=two,if=none,id=d0,format=qcow2,cache=none,discard=unmap"),
+                     OPTIONS_RUN);
     assert_int_equal(options.disk_count, 2);
     assert_string_equal(options.disks[0].source, "two");
     assert_string_equal(options.disks[0].format, "qcow2");

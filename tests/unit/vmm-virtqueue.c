@@ -329,10 +329,9 @@ static void random_rings(void **state)
     for (unsigned round = 0; round < 20000; round++) {
         assert_int_equal(virtqueue_init(&ring->queue, &ring->memory, &sane, round & 1, true), 0);
         for (unsigned i = 0; i < SIZE; i++)
-            ring->descriptors[i] =
-                part((uint64_t)(random() % (RAM_SIZE + 0x2000)) & ~UINT64_C(15),
-                     (uint32_t)random() % 64, (uint16_t)(random() % 8),
-                     (uint16_t)(random() % (SIZE + 1)));
+            ring->descriptors[i] = part((uint64_t)(random() % (RAM_SIZE + 0x2000)) & ~UINT64_C(15),
+                                        (uint32_t)random() % 64, (uint16_t)(random() % 8),
+                                        (uint16_t)(random() % (SIZE + 1)));
         for (unsigned i = 0; i < SIZE; i++)
             ring->available->ring[i] = (uint16_t)(random() % (SIZE + 1));
         ring->available->idx = (uint16_t)(random() % (SIZE + 2));
