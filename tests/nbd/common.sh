@@ -72,6 +72,37 @@ kill_hard() {
     wait "$1" 2> /dev/null || true
 }
 
+# stay NAME: connect a client that stays, and whose process is then in $client.  It writes without
+# FUA unless told so.
+declare -A input
+stay() {
+    local fd
+    mkfifo "$work/$1.input"
+    qemu-io -t writeback -f raw "$uri" < "$work/$1.input" > "$work/$1.output" 2>&1 &
+    client=$!
+    servers+=("$client")
+    exec {fd}> "$work/$1.input"
+    input[$1]=$fd
+}
+
+# tell NAME COMMAND: let it carry out a command of qemu-io's, and wait until it has.
+tell() {
+    prompts "$1" 1
+    local told
+    told=$(grep -o 'qemu-io> ' "$work/$1.output" | wc -l)
+    echo "$2" >&"${input[$1]}"
+    prompts "$1" $((told + 1))
+}
+
+# prompts NAME COUNT: wait until it has asked for a command so many times.
+prompts() {
+    for _ in {1..300}; do
+        [[ $(grep -o 'qemu-io> ' "$work/$1.output" | wc -l) -lt $2 ]] || return 0
+        sleep 0.1
+    done
+    fail "$1 does not answer: $(cat "$work/$1.output")"
+}
+
 # refuses TEXT WORD...: nbdkit does not start with these words, and says why in one sentence that
 # contains the text.
 refuses() {

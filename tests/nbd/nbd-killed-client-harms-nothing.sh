@@ -23,18 +23,11 @@ stop_server
 clean "$work/disk.qcow2"
 
 # Written, not flushed, client killed; then the server, too.
+qemu-img create -q -f qcow2 "$work/disk.qcow2" 16M
 serve disk qcow2 "$work/disk.qcow2"
-mkfifo "$work/commands"
-qemu-io -f raw "$uri" < "$work/commands" > "$work/qemu-io.log" 2>&1 &
-client=$!
-exec 3> "$work/commands"
-echo 'write -P 11 7M 3M' >&3
-for _ in {1..300}; do
-    grep -q 'wrote 3145728' "$work/qemu-io.log" && break
-    sleep 0.1
-done
+stay writer
+tell writer 'write -P 11 7M 3M'
 kill_hard "$client"
-exec 3>&-
 for _ in {1..100}; do
     qemu-io -U -r -f qcow2 -c 'read -P 11 7M 3M' "$work/disk.qcow2" > "$work/read.log" 2>&1 && break
     sleep 0.1

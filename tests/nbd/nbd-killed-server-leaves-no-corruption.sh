@@ -27,22 +27,24 @@ for round in 1 2 3 4 5 6; do
     not_corrupt "$work/disk.qcow2"
 done
 
-# One connection writes and stays, a second one flushes.
+# One connection writes, another one flushes, both stay.
 qemu-img create -q -f qcow2 "$work/disk.qcow2" 16M
 serve flush qcow2 "$work/disk.qcow2"
-mkfifo "$work/commands"
-qemu-io -f raw "$uri" < "$work/commands" > "$work/qemu-io.log" 2>&1 &
-client=$!
-exec 3> "$work/commands"
-echo 'write -P 11 7M 3M' >&3
-for _ in {1..300}; do
-    grep -q 'wrote 3145728' "$work/qemu-io.log" && break
-    sleep 0.1
-done
-qemu-io -f raw -c flush "$uri" > /dev/null
+stay writer
+stay flusher
+tell writer 'write -P 11 7M 3M'
+tell flusher flush
 kill_hard "$server"
-exec 3>&-
-wait "$client" || true
 not_corrupt "$work/disk.qcow2"
 qemu-io -r -f qcow2 -c 'read -P 11 7M 3M' "$work/disk.qcow2" > /dev/null ||
     fail "what the second connection flushed is not in the image"
+
+# One connection writes with FUA.
+qemu-img create -q -f qcow2 "$work/disk.qcow2" 16M
+serve fua qcow2 "$work/disk.qcow2"
+stay fua
+tell fua 'write -f -P 12 7M 3M'
+kill_hard "$server"
+not_corrupt "$work/disk.qcow2"
+qemu-io -r -f qcow2 -c 'read -P 12 7M 3M' "$work/disk.qcow2" > /dev/null ||
+    fail "what was written with FUA is not in the image"

@@ -61,5 +61,16 @@ stop_server
 serve name -e -r qcow2 "$work/disk.qcow2"
 qemu-io -f raw -c 'read -P 4 0 64k' -c 'write -P 5 0 64k' "$uri" > /dev/null
 stop_server
+
+# In the background, where nbdkit has changed directory by then.
+(cd "$work" && nbdkit --unix="$work/away.sock" --pidfile="$work/away.pid" --filter=log \
+    qcow2 disk.qcow2 logfile=/dev/null)
+servers+=("$(cat "$work/away.pid")")
+qemu-io -f raw -c 'read -P 5 0 64k' -c 'write -P 6 0 64k' "nbd+unix:///?socket=$work/away.sock" \
+    > /dev/null
+kill "$(cat "$work/away.pid")"
+while [[ -e $work/away.pid ]] && kill -0 "$(cat "$work/away.pid")" 2> /dev/null; do
+    sleep 0.1
+done
 clean "$work/disk.qcow2"
-qemu-io -r -f qcow2 -c 'read -P 5 0 64k' "$work/disk.qcow2" > /dev/null || fail "not written"
+qemu-io -r -f qcow2 -c 'read -P 6 0 64k' "$work/disk.qcow2" > /dev/null || fail "not written"
