@@ -17,13 +17,16 @@
 
 enum kind {
     TEXT,
-    SWITCH, /* on or off */
+    SWITCH, /* words for true, words for false */
+    CHOICE, /* one of words, kept as it is */
     NUMBER, /* min to max */
     POWER,  /* of two, min to max */
-    WORD,   /* one of words; the member becomes true if it stands before the bar */
 };
 
 #define MEMBER(member) offsetof(struct disk_options, member)
+#define WORDS(...) ((const char *const[]){ __VA_ARGS__, NULL })
+#define WHERE_FILE (PLACE_DISK | PLACE_DRIVE)
+#define WHERE_DEVICE (PLACE_DISK | PLACE_DEVICE)
 
 static const struct key {
     const char *name;
@@ -31,38 +34,40 @@ static const struct key {
     enum kind kind;
     size_t member;
     unsigned min, max;
-    const char *const *yes; /* words that make the member true */
-    const char *const *no;
+    const char *const *words;
+    const char *const *false_words;
     const char *help;
 } keys[] = {
-#define WORDS(...) ((const char *const[]){ __VA_ARGS__, NULL })
-    { "file", PLACE_DRIVE, TEXT, MEMBER(source), 0, 0, NULL, NULL, "FILE or NBD URI" },
-    { "if", PLACE_DRIVE, WORD, MEMBER(detached), 0, 0, WORDS("none"), WORDS("virtio"),
+    { "file", PLACE_DRIVE, TEXT, MEMBER(source), 0, 0, NULL, NULL, "a file or an NBD URI" },
+    { "if", PLACE_DRIVE, SWITCH, MEMBER(detached), 0, 0, WORDS("none"), WORDS("virtio"),
       "none (a -device names it) or virtio" },
-    { "id", PLACE_DRIVE | PLACE_DEVICE, TEXT, MEMBER(id), 0, 0, NULL, NULL, "a name for -device" },
+    { "id", PLACE_DRIVE | PLACE_DEVICE, TEXT, MEMBER(id), 0, 0, NULL, NULL,
+      "a name for -device to use" },
     { "drive", PLACE_DEVICE, TEXT, MEMBER(drive), 0, 0, NULL, NULL,
       "the id of the -drive that the device shows" },
-    { "format", PLACE_DISK | PLACE_DRIVE, TEXT, MEMBER(format), 0, 0, NULL, NULL,
-      "the file's format: qcow2 or raw" },
-    { "readonly", PLACE_DISK | PLACE_DRIVE, SWITCH, MEMBER(readonly), 0, 0, NULL, NULL,
-      "on: the guest cannot write" },
-    { "cache", PLACE_DISK | PLACE_DRIVE, WORD, MEMBER(writethrough), 0, 0,
-      WORDS("writethrough", "directsync"), WORDS("none", "writeback", "unsafe"),
-      "writethrough: writes are durable when done; none, writeback: when flushed" },
-    { "discard", PLACE_DISK | PLACE_DRIVE | PLACE_DEVICE, WORD, MEMBER(discard), 0, 0,
-      WORDS("on", "unmap"), WORDS("off", "ignore"), "on, off: offer discard to the guest" },
-    { "write-zeroes", PLACE_DISK | PLACE_DEVICE, SWITCH, MEMBER(write_zeroes), 0, 0, NULL, NULL,
-      "on, off: offer writing zeroes to the guest" },
-    { "serial", PLACE_DISK | PLACE_DEVICE, TEXT, MEMBER(serial), 0, 0, NULL, NULL,
-      "serial number, the guest sees 20 bytes of it" },
-    { "num-queues", PLACE_DISK | PLACE_DEVICE, NUMBER, MEMBER(num_queues), 1, 16, NULL, NULL,
+    { "format", WHERE_FILE, TEXT, MEMBER(format), 0, 0, NULL, NULL,
+      "of the file: qcow2 or raw [qcow2]" },
+    { "backing", WHERE_FILE, CHOICE, MEMBER(backing), 0, 0, WORDS("allow", "refuse"), NULL,
+      "allow or refuse an image that names a backing file [allow]" },
+    { "readonly", WHERE_FILE, SWITCH, MEMBER(readonly), 0, 0, WORDS("on"), WORDS("off"),
+      "on: the guest cannot write [off]" },
+    { "cache", WHERE_FILE, CHOICE, MEMBER(cache), 0, 0,
+      WORDS("writeback", "writethrough", "none", "directsync", "unsafe"), NULL,
+      "writeback, writethrough, none, directsync or unsafe [writeback]" },
+    { "discard", PLACE_DISK | PLACE_DRIVE | PLACE_DEVICE, SWITCH, MEMBER(discard), 0, 0,
+      WORDS("on", "unmap"), WORDS("off", "ignore"), "off: the guest cannot discard [on]" },
+    { "write-zeroes", WHERE_DEVICE, SWITCH, MEMBER(write_zeroes), 0, 0, WORDS("on"), WORDS("off"),
+      "off: the guest cannot write zeroes in one go [on]" },
+    { "serial", WHERE_DEVICE, TEXT, MEMBER(serial), 0, 0, NULL, NULL,
+      "serial number; the guest sees 20 bytes of it" },
+    { "num-queues", WHERE_DEVICE, NUMBER, MEMBER(num_queues), 1, 16, NULL, NULL,
       "virtqueues [one for each vCPU]" },
-    { "queue-size", PLACE_DISK | PLACE_DEVICE, POWER, MEMBER(queue_size), 4, VIRTQUEUE_MAX_SIZE,
-      NULL, NULL, "requests a queue holds, a power of two [256]" },
-    { "logical_block_size", PLACE_DISK | PLACE_DEVICE, POWER, MEMBER(logical_block_size), 512, 4096,
-      NULL, NULL, "bytes, a power of two [as the server says]" },
+    { "queue-size", WHERE_DEVICE, POWER, MEMBER(queue_size), 4, VIRTQUEUE_MAX_SIZE, NULL, NULL,
+      "requests a queue holds, a power of two [256]" },
+    { "logical_block_size", WHERE_DEVICE, POWER, MEMBER(logical_block_size), 512, 4096, NULL, NULL,
+      "bytes, a power of two [as the server says]" },
     { "bootindex", PLACE_DEVICE, NUMBER, MEMBER(boot_index), 0, 9999, NULL, NULL,
-      "accepted and not used: the kernel is given, not found on a disk" },
+      "accepted: the kernel is given, not found on a disk" },
 };
 
 static void *member_of(struct disk_options *disk, const struct key *key)
@@ -70,12 +75,19 @@ static void *member_of(struct disk_options *disk, const struct key *key)
     return (uint8_t *)disk + key->member;
 }
 
-static bool listed(const char *const *words, const char *value)
+/* The word's copy in the list, NULL if it is not there. */
+static const char *find_word(const char *const *words, const char *value)
 {
-    for (; *words; words++)
+    for (; words && *words; words++)
         if (strcmp(*words, value) == 0)
-            return true;
-    return false;
+            return *words;
+    return NULL;
+}
+
+static int unknown_word(const struct key *key, const char *value)
+{
+    report("%s=%s is not known; %s: %s", key->name, value, key->name, key->help);
+    return -1;
 }
 
 static int set_text(struct disk_options *disk, const struct key *key, const char *value)
@@ -90,16 +102,23 @@ static int set_text(struct disk_options *disk, const struct key *key, const char
     return -1;
 }
 
-static int set_word(struct disk_options *disk, const struct key *key, const char *value,
-                    const char *const *yes, const char *const *no)
+static int set_switch(struct disk_options *disk, const struct key *key, const char *value)
 {
-    bool on = listed(yes, value);
+    bool on = find_word(key->words, value);
 
-    if (!on && !listed(no, value)) {
-        report("%s=%s is not known: %s", key->name, value, key->help);
-        return -1;
-    }
+    if (!on && !find_word(key->false_words, value))
+        return unknown_word(key, value);
     *(bool *)member_of(disk, key) = on;
+    return 0;
+}
+
+static int set_choice(struct disk_options *disk, const struct key *key, const char *value)
+{
+    const char *word = find_word(key->words, value);
+
+    if (!word)
+        return unknown_word(key, value);
+    *(const char **)member_of(disk, key) = word;
     return 0;
 }
 
@@ -129,8 +148,8 @@ static int set_key(struct disk_options *disk, enum disk_place place, const char 
             continue;
         switch (key->kind) {
         case TEXT: return set_text(disk, key, value);
-        case SWITCH: return set_word(disk, key, value, WORDS("on"), WORDS("off"));
-        case WORD: return set_word(disk, key, value, key->yes, key->no);
+        case SWITCH: return set_switch(disk, key, value);
+        case CHOICE: return set_choice(disk, key, value);
         case NUMBER:
         case POWER: return set_number(disk, key, value);
         }
@@ -208,6 +227,7 @@ static int check(struct disk_options *disk, enum disk_place place)
         return -1;
     }
     disk->is_uri = is_uri(disk->source);
+    disk->writethrough = find_word(WORDS("writethrough", "directsync"), disk->cache);
     return 0;
 }
 
@@ -216,7 +236,13 @@ int disk_options_parse(struct disk_options *disk, enum disk_place place, const c
     const char *rest = argument;
     int result = 0;
 
-    *disk = (struct disk_options){ .discard = true, .write_zeroes = true, .queue_size = 256 };
+    *disk = (struct disk_options){
+        .backing = "allow",
+        .cache = "writeback",
+        .discard = true,
+        .write_zeroes = true,
+        .queue_size = 256,
+    };
     for (bool first = place != PLACE_DRIVE; result == 0; first = false) {
         CLEANUP_FREE char *element = next_element(&rest);
         if (!element)

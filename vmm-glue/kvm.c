@@ -35,6 +35,10 @@ static int check(int fd)
 {
     int version = ioctl(fd, KVM_GET_API_VERSION, 0);
 
+    if (version < 0) {
+        report("/dev/kvm is not KVM: %s", strerror(errno));
+        return -1;
+    }
     if (version != KVM_API_VERSION) {
         report("/dev/kvm speaks version %d of its interface, %d is needed", version,
                KVM_API_VERSION);

@@ -3,7 +3,8 @@
  *
  * A disk that is a file gets its own nbdkit:
  *
- *     nbdkit --exit-with-parent [-r] PLUGIN file=FILE [format=FORMAT]
+ *     nbdkit --exit-with-parent [-r] PLUGIN file=FILE backing=allow|refuse
+ *            [format=FORMAT] [cache=none|unsafe]
  *
  * started by libnbd through socket activation on a private socket.  --exit-with-parent
  * rests on the death of the thread that started it, hence the rule in the header;
@@ -12,7 +13,9 @@
 
 #include <libnbd.h>
 #include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cleanup.h"
 #include "nbd-server.h"
@@ -49,23 +52,40 @@ static struct nbd_handle *connected(const struct disk_options *disk, struct nbd_
     return NULL;
 }
 
+/* Being durable is the device's affair; the server's is how it uses the host's cache. */
+static const char *server_cache(const struct disk_options *disk)
+{
+    if (strcmp(disk->cache, "none") == 0 || strcmp(disk->cache, "directsync") == 0)
+        return "cache=none";
+    return strcmp(disk->cache, "unsafe") == 0 ? "cache=unsafe" : NULL;
+}
+
+static char *parameter(const char *key, const char *value)
+{
+    char *text;
+
+    return asprintf(&text, "%s=%s", key, value) < 0 ? NULL : text;
+}
+
 static int start_nbdkit(const struct disk_options *disk, struct nbd_handle *nbd)
 {
-    static char program[] = "nbdkit", die_with_us[] = "--exit-with-parent", readonly[] = "-r";
-    CLEANUP_FREE char *file = NULL, *format = NULL;
-    char *argv[8] = { program, die_with_us };
+    CLEANUP_FREE char *file = parameter("file", disk->source);
+    CLEANUP_FREE char *backing = parameter("backing", disk->backing);
+    CLEANUP_FREE char *format = disk->format ? parameter("format", disk->format) : NULL;
+    const char *argv[9] = { "nbdkit", "--exit-with-parent" };
     unsigned argc = 2;
 
-    if (asprintf(&file, "file=%s", disk->source) < 0)
-        return -1;
-    if (disk->format && asprintf(&format, "format=%s", disk->format) < 0)
+    if (!file || !backing || (disk->format && !format))
         return -1;
     if (disk->readonly)
-        argv[argc++] = readonly;
-    argv[argc++] = (char *)(uintptr_t)plugin();
+        argv[argc++] = "-r";
+    argv[argc++] = plugin();
     argv[argc++] = file;
-    argv[argc++] = format;
-    return nbd_connect_systemd_socket_activation(nbd, argv);
+    argv[argc++] = backing;
+    if (format)
+        argv[argc++] = format;
+    argv[argc] = server_cache(disk);
+    return nbd_connect_systemd_socket_activation(nbd, (char **)(uintptr_t)argv);
 }
 
 struct nbd_handle *nbd_server_connect(const struct disk_options *disk)

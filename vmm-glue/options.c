@@ -226,6 +226,8 @@ static void marry(struct disk_options *device, struct disk_options *drive)
     device->is_uri = drive->is_uri;
     device->format = drive->format;
     device->readonly = drive->readonly;
+    device->backing = drive->backing;
+    device->cache = drive->cache;
     device->writethrough = drive->writethrough;
     device->discard = device->discard && drive->discard;
     drive->source = drive->format = NULL;

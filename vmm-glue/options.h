@@ -15,13 +15,15 @@
 struct disk_options {
     char *source; /* a file, or an NBD URI */
     bool is_uri;
-    char *format;  /* NULL: as the plugin decides */
-    char *id;      /* of a -drive, for a -device to name */
-    char *drive;   /* of a -device: the -drive it shows */
-    char *serial;  /* what the guest reads as the disk's identity */
-    bool detached; /* -drive if=none: no device unless one names it */
+    char *format;        /* NULL: as the plugin decides */
+    char *id;            /* of a -drive, for a -device to name */
+    char *drive;         /* of a -device: the -drive it shows */
+    char *serial;        /* what the guest reads as the disk's identity */
+    bool detached;       /* -drive if=none: no device unless one names it */
+    const char *backing; /* allow or refuse, a word of the table */
+    const char *cache;   /* QEMU's word for it, one of the table's */
+    bool writethrough;   /* what cache says of the guest's side */
     bool readonly;
-    bool writethrough;
     bool discard;
     bool write_zeroes;
     unsigned num_queues;         /* 0: one for each vCPU */

@@ -13,7 +13,7 @@ static void read_only_is_enforced_whatever_the_guest_thinks(void **state)
 
     (void)state;
     make_disk();
-    guest_up(&guest, "disk,readonly=on", 1);
+    guest_up(&guest, "readonly=on", 1);
     assert_true(offered(&guest) >> VIRTIO_BLK_F_RO & 1);
     reset(&guest);
     drive(&guest, 0); /* a driver that does not know of F_RO */
@@ -43,7 +43,7 @@ static void requests_outside_the_disk(void **state)
 
     (void)state;
     make_disk();
-    guest_up(&guest, "disk", 1);
+    guest_up(&guest, "", 1);
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         assert_int_equal(request(&guest, VIRTIO_BLK_T_IN, wrong[i].sector, wrong[i].length),
                          VIRTIO_BLK_S_IOERR);
@@ -63,7 +63,7 @@ static void unknown_types(void **state)
 
     (void)state;
     make_disk();
-    guest_up(&guest, "disk,discard=off,write-zeroes=off", 1);
+    guest_up(&guest, "discard=off,write-zeroes=off", 1);
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
         assert_int_equal(request(&guest, types[i], 0, 512), VIRTIO_BLK_S_UNSUPP);
     assert_int_equal(request(&guest, VIRTIO_BLK_T_DISCARD, 0, 16), VIRTIO_BLK_S_UNSUPP);
@@ -86,7 +86,7 @@ static void wrong_segments(void **state)
 
     (void)state;
     make_disk();
-    guest_up(&guest, "disk", 1);
+    guest_up(&guest, "", 1);
     assert_int_equal(segment_request(&guest, VIRTIO_BLK_T_DISCARD, 0, 8, 1), VIRTIO_BLK_S_UNSUPP);
     assert_int_equal(segment_request(&guest, VIRTIO_BLK_T_DISCARD, 0, 8, 2), VIRTIO_BLK_S_UNSUPP);
     assert_int_equal(segment_request(&guest, VIRTIO_BLK_T_WRITE_ZEROES, 0, 8, 2),
@@ -117,7 +117,7 @@ static void short_header_still_gets_a_status(void **state)
 
     (void)state;
     make_disk();
-    guest_up(&guest, "disk", 1);
+    guest_up(&guest, "", 1);
     put_header(&guest, VIRTIO_BLK_T_IN, 0);
     offer_chain(&guest, 0, 0, parts, 2);
     assert_int_equal(await(&guest, 0), 1);
@@ -150,12 +150,12 @@ static void broken_queues_need_a_reset_and_recover(void **state)
 
     (void)state;
     make_disk();
-    guest_up(&guest, "disk", 1);
+    guest_up(&guest, "", 1);
     for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
         offer_chain(&guest, 0, 0, &broken[i], 1);
         await_needs_reset(&guest);
         if (i == 0)
-            assert_reported("the guest's driver broke queue 0 of disk disk");
+            assert_reported("the guest's driver broke queue 0 of disk nbd+unix:");
         assert_int_equal(used_ring(&guest, 0)->idx, 0);
         reset(&guest);
         drive(&guest, offered(&guest));
@@ -173,7 +173,7 @@ static void queues_outside_ram_are_not_started(void **state)
 
     (void)state;
     make_disk();
-    guest_up(&guest, "disk", 1);
+    guest_up(&guest, "", 1);
     reset(&guest);
     negotiate(&guest, UINT64_C(1) << VIRTIO_F_VERSION_1);
     set_up_queue(&guest, 0);
@@ -205,7 +205,7 @@ static void queue_registers_are_frozen(void **state)
 
     (void)state;
     make_disk();
-    guest_up(&guest, "disk", 1);
+    guest_up(&guest, "", 1);
     for (size_t i = 0; i < sizeof writes / sizeof writes[0]; i++) {
         uint64_t before = reg_read(&guest, writes[i].offset, writes[i].size);
         reg_write(&guest, writes[i].offset, writes[i].size, writes[i].value);
@@ -225,7 +225,7 @@ static void features_must_be_offered(void **state)
 
     (void)state;
     make_disk();
-    guest_up(&guest, "disk", 1);
+    guest_up(&guest, "", 1);
     for (unsigned bit = 0; bit < 64; bit++) {
         uint64_t features = version_1 | UINT64_C(1) << bit;
         reset(&guest);
@@ -248,7 +248,7 @@ static void random_register_accesses(void **state)
 
     (void)state;
     make_disk();
-    guest_up(&guest, "disk", 2);
+    guest_up(&guest, "", 2);
     srandom(3);
     for (unsigned i = 0; i < 200000; i++) {
         unsigned size = 1U << random() % 4;
@@ -270,7 +270,7 @@ static void window_stays_inside_the_bar(void **state)
 
     (void)state;
     make_disk();
-    guest_up(&guest, "disk", 1);
+    guest_up(&guest, "", 1);
     struct pci_device *pci = &guest.transport.pci;
     unsigned window = guest.transport.window_capability;
     pci_config_set(pci, window + 12, 4, 4); /* length */
@@ -296,7 +296,7 @@ static void errors_of_the_server_are_passed_on(void **state)
     make_disk();
     unlink("log");
     start_server(&guest, server);
-    guest_up(&guest, "nbd+unix:///?socket=socket", 1);
+    guest_up(&guest, "", 1);
     assert_int_equal(request(&guest, VIRTIO_BLK_T_OUT, 0, 512), VIRTIO_BLK_S_OK);
     close(open("log", O_CREAT | O_WRONLY, 0600)); /* from now on everything fails */
     memset(at(&guest, DATA), 0x44, 512);
@@ -318,7 +318,7 @@ static void lost_server_fails_everything(void **state)
     (void)state;
     make_disk();
     start_server(&guest, server);
-    guest_up(&guest, "nbd+unix:///?socket=socket", 2);
+    guest_up(&guest, "", 2);
     assert_int_equal(request(&guest, VIRTIO_BLK_T_OUT, 0, 512), VIRTIO_BLK_S_OK);
     stop_server(&guest);
     assert_int_equal(request(&guest, VIRTIO_BLK_T_FLUSH, 0, 0), VIRTIO_BLK_S_IOERR);
@@ -345,7 +345,7 @@ static void server_lost_with_requests_in_flight(void **state)
     (void)state;
     make_disk();
     start_server(&guest, server);
-    guest_up(&guest, "nbd+unix:///?socket=socket", 1);
+    guest_up(&guest, "", 1);
     put_header(&guest, VIRTIO_BLK_T_IN, 0);
     for (unsigned i = 0; i < 5; i++)
         offer_chain(&guest, 0, (uint16_t)(3 * i), parts, 3);
@@ -380,7 +380,7 @@ static void tail_smaller_than_a_block_is_not_shown(void **state)
     (void)state;
     make_disk();
     assert_int_equal(truncate("disk", 1234), 0);
-    guest_up(&guest, "disk", 1);
+    guest_up(&guest, "", 1);
     assert_reported("does not see the last 210 bytes");
     assert_int_equal(reg_read(&guest, DEVICE, 8), 2);
     assert_int_equal(request(&guest, VIRTIO_BLK_T_IN, 2, 512), VIRTIO_BLK_S_IOERR);

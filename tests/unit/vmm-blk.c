@@ -12,7 +12,7 @@ static void reads_and_writes(void **state)
 
     (void)state;
     make_disk();
-    guest_up(&guest, "disk", 1);
+    guest_up(&guest, "", 1);
     assert_int_equal(request(&guest, VIRTIO_BLK_T_IN, 7, 4096), VIRTIO_BLK_S_OK);
     for (unsigned i = 0; i < 4096; i++)
         assert_int_equal(at(&guest, DATA)[i], pattern(7 * SECTOR + i));
@@ -42,7 +42,7 @@ static void parts_may_be_cut_anywhere(void **state)
 
     (void)state;
     make_disk();
-    guest_up(&guest, "disk", 1);
+    guest_up(&guest, "", 1);
     put_header(&guest, VIRTIO_BLK_T_IN, 3);
     offer_chain(&guest, 0, 0, parts, 6);
     assert_int_equal(await(&guest, 0), 1025);
@@ -63,7 +63,7 @@ static void large_scattered_data(void **state)
 
     (void)state;
     make_disk();
-    guest_up(&guest, "disk", 1);
+    guest_up(&guest, "", 1);
     for (unsigned write = 0; write < 2; write++) {
         struct vring_desc parts[6] = { { .addr = HEADER, .len = 16 } };
         uint64_t address = DATA, position = 0;
@@ -103,7 +103,7 @@ static void zeroes_and_discards(void **state)
 
     (void)state;
     make_disk();
-    guest_up(&guest, "disk", 1);
+    guest_up(&guest, "", 1);
     put_segment(&guest, 0, 16, 8, 0);
     put_segment(&guest, 1, 32, 8, VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP);
     assert_int_equal(request(&guest, VIRTIO_BLK_T_WRITE_ZEROES, 0, 32), VIRTIO_BLK_S_OK);
@@ -123,7 +123,7 @@ static void identity_and_geometry(void **state)
 
     (void)state;
     make_disk();
-    guest_up(&guest, "disk,serial=0123456789abcdefghijklmn,queue-size=64", 2);
+    guest_up(&guest, "serial=0123456789abcdefghijklmn,queue-size=64", 2);
     memset(at(&guest, DATA), 0x77, 32);
     assert_int_equal(request(&guest, VIRTIO_BLK_T_GET_ID, 0, 20), VIRTIO_BLK_S_OK);
     assert_memory_equal(at(&guest, DATA), "0123456789abcdefghij\x77", 21);
@@ -158,7 +158,7 @@ static void write_through_is_durable(void **state)
     (void)state;
     make_disk();
     start_server(&guest, server);
-    guest_up(&guest, "nbd+unix:///?socket=socket", 1);
+    guest_up(&guest, "", 1);
     assert_int_equal(request(&guest, VIRTIO_BLK_T_OUT, 0, SECTOR), VIRTIO_BLK_S_OK);
     assert_false(log_has("fua=1"));
     reg_write(&guest, DEVICE + 32, 1, 0); /* the driver switches the write cache off */
@@ -177,7 +177,7 @@ static void write_through_without_fua_flushes(void **state)
     make_disk();
     unlink("log");
     start_server(&guest, server);
-    guest_up(&guest, "nbd+unix:///?socket=socket,cache=writethrough", 1);
+    guest_up(&guest, "cache=writethrough", 1);
     assert_int_equal(request(&guest, VIRTIO_BLK_T_OUT, 0, SECTOR), VIRTIO_BLK_S_OK);
     assert_true(log_has("Flush"));
     guest_down(&guest);
@@ -197,7 +197,7 @@ static void reset_waits_for_what_is_in_flight(void **state)
     (void)state;
     make_disk();
     start_server(&guest, server);
-    guest_up(&guest, "nbd+unix:///?socket=socket", 2);
+    guest_up(&guest, "", 2);
     put_header(&guest, VIRTIO_BLK_T_IN, 0);
     for (unsigned i = 0; i < 5; i++)
         offer_chain(&guest, 0, (uint16_t)(3 * i), parts, 3);
@@ -239,7 +239,7 @@ static void queues_work_side_by_side(void **state)
 
     (void)state;
     make_disk();
-    guest_up(&guest, "disk", 4);
+    guest_up(&guest, "", 4);
     for (unsigned round = 0; round < 50; round++) {
         for (unsigned queue = 0; queue < 4; queue++)
             offer_read(&guest, queue, (round * 2 + queue) * 64);
@@ -260,7 +260,7 @@ static void reset_again_and_again(void **state)
 
     (void)state;
     make_disk();
-    guest_up(&guest, "disk", 3);
+    guest_up(&guest, "", 3);
     for (unsigned i = 0; i < 200; i++) {
         for (unsigned queue = 0; queue < 3; queue++)
             offer_read(&guest, queue, i);
@@ -277,7 +277,7 @@ static void event_index(void **state)
 
     (void)state;
     make_disk();
-    guest_up(&guest, "disk", 1);
+    guest_up(&guest, "", 1);
     reset(&guest);
     drive(&guest, offered(&guest));
     for (unsigned i = 0; i < 300; i++)
@@ -301,7 +301,7 @@ static void large_blocks_are_passed_on(void **state)
     (void)state;
     make_disk();
     start_server(&guest, server);
-    guest_up(&guest, "nbd+unix:///?socket=socket", 1);
+    guest_up(&guest, "", 1);
     assert_int_equal(reg_read(&guest, DEVICE + 20, 4), 4096);
     assert_int_equal(request(&guest, VIRTIO_BLK_T_IN, 1, 4096), VIRTIO_BLK_S_IOERR);
     assert_int_equal(request(&guest, VIRTIO_BLK_T_IN, 0, 512), VIRTIO_BLK_S_IOERR);

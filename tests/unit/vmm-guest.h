@@ -60,7 +60,7 @@ struct guest {
     struct nbd_disk disk;
     struct virtio_blk blk;
     struct virtio_pci transport;
-    pid_t server; /* 0: the disk's own */
+    pid_t server;
     uint16_t seen[VIRTIO_MAX_QUEUES];
 };
 
@@ -70,7 +70,6 @@ static int guest_make_folder(void **state)
 {
     (void)state;
     signal(SIGPIPE, SIG_IGN);
-    setenv("QCOW2_PLUGIN", "file", 1);
     return mkdtemp(guest_folder) && chdir(guest_folder) == 0 ? 0 : -1;
 }
 
@@ -227,11 +226,18 @@ static inline void drive(struct guest *guest, uint64_t features)
     set_status(guest, status_of(guest) | VIRTIO_CONFIG_S_DRIVER_OK);
 }
 
-/* The machine with its disk, as --disk would describe it, driven with all features
- * that the device offers but for the event index.
+/* The machine with its disk, served by what start_server has started or else from
+ * the file by nbdkit's file plugin; keys are those of --disk.  The driver takes all
+ * features that the device offers but the event index.
  */
-static inline struct guest *guest_up(struct guest *guest, const char *disk, unsigned queues)
+static inline struct guest *guest_up(struct guest *guest, const char *keys, unsigned queues)
 {
+    static const char *const file[] = { "file", "disk", NULL };
+    char disk[256];
+
+    if (!guest->server)
+        start_server(guest, file);
+    snprintf(disk, sizeof disk, "nbd+unix:///?socket=socket%s%s", *keys ? "," : "", keys);
     last_report[0] = '\0';
     assert_int_equal(disk_options_parse(&guest->options, PLACE_DISK, disk), 0);
     assert_int_equal(memory_init(&guest->memory, RAM_SIZE), 0);

@@ -69,6 +69,7 @@ static void disk_of_our_own_words(void **state)
     assert_false(options.disks[0].is_uri);
     assert_true(options.disks[0].discard && options.disks[0].write_zeroes);
     assert_false(options.disks[0].readonly || options.disks[0].writethrough);
+    assert_string_equal(options.disks[0].backing, "allow");
     assert_string_equal(options.disks[1].source, "nbd+unix:///?socket=s");
     assert_true(options.disks[1].is_uri && options.disks[1].readonly);
     assert_true(options.disks[1].writethrough);
@@ -84,18 +85,21 @@ static void disks_in_the_words_of_qemu(void **state)
     struct options options;
 
     (void)state;
-    assert_int_equal(PARSE(&options, "-kernel", "k", "-device",
-                           "virtio-blk-pci,drive=d0,serial=S,num-queues=2,queue-size=128,"
-                           "logical_block_size=4096,bootindex=1,discard=on,write-zeroes=on",
-                           "-drive", "file=one,if=virtio,format=raw", "-drive",
-                           "file=two,if=none,id=d0,format=qcow2,cache=none,discard=unmap"),
-                     OPTIONS_RUN);
+    assert_int_equal(
+        PARSE(&options, "-kernel", "k", "-device",
+              "virtio-blk-pci,drive=d0,serial=S,num-queues=2,queue-size=128,"
+              "logical_block_size=4096,bootindex=1,discard=on,write-zeroes=on",
+              "-drive", "file=one,if=virtio,format=raw", "-drive",
+              "file=two,if=none,id=d0,format=qcow2,cache=none,discard=unmap,backing=refuse"),
+        OPTIONS_RUN);
     assert_int_equal(options.disk_count, 2);
     assert_string_equal(options.disks[0].source, "two");
     assert_string_equal(options.disks[0].format, "qcow2");
     assert_string_equal(options.disks[0].serial, "S");
     assert_int_equal(options.disks[0].logical_block_size, 4096);
     assert_true(options.disks[0].discard);
+    assert_string_equal(options.disks[0].cache, "none");
+    assert_string_equal(options.disks[0].backing, "refuse");
     assert_string_equal(options.disks[1].source, "one");
     assert_string_equal(options.disks[1].format, "raw");
     options_free(&options);

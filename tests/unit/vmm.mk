@@ -10,6 +10,7 @@ vmm_unit_tests = \
 	unit/vmm-boot \
 	unit/vmm-devices \
 	unit/vmm-options \
+	unit/vmm-own-server \
 	unit/vmm-pci \
 	unit/vmm-virtqueue
 check_PROGRAMS += $(vmm_unit_tests)
@@ -28,6 +29,8 @@ unit_vmm_devices_SOURCES = unit/vmm-devices.c
 unit_vmm_devices_LDADD = $(vmm_unit_ldadd)
 unit_vmm_options_SOURCES = unit/vmm-options.c
 unit_vmm_options_LDADD = $(vmm_unit_ldadd)
+unit_vmm_own_server_SOURCES = unit/vmm-own-server.c
+unit_vmm_own_server_LDADD = $(vmm_unit_ldadd)
 unit_vmm_pci_SOURCES = unit/vmm-pci.c
 unit_vmm_pci_LDADD = $(vmm_unit_ldadd)
 unit_vmm_virtqueue_SOURCES = unit/vmm-virtqueue.c

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* vmm-own-server.c - a disk that is a file is served by an nbdkit started the right way
+ *
+ * A script of that name, first in the PATH, notes its arguments and then serves the
+ * file with nbdkit's own plugin.
+ */
+
+#include "vmm-guest.h"
+
+static const char script[] = "#!/bin/sh\n"
+                             "echo \"$@\" >log\n"
+                             "PATH=$REAL_PATH\n"
+                             "exec nbdkit --exit-with-parent file disk\n";
+
+static int put_script_first(void **state)
+{
+    char path[4096];
+    const char *old_path = getenv("PATH");
+    int fd;
+
+    if (guest_make_folder(state) < 0)
+        return -1;
+    fd = open("nbdkit", O_WRONLY | O_CREAT, 0700);
+    if (fd < 0 || write(fd, script, sizeof script - 1) < 0)
+        return -1;
+    close(fd);
+    setenv("REAL_PATH", old_path, 1);
+    snprintf(path, sizeof path, "%s:%s", guest_folder, old_path);
+    setenv("PATH", path, 1);
+    unsetenv("QCOW2_PLUGIN");
+    make_disk();
+    return 0;
+}
+
+static int remove_script(void **state)
+{
+    unlink("nbdkit");
+    return guest_remove_folder(state);
+}
+
+static void assert_started(const char *argument, const char *expected)
+{
+    struct disk_options options;
+    struct nbd_disk disk;
+    char line[512] = "";
+
+    assert_int_equal(disk_options_parse(&options, PLACE_DISK, argument), 0);
+    assert_int_equal(nbd_disk_open(&disk, &options, 2), 0);
+    assert_int_equal(disk.size, DISK_SIZE);
+    FILE *log = fopen("log", "r");
+    assert_non_null(log);
+    assert_non_null(fgets(line, sizeof line, log));
+    fclose(log);
+    line[strcspn(line, "\n")] = '\0';
+    assert_string_equal(line, expected);
+    nbd_disk_close(&disk);
+    disk_options_free(&options);
+}
+
+static void arguments(void **state)
+{
+    (void)state;
+    assert_started("disk", "--exit-with-parent qcow2 file=disk backing=allow");
+    assert_started("disk,format=raw,readonly=on,backing=refuse",
+                   "--exit-with-parent -r qcow2 file=disk backing=refuse format=raw");
+    assert_started("disk,cache=none",
+                   "--exit-with-parent qcow2 file=disk backing=allow cache=none");
+    assert_started("disk,cache=directsync",
+                   "--exit-with-parent qcow2 file=disk backing=allow cache=none");
+    assert_started("disk,cache=writethrough", "--exit-with-parent qcow2 file=disk backing=allow");
+    assert_started("disk,cache=unsafe,format=qcow2",
+                   "--exit-with-parent qcow2 file=disk backing=allow format=qcow2 cache=unsafe");
+}
+
+static void plugin_from_the_environment(void **state)
+{
+    (void)state;
+    setenv("QCOW2_PLUGIN", "./here.so", 1);
+    assert_started("disk", "--exit-with-parent ./here.so file=disk backing=allow");
+    setenv("QCOW2_PLUGIN", "", 1);
+    assert_started("disk", "--exit-with-parent qcow2 file=disk backing=allow");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(arguments),
+        cmocka_unit_test(plugin_from_the_environment),
+    };
+
+    return cmocka_run_group_tests(tests, put_script_first, remove_script);
+}
