@@ -39,7 +39,7 @@ static const io_command table[] = {
       "[-rnU] [-t cache] [-d discard] [-o options] [path]", "open the file specified by path" },
     { "quit", "q", io_quit, 0, 0, NO_IMAGE, false, "", "", "exit the program" },
     { "read", "r", io_read, 2, -1, false, false, "abCl:pP:qs:v",
-      "[-bCqv] [-P pattern [-s off] [-l len]] off len",
+      "[-abCqv] [-P pattern [-s off] [-l len]] off len",
       "reads a number of bytes at a specified offset" },
     { "readv", NULL, io_readv, 2, -1, false, false, "CP:qv", "[-Cqv] [-P pattern] off len [len..]",
       "reads a number of bytes at a specified offset" },
@@ -67,6 +67,7 @@ static const struct {
     const char *commands; /* names, each followed by a space; NULL: all others that take it */
     const char *meaning;
 } letters[] = {
+    { 'a', NULL, "accepted and ignored" },
     { 'b', NULL, "the VM state rather than the disk (refused by this version)" },
     { 'c', "write ", "write compressed clusters (refused by this version)" },
     { 'c', "reopen ", "cache mode" },
@@ -78,6 +79,7 @@ static const struct {
     { 'n', "open ", "bypass the host's cache" },
     { 'n', NULL, "with -z, fail where zeroing would be slow" },
     { 'o', NULL, "options in place of a path, as in driver=qcow2,file.filename=FILE" },
+    { 'p', NULL, "accepted and ignored" },
     { 'P', NULL, "the byte to write, or to verify what was read" },
     { 'q', NULL, "quiet, do not show I/O statistics" },
     { 'r', NULL, "read-only" },

@@ -32,7 +32,8 @@ int io_fill_from_file(const char *filename, unsigned char *buf, size_t count)
     if (file)
         fclose(file);
     if (error || (length == 0 && count > 0)) {
-        fprintf(stdout, "%s: %s\n", filename, error ? strerror(error) : "file is empty");
+        fflush(stdout);
+        fprintf(stderr, "%s: %s\n", filename, error ? strerror(error) : "file is empty");
         return -1;
     }
     for (size_t done = length; done < count; done++)

@@ -248,7 +248,7 @@ static const option_row table[] = {
     FLAG(VERB_CONVERT, "skip-broken-bitmaps", "", skip_broken_bitmaps,
          "leave out inconsistent bitmaps (needs --bitmaps)"),
 
-    CALL(VERB_CHECK | VERB_INFO | VERB_MAP, "output", "", "FORMAT", set_output, 0,
+    CALL(VERB_CHECK | VERB_COMPARE | VERB_INFO | VERB_MAP, "output", "", "FORMAT", set_output, 0,
          "human (default) or json"),
     FLAG(VERB_COMPARE | VERB_CONVERT, "progress", "p", progress, "show progress"),
     FLAG(EVERY_VERB & ~(VERB_INFO | VERB_MAP), "quiet", "q", quiet, "print nothing but errors"),

@@ -1,2 +1,22 @@
 # SPDX-License-Identifier: BSD-3-Clause
-EXTRA_DIST += cli/README
+cli_tests = \
+	cli/cli-check-speaks-as-qemu-img.sh \
+	cli/cli-create-speaks-as-qemu-img.sh \
+	cli/cli-help-names-every-verb-and-option.sh \
+	cli/cli-image-opts-open-what-they-name.sh \
+	cli/cli-info-speaks-as-qemu-img.sh \
+	cli/cli-info-stops-at-a-loop-of-backing-files.sh \
+	cli/cli-io-and-qemu-io-write-the-same-bytes.sh \
+	cli/cli-io-reads-commands-from-standard-input.sh \
+	cli/cli-io-speaks-as-qemu-io.sh \
+	cli/cli-locked-images-are-refused-as-by-qemu-img.sh \
+	cli/cli-long-names-of-newer-qemu-img-are-known.sh \
+	cli/cli-map-speaks-as-qemu-img.sh \
+	cli/cli-names-inside-images-are-printed-harmlessly.sh \
+	cli/cli-resize-speaks-as-qemu-img.sh \
+	cli/cli-snapshot-speaks-as-qemu-img.sh \
+	cli/cli-speaks-under-the-name-it-is-called-by.sh \
+	cli/cli-untrusted-opens-the-named-file-only.sh \
+	cli/cli-usage-errors-are-those-of-qemu-img.sh
+TESTS += $(cli_tests)
+EXTRA_DIST += cli/README cli/twins.sh $(cli_tests)
