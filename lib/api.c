@@ -104,6 +104,26 @@ int qcow2_pwrite(qcow2_image *image, const void *buf, size_t count, uint64_t off
     return image_write(image, buf, count, offset, flags);
 }
 
+int qcow2_pwrite_compressed(qcow2_image *image, const void *buf, size_t count, uint64_t offset,
+                            uint32_t flags)
+{
+    REQUIRE(image && (buf || count == 0), -1);
+    return image_write_compressed(image, buf, count, offset, flags);
+}
+
+int64_t qcow2_compress(qcow2_image *image, const void *buf, size_t count, void *out)
+{
+    REQUIRE(image && buf && out, -1);
+    return image_compress(image, buf, count, out);
+}
+
+int qcow2_pwrite_stream(qcow2_image *image, const void *stream, size_t size, uint64_t offset,
+                        uint32_t flags)
+{
+    REQUIRE(image && stream, -1);
+    return image_write_stream(image, stream, size, offset, flags);
+}
+
 int qcow2_zero(qcow2_image *image, uint64_t count, uint64_t offset, uint32_t flags)
 {
     REQUIRE(image, -1);

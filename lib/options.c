@@ -249,10 +249,11 @@ static int set_extended_l2(qcow2_create_options *o, const char *name, const char
 
 static int set_compression_type(qcow2_create_options *o, const char *name, const char *value)
 {
-    (void)o;
     if (strcmp(value, "zstd") == 0)
-        return error_set(ENOTSUP, "Compression type 'zstd' is not supported yet");
-    if (strcmp(value, "zlib") != 0)
+        o->compression_type = COMPRESSION_ZSTD;
+    else if (strcmp(value, "zlib") == 0)
+        o->compression_type = COMPRESSION_DEFLATE;
+    else
         return error_set(EINVAL, "Invalid parameter '%s' of '%s'", value, name);
     return 0;
 }

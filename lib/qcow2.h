@@ -141,6 +141,20 @@ QCOW2_PUBLIC int qcow2_pwrite(qcow2_image *image, const void *buf, size_t count,
                               uint32_t flags);
 QCOW2_PUBLIC int qcow2_zero(qcow2_image *image, uint64_t count, uint64_t offset, uint32_t flags);
 
+/* Write whole clusters, or up to the end of the disk, compressed; a cluster that would not become
+ * smaller is written as it is.  ENOTSUP for raw images. */
+QCOW2_PUBLIC int qcow2_pwrite_compressed(qcow2_image *image, const void *buf, size_t count,
+                                         uint64_t offset, uint32_t flags);
+
+/* The same in two halves, for callers that compress in many threads and write in order.
+ * qcow2_compress compresses one cluster (count bytes of it, the rest taken as zeroes) into out, which
+ * has room for a whole cluster, and returns the size of the stream, 0 if it would not be smaller, -1
+ * on errors; the same input gives the same stream.  qcow2_pwrite_stream writes such a stream as the
+ * cluster at offset. */
+QCOW2_PUBLIC int64_t qcow2_compress(qcow2_image *image, const void *buf, size_t count, void *out);
+QCOW2_PUBLIC int qcow2_pwrite_stream(qcow2_image *image, const void *stream, size_t size,
+                                     uint64_t offset, uint32_t flags);
+
 /* A discarded range reads as zeroes where a whole cluster was discarded and as before elsewhere. */
 QCOW2_PUBLIC int qcow2_discard(qcow2_image *image, uint64_t count, uint64_t offset,
                                uint32_t flags);

@@ -48,6 +48,12 @@ libqcow2_sources = \
 	table/tables.h \
 	table/tree.c \
 	table/tree.h \
+	guest/cluster_cache.c \
+	guest/cluster_cache.h \
+	guest/codec.c \
+	guest/codec.h \
+	guest/compressed.c \
+	guest/compressed.h \
 	guest/disk.c \
 	guest/disk.h \
 	guest/guest.c \

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct disk;
 
@@ -50,6 +51,10 @@ struct disk_ops {
     int (*plan)(struct disk *disk, uint64_t count, uint64_t offset, struct plan *plan);
     int (*read)(struct disk *disk, void *buf, size_t count, uint64_t offset);
     int (*write)(struct disk *disk, const void *buf, size_t count, uint64_t offset);
+    /* The three about compression are NULL where the format has none (compressed.h). */
+    int (*write_compressed)(struct disk *disk, const void *buf, size_t count, uint64_t offset);
+    ssize_t (*compress)(struct disk *disk, const void *buf, size_t count, void *out);
+    int (*write_stream)(struct disk *disk, const void *stream, size_t size, uint64_t offset);
     int (*zero)(struct disk *disk, uint64_t count, uint64_t offset, uint32_t flags);
     int (*discard)(struct disk *disk, uint64_t count, uint64_t offset);
     int (*flush)(struct disk *disk);

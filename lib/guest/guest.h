@@ -10,6 +10,8 @@
 #ifndef QCOW2_GUEST_GUEST_H
 #define QCOW2_GUEST_GUEST_H
 
+#include "guest/cluster_cache.h"
+#include "guest/codec.h"
 #include "guest/disk.h"
 #include "guest/inflight.h"
 #include "table/tables.h"
@@ -18,6 +20,8 @@ struct guest {
     struct disk disk;      /* first member: a struct disk pointer is a struct guest pointer */
     struct tables *tables; /* not owned */
     struct inflight inflight;
+    struct codec *codec;
+    struct cluster_cache clusters; /* decompressed ones */
 };
 
 /* The disk of an opened image, of tables->header.size bytes. */
@@ -37,8 +41,5 @@ int guest_discard(struct guest *guest, uint64_t count, uint64_t offset);
 
 /* What an L2 entry refers to loses that reference. */
 int guest_drop_entry(struct guest *guest, uint64_t entry);
-
-/* A sentence and ENOTSUP for a compressed cluster. */
-int guest_refuse_compressed(struct guest *guest, uint64_t guest_offset);
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* map.c - guest range to plan: what each L2 entry says, validated, neighbours merged */
 
-#include <errno.h>
 #include <inttypes.h>
 
 #include "base/cleanup.h"
@@ -139,12 +138,4 @@ int guest_plan(struct guest *g, uint64_t count, uint64_t offset, struct plan *pl
     }
     WRITE_SCOPE(&g->tables->lock);
     return fill(g, count, offset, plan, for_write, true);
-}
-
-int guest_refuse_compressed(struct guest *g, uint64_t guest_offset)
-{
-    return error_set(ENOTSUP,
-                     "Compressed clusters are not supported yet: '%s' has one at guest "
-                     "offset 0x%" PRIx64,
-                     g->disk.name, guest_offset);
 }

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "guest/guest.h"
+#include "guest/compressed.h"
 
 static int read_extent(struct guest *g, const struct extent *e, uint8_t *buf)
 {
@@ -11,7 +11,7 @@ static int read_extent(struct guest *g, const struct extent *e, uint8_t *buf)
     case EXTENT_UNALLOCATED: return disk_read_backing(&g->disk, buf, e->length, e->guest_offset);
     case EXTENT_ZERO: memset(buf, 0, e->length); return 0;
     case EXTENT_DATA: return store_pread(g->tables->store, buf, e->length, e->host_offset);
-    case EXTENT_COMPRESSED: return guest_refuse_compressed(g, e->guest_offset);
+    case EXTENT_COMPRESSED: return guest_read_compressed(g, e, buf);
     }
     return -1;
 }

@@ -72,8 +72,6 @@ static int measure_run(struct guest *g, uint64_t start, uint64_t end, struct all
     for (uint64_t at = start; at < end; at += size) {
         if (entry_at(g, at, &entry) == -1)
             return -1;
-        if (l2_entry_type(entry) == CLUSTER_COMPRESSED)
-            return guest_refuse_compressed(g, at);
         if (is_in_place(entry) || is_kept(entry) != a->kept)
             break;
         if (a->kept && l2_entry_host_offset(entry) != a->host_offset + a->bytes)
@@ -177,13 +175,16 @@ static int write_data(struct guest *g, const struct allocation *a, const void *b
 
 int guest_drop_entry(struct guest *g, uint64_t entry)
 {
-    uint64_t size = g->tables->geometry.cluster_size;
+    const struct geometry *geometry = &g->tables->geometry;
     uint64_t host = l2_entry_host_offset(entry);
 
-    if (!is_aligned(host, size))
+    if (entry & L2_COMPRESSED)
+        return refcount_drop(g->tables, l2_entry_compressed_offset(geometry, entry),
+                             l2_entry_compressed_length(geometry, entry));
+    if (!is_aligned(host, geometry->cluster_size))
         return tables_corrupt(g->tables, "L2 entry 0x%016" PRIx64 " points to no cluster boundary",
                               entry);
-    return host ? refcount_drop(g->tables, host, size) : 0;
+    return host ? refcount_drop(g->tables, host, geometry->cluster_size) : 0;
 }
 
 static int publish(struct guest *g, const struct allocation *a)

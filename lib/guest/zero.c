@@ -23,7 +23,6 @@
 #include "guest/guest.h"
 #include "table/flush.h"
 #include "table/l2.h"
-#include "table/refcount.h"
 
 #define ZERO_PIECE (UINT64_C(1) << 20) /* bytes of zeroes written at once */
 
@@ -61,16 +60,6 @@ static bool loses_host(uint64_t old, uint64_t new)
     return old & L2_COMPRESSED || l2_entry_host_offset(old) != l2_entry_host_offset(new);
 }
 
-static int drop_old(struct guest *g, uint64_t old)
-{
-    const struct geometry *geometry = &g->tables->geometry;
-
-    if (!(old & L2_COMPRESSED))
-        return guest_drop_entry(g, old);
-    return refcount_drop(g->tables, l2_entry_compressed_offset(geometry, old),
-                         l2_entry_compressed_length(geometry, old));
-}
-
 static int change_run_locked(struct guest *g, uint64_t *at, uint64_t end, enum change change)
 {
     uint64_t size = g->tables->geometry.cluster_size;
@@ -84,7 +73,7 @@ static int change_run_locked(struct guest *g, uint64_t *at, uint64_t end, enum c
 
         if (new == old)
             continue;
-        if (loses_host(old, new) && drop_old(g, old) == -1)
+        if (loses_host(old, new) && guest_drop_entry(g, old) == -1)
             return -1;
         store_be64(run.entries + i * L2_ENTRY_SIZE, new);
         cache_mark_dirty(

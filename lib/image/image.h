@@ -60,6 +60,11 @@ int image_open_backing(struct qcow2_image *image, const struct qcow2_open_option
 int image_read(struct qcow2_image *image, void *buf, size_t count, uint64_t offset);
 int image_write(struct qcow2_image *image, const void *buf, size_t count, uint64_t offset,
                 uint32_t flags);
+int image_write_compressed(struct qcow2_image *image, const void *buf, size_t count,
+                           uint64_t offset, uint32_t flags);
+ssize_t image_compress(struct qcow2_image *image, const void *buf, size_t count, void *out);
+int image_write_stream(struct qcow2_image *image, const void *stream, size_t size, uint64_t offset,
+                       uint32_t flags);
 int image_zero(struct qcow2_image *image, uint64_t count, uint64_t offset, uint32_t flags);
 int image_discard(struct qcow2_image *image, uint64_t count, uint64_t offset, uint32_t flags);
 int image_flush(struct qcow2_image *image);

@@ -63,6 +63,51 @@ int image_write(struct qcow2_image *image, const void *buf, size_t count, uint64
     return settle(image, flags);
 }
 
+/* Only formats with compressed clusters, and only for those who may write. */
+static int check_compressed(const struct qcow2_image *image, uint64_t count, uint64_t offset)
+{
+    if (check_change(image, count, offset) == -1)
+        return -1;
+    if (image->disk->ops->write_compressed == NULL)
+        return error_set(ENOTSUP, "Compression is not possible: '%s' is a raw image",
+                         image->filename);
+    return 0;
+}
+
+int image_write_compressed(struct qcow2_image *image, const void *buf, size_t count,
+                           uint64_t offset, uint32_t flags)
+{
+    READ_SCOPE(&image->operations);
+
+    if (check_compressed(image, count, offset) == -1 ||
+        image->disk->ops->write_compressed(image->disk, buf, count, offset) == -1)
+        return -1;
+    return settle(image, flags);
+}
+
+ssize_t image_compress(struct qcow2_image *image, const void *buf, size_t count, void *out)
+{
+    READ_SCOPE(&image->operations);
+
+    if (check_compressed(image, 0, 0) == -1)
+        return -1;
+    if (count == 0 || count > image->tables.geometry.cluster_size)
+        return error_set(EINVAL, "A cluster of '%s' has %" PRIu64 " bytes, not %zu",
+                         image->filename, image->tables.geometry.cluster_size, count);
+    return image->disk->ops->compress(image->disk, buf, count, out);
+}
+
+int image_write_stream(struct qcow2_image *image, const void *stream, size_t size, uint64_t offset,
+                       uint32_t flags)
+{
+    READ_SCOPE(&image->operations);
+
+    if (check_compressed(image, 1, offset) == -1 ||
+        image->disk->ops->write_stream(image->disk, stream, size, offset) == -1)
+        return -1;
+    return settle(image, flags);
+}
+
 int image_zero(struct qcow2_image *image, uint64_t count, uint64_t offset, uint32_t flags)
 {
     uint32_t disk_flags = (flags & QCOW2_MAY_UNMAP ? DISK_MAY_UNMAP : 0) |

@@ -36,6 +36,7 @@ struct qcow2_create_options {
     uint64_t cluster_size;
     uint32_t refcount_bits;
     bool lazy_refcounts;
+    uint32_t compression_type;
     enum preallocation preallocation;
     char *backing_file;
     char *backing_format;

@@ -240,6 +240,70 @@ int refcount_allocate(struct tables *t, uint64_t clusters, uint64_t *host_offset
     return take(t, first, clusters, host_offset, never_written);
 }
 
+/* Where a stream goes: at the byte cursor, going on into the next free cluster if that is its
+ * neighbour, or to the start of a new cluster. */
+static int place_bytes(struct tables *t, uint64_t size, uint64_t *at, uint64_t *new_cluster)
+{
+    uint64_t cluster_size = t->geometry.cluster_size;
+    uint64_t left = round_up(t->free_byte, cluster_size) - t->free_byte, count, first;
+
+    *at = t->free_byte;
+    *new_cluster = 0;
+    if (*at != 0) {
+        if (get(t, *at >> t->geometry.cluster_bits, &count) == -1)
+            return -1;
+        if (count >= t->geometry.refcount_max)
+            *at = 0;
+    }
+    if (*at != 0 && left >= size)
+        return 0;
+    if (find_free(t, 1, &first) == -1)
+        return -1;
+    *new_cluster = first << t->geometry.cluster_bits;
+    if (*at == 0 || round_up(*at, cluster_size) != *new_cluster)
+        *at = *new_cluster;
+    return 0;
+}
+
+/* The stream touches a cluster that is in use, a new one, or both. */
+static int count_bytes(struct tables *t, uint64_t at, uint64_t new_cluster)
+{
+    uint64_t host_offset;
+    bool never_written;
+
+    if (at != new_cluster && refcount_raise(t, at, 1) == -1)
+        return -1;
+    return new_cluster == 0
+               ? 0
+               : take(t, new_cluster >> t->geometry.cluster_bits, 1, &host_offset, &never_written);
+}
+
+int refcount_allocate_bytes(struct tables *t, uint64_t size, uint64_t *host_offset)
+{
+    uint64_t cluster_size = t->geometry.cluster_size;
+    uint64_t limit = UINT64_C(1) << (70 - t->geometry.cluster_bits), new_cluster;
+    int r;
+
+    do {
+        if (place_bytes(t, size, host_offset, &new_cluster) == -1)
+            return -1;
+        r = new_cluster ? ensure_block(t, new_cluster >> t->geometry.cluster_bits) : PRESENT;
+        if (r == -1)
+            return -1;
+        if (r == RESTART)
+            t->free_cursor = min_u64(t->free_cursor, new_cluster >> t->geometry.cluster_bits);
+    } while (r == RESTART);
+    if (*host_offset + size > min_u64(limit, MAX_HOST_OFFSET))
+        return error_set(EFBIG, "Image '%s' is too large for another compressed cluster",
+                         t->store->name);
+    if (count_bytes(t, *host_offset, new_cluster) == -1)
+        return -1;
+    t->free_byte = *host_offset + size;
+    if (is_aligned(t->free_byte, cluster_size))
+        t->free_byte = 0;
+    return 0;
+}
+
 /* ------------------------------------------------------------------------------------------------
  * Raising and lowering
  */
@@ -312,8 +376,11 @@ int refcount_lower(struct tables *t, uint64_t host_offset, uint64_t bytes)
                 c << t->geometry.cluster_bits);
         if (set(t, c, count - 1) == -1)
             return -1;
-        if (count == 1)
-            t->free_cursor = min_u64(t->free_cursor, c);
+        if (count > 1)
+            continue;
+        t->free_cursor = min_u64(t->free_cursor, c);
+        if (t->free_byte >> t->geometry.cluster_bits == c)
+            t->free_byte = 0;
     }
     return 0;
 }

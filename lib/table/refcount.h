@@ -32,4 +32,8 @@ int refcount_lower(struct tables *tables, uint64_t host_offset, uint64_t count);
 int refcount_allocate(struct tables *tables, uint64_t clusters, uint64_t *host_offset,
                       bool *never_written);
 
+/* Room for a compressed stream of at most a cluster, behind the last one where it fits, with one
+ * reference more for each cluster that it touches. */
+int refcount_allocate_bytes(struct tables *tables, uint64_t size, uint64_t *host_offset);
+
 #endif

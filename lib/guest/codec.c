@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* codec.c - compressing and decompressing one cluster
+ *
+ * Deflate streams have no zlib header.  Written ones use a window of 4 KiB, because other readers
+ * declare no more; read ones may use any window.  A stream that fills the cluster is good even if it
+ * would go on.  libdeflate reads what ends properly, several times faster than zlib; zlib reads the
+ * rest.  A zstd cluster is one or more frames.
+ */
+
+#include "guest/codec.h"
+
+#include <errno.h>
+#include <libdeflate.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "format/disk.h"
+
+#define DEFLATE_WRITE_WINDOW -12 /* log2 of the window, negative: no header */
+#define DEFLATE_READ_WINDOW -15
+#define DEFLATE_MEMORY_LEVEL 9
+#define ZSTD_LEVEL 3
+
+/* What one thread works with; made as needed. */
+struct context {
+    struct context *next;
+    struct libdeflate_decompressor *inflater;
+    bool deflate_ready, inflate_ready;
+    z_stream deflate, inflate;
+    ZSTD_CCtx *zstd_writer;
+    ZSTD_DCtx *zstd_reader;
+};
+
+struct codec {
+    uint32_t type;
+    pthread_mutex_t lock; /* guards idle */
+    struct context *idle;
+};
+
+/* ------------------------------------------------------------------------------------------------
+ * Contexts
+ */
+
+struct codec *codec_new(uint32_t compression_type)
+{
+    struct codec *codec = calloc(1, sizeof *codec);
+
+    if (codec == NULL)
+        return error_no_memory();
+    codec->type = compression_type;
+    pthread_mutex_init(&codec->lock, NULL);
+    return codec;
+}
+
+static void context_free(struct context *c)
+{
+    if (c->inflater)
+        libdeflate_free_decompressor(c->inflater);
+    if (c->deflate_ready)
+        deflateEnd(&c->deflate);
+    if (c->inflate_ready)
+        inflateEnd(&c->inflate);
+    ZSTD_freeCCtx(c->zstd_writer);
+    ZSTD_freeDCtx(c->zstd_reader);
+    free(c);
+}
+
+void codec_free(struct codec *codec)
+{
+    if (codec == NULL)
+        return;
+    while (codec->idle) {
+        struct context *c = codec->idle;
+
+        codec->idle = c->next;
+        context_free(c);
+    }
+    pthread_mutex_destroy(&codec->lock);
+    free(codec);
+}
+
+static struct context *take_context(struct codec *codec)
+{
+    struct context *c;
+
+    {
+        LOCK_SCOPE(&codec->lock);
+        c = codec->idle;
+        if (c)
+            codec->idle = c->next;
+    }
+    if (c == NULL)
+        c = calloc(1, sizeof *c);
+    return c ? c : error_no_memory();
+}
+
+static void return_context(struct codec *codec, struct context *c)
+{
+    LOCK_SCOPE(&codec->lock);
+
+    c->next = codec->idle;
+    codec->idle = c;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Reading
+ */
+
+static int bad_stream(const char *kind, const char *why)
+{
+    return error_set(EIO, "the %s stream is damaged: %s", kind, why);
+}
+
+/* Slower, and content with a stream that fills the cluster without ending. */
+static int inflate_until_full(struct context *c, const void *in, size_t in_count, void *out,
+                              size_t count)
+{
+    z_stream *z = &c->inflate;
+
+    if (!c->inflate_ready && inflateInit2(z, DEFLATE_READ_WINDOW) != Z_OK)
+        return error_no_memory(), -1;
+    c->inflate_ready = true;
+    inflateReset(z);
+    z->next_in = (Bytef *)(uintptr_t)in;
+    z->avail_in = (uInt)in_count;
+    z->next_out = out;
+    z->avail_out = (uInt)count;
+    inflate(z, Z_FINISH);
+    if (z->avail_out > 0)
+        return bad_stream("deflate", z->msg ? z->msg : "it ends before the cluster is full");
+    return 0;
+}
+
+static int read_deflate(struct context *c, const void *in, size_t in_count, void *out, size_t count)
+{
+    size_t used, made;
+
+    if (c->inflater == NULL && (c->inflater = libdeflate_alloc_decompressor()) == NULL)
+        return error_no_memory(), -1;
+    if (libdeflate_deflate_decompress_ex(c->inflater, in, in_count, out, count, &used, &made) ==
+            LIBDEFLATE_SUCCESS &&
+        made == count)
+        return 0;
+    return inflate_until_full(c, in, in_count, out, count);
+}
+
+static int read_zstd(struct context *c, const void *in, size_t in_count, void *out, size_t count)
+{
+    ZSTD_inBuffer input = { in, in_count, 0 };
+    ZSTD_outBuffer output = { out, count, 0 };
+
+    if (c->zstd_reader == NULL && (c->zstd_reader = ZSTD_createDCtx()) == NULL)
+        return error_no_memory(), -1;
+    ZSTD_DCtx_reset(c->zstd_reader, ZSTD_reset_session_only);
+    while (output.pos < output.size) {
+        size_t in_before = input.pos, out_before = output.pos;
+        size_t r = ZSTD_decompressStream(c->zstd_reader, &output, &input);
+
+        if (ZSTD_isError(r))
+            return bad_stream("zstd", ZSTD_getErrorName(r));
+        if (output.pos == output.size)
+            return r == 0 ? 0 : bad_stream("zstd", "a frame holds more than the cluster");
+        if (input.pos == in_before && output.pos == out_before)
+            return bad_stream("zstd", "it ends before the cluster is full");
+    }
+    return 0;
+}
+
+int codec_decompress(struct codec *codec, const void *in, size_t in_count, void *out, size_t count)
+{
+    struct context *c = take_context(codec);
+    int r;
+
+    if (c == NULL)
+        return -1;
+    r = (codec->type == COMPRESSION_ZSTD ? read_zstd : read_deflate)(c, in, in_count, out, count);
+    return_context(codec, c);
+    return r;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Writing
+ */
+
+static ssize_t write_deflate(struct context *c, const void *in, size_t count, void *out)
+{
+    z_stream *z = &c->deflate;
+    int r;
+
+    if (!c->deflate_ready &&
+        deflateInit2(z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, DEFLATE_WRITE_WINDOW,
+                     DEFLATE_MEMORY_LEVEL, Z_DEFAULT_STRATEGY) != Z_OK)
+        return error_no_memory(), -1;
+    c->deflate_ready = true;
+    deflateReset(z);
+    z->next_in = (Bytef *)(uintptr_t)in;
+    z->avail_in = (uInt)count;
+    z->next_out = out;
+    z->avail_out = (uInt)count - 1;
+    r = deflate(z, Z_FINISH);
+    return r == Z_STREAM_END ? (ssize_t)(count - 1 - z->avail_out) : 0;
+}
+
+static ssize_t write_zstd(struct context *c, const void *in, size_t count, void *out)
+{
+    size_t r;
+
+    if (c->zstd_writer == NULL && (c->zstd_writer = ZSTD_createCCtx()) == NULL)
+        return error_no_memory(), -1;
+    r = ZSTD_compressCCtx(c->zstd_writer, out, count - 1, in, count, ZSTD_LEVEL);
+    return ZSTD_isError(r) ? 0 : (ssize_t)r;
+}
+
+ssize_t codec_compress(struct codec *codec, const void *in, size_t count, void *out)
+{
+    struct context *c = take_context(codec);
+    ssize_t r;
+
+    if (c == NULL)
+        return -1;
+    r = (codec->type == COMPRESSION_ZSTD ? write_zstd : write_deflate)(c, in, count, out);
+    return_context(codec, c);
+    return r;
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* compressed.c - reading and writing compressed clusters
+ *
+ * Streams are packed byte-wise: a new one begins where the last one ended, inside a host cluster that
+ * others use, too.  Each stream counts as one reference to every host cluster it touches.  The order
+ * of things is that of any allocating write (write.c): reserve, allocate, write, publish.
+ */
+
+#include "guest/compressed.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "format/l2_entry.h"
+#include "table/l2.h"
+#include "table/refcount.h"
+
+/* ------------------------------------------------------------------------------------------------
+ * Reading
+ */
+
+static int read_stream(struct guest *g, const struct extent *e, uint8_t *stream)
+{
+    struct tables *t = g->tables;
+
+    if (e->host_offset >= MAX_HOST_OFFSET || e->host_offset >= t->high_water)
+        return tables_corrupt(t,
+                              "the compressed cluster of guest offset 0x%" PRIx64
+                              " lies at offset 0x%" PRIx64 ", beyond the end of the file",
+                              e->guest_offset, e->host_offset);
+    return store_pread(t->store, stream, e->host_length, e->host_offset);
+}
+
+/* A cluster that nobody has in memory. */
+static struct cached_cluster *load(struct guest *g, const struct extent *e)
+{
+    uint64_t size = g->tables->geometry.cluster_size;
+    CLEANUP_FREE uint8_t *stream = malloc(e->host_length);
+    struct cached_cluster *c = malloc(sizeof *c + size);
+
+    if (stream == NULL || c == NULL) {
+        free(c);
+        return error_no_memory();
+    }
+    atomic_init(&c->holders, 1);
+    c->host_offset = e->host_offset;
+    if (read_stream(g, e, stream) == 0) {
+        if (codec_decompress(g->codec, stream, e->host_length, c->data, size) == 0)
+            return c;
+        error_prefix("'%s', guest offset 0x%" PRIx64 ", compressed cluster at 0x%" PRIx64 ": ",
+                     g->disk.name, e->guest_offset, e->host_offset);
+    }
+    free(c);
+    return NULL;
+}
+
+int guest_read_compressed(struct guest *g, const struct extent *e, void *buf)
+{
+    struct cached_cluster *c = cluster_cache_find(&g->clusters, e->host_offset);
+
+    if (c == NULL) {
+        c = load(g, e);
+        if (c == NULL)
+            return -1;
+        cluster_cache_add(&g->clusters, c);
+    }
+    memcpy(buf, c->data + geometry_in_cluster(&g->tables->geometry, e->guest_offset), e->length);
+    cluster_cache_release(c);
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Writing
+ */
+
+ssize_t guest_compress(struct guest *g, const void *buf, size_t count, void *out)
+{
+    uint64_t size = g->tables->geometry.cluster_size;
+    CLEANUP_FREE uint8_t *padded = NULL;
+
+    if (count == size)
+        return codec_compress(g->codec, buf, size, out);
+    padded = calloc(1, size);
+    if (padded == NULL)
+        return error_no_memory(), -1;
+    memcpy(padded, buf, count);
+    return codec_compress(g->codec, padded, size, out);
+}
+
+/* The L2 entry of a stream (format/l2_entry.h). */
+static uint64_t descriptor(const struct geometry *geometry, uint64_t host_offset, uint64_t size)
+{
+    uint64_t sectors =
+        (host_offset + size - 1) / COMPRESSED_SECTOR - host_offset / COMPRESSED_SECTOR;
+
+    return L2_COMPRESSED | host_offset | sectors << (70 - geometry->cluster_bits);
+}
+
+static int allocate_stream(struct guest *g, uint64_t size, uint64_t offset, uint64_t *host_offset)
+{
+    struct tables *t = g->tables;
+    WRITE_SCOPE(&t->lock);
+
+    if (l2_make_writable_locked(t, offset) == -1 ||
+        refcount_allocate_bytes(t, size, host_offset) == -1)
+        return -1;
+    /* nobody reads at this place, so nobody can bring the old content back */
+    cluster_cache_forget(&g->clusters, *host_offset, size);
+    return 0;
+}
+
+static int publish_stream(struct guest *g, uint64_t offset, uint64_t entry)
+{
+    struct tables *t = g->tables;
+    struct l2_run run;
+    uint64_t old;
+    WRITE_SCOPE(&t->lock);
+
+    if (l2_find(t, offset, true, &run) != L2_FOUND)
+        return -1;
+    old = l2_run_entry(&run, 0);
+    if (l2_set_locked(t, offset, entry) == -1)
+        return -1;
+    return guest_drop_entry(g, old);
+}
+
+static void abandon_stream(struct guest *g, uint64_t host_offset, uint64_t size)
+{
+    struct error error;
+
+    error_save(&error);
+    {
+        WRITE_SCOPE(&g->tables->lock);
+        refcount_drop(g->tables, host_offset, size);
+    }
+    error_restore(&error);
+}
+
+static int write_reserved(struct guest *g, const void *stream, size_t size, uint64_t offset)
+{
+    const struct geometry *geometry = &g->tables->geometry;
+    uint64_t host_offset;
+
+    if (allocate_stream(g, size, offset, &host_offset) == -1)
+        return -1;
+    if (store_pwrite(g->tables->store, stream, size, host_offset) == -1) {
+        abandon_stream(g, host_offset, size);
+        return -1;
+    }
+    return publish_stream(g, offset, descriptor(geometry, host_offset, size));
+}
+
+int guest_write_stream(struct guest *g, const void *stream, size_t size, uint64_t offset)
+{
+    uint64_t cluster_size = g->tables->geometry.cluster_size;
+    struct reservation reservation;
+    int r;
+
+    if (!is_aligned(offset, cluster_size) || size == 0 || size >= cluster_size)
+        return error_set(EINVAL,
+                         "A compressed stream of %zu bytes for guest offset 0x%" PRIx64
+                         " is not possible",
+                         size, offset);
+    inflight_reserve(&g->inflight, &reservation, offset, offset + cluster_size);
+    r = write_reserved(g, stream, size, offset);
+    inflight_release(&g->inflight, &reservation);
+    return r;
+}
+
+int guest_write_compressed(struct guest *g, const void *buf, size_t count, uint64_t offset)
+{
+    uint64_t size = g->tables->geometry.cluster_size;
+    CLEANUP_FREE uint8_t *stream = malloc(size);
+    const uint8_t *from = buf;
+
+    if (stream == NULL)
+        return error_no_memory(), -1;
+    if (!is_aligned(offset, size) || (!is_aligned(count, size) && offset + count != g->disk.size))
+        return error_set(EINVAL, "Compressed writes must cover whole clusters of %" PRIu64 " bytes",
+                         size);
+    while (count > 0) {
+        size_t now = min_u64(count, size);
+        ssize_t n = guest_compress(g, from, now, stream);
+
+        if (n == -1)
+            return -1;
+        if ((n > 0 ? guest_write_stream(g, stream, (size_t)n, offset)
+                   : guest_write(g, from, now, offset)) == -1)
+            return -1;
+        from += now;
+        offset += now;
+        count -= now;
+    }
+    return 0;
+}
