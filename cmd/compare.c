@@ -413,9 +413,14 @@ int compare_run(const options *o)
     CLEANUP_IMAGE qcow2_image *first = NULL;
     CLEANUP_IMAGE qcow2_image *second = NULL;
     int status = EXIT_NOT_OPENED;
+    uint32_t flags;
 
     if (o->nb_arguments != 2)
         return usage_error("Expecting two image file names");
+    if (o->source_cache && cache_mode_flags(o->source_cache, &flags) == -1) {
+        error_report("Invalid source cache option: %s", o->source_cache);
+        return EXIT_NOT_OPENED;
+    }
     progress_begin(&c.progress, o->progress && speaks(&c), 2);
     if ((first = open_one(o, 0, o->format)) && (second = open_one(o, 1, o->second_format)))
         status = compare_images(&c, first, second);

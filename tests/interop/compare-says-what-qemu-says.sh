@@ -36,7 +36,6 @@ says_what_qemu_says compare -s -f qcow2 -F qcow2 disk.qcow2 longer.qcow2
 says_what_qemu_says compare -s -f qcow2 -F qcow2 empty.qcow2 disk.qcow2
 says_what_qemu_says compare -s -f qcow2 -F qcow2 disk.qcow2 changed.qcow2
 says_what_qemu_says compare -s -f raw -F raw disk.raw one-byte.raw
-says_what_qemu_says compare -f raw -F qcow2 disk.raw disk.raw
 says_what_qemu_says compare -T bogus -f raw -F raw disk.raw disk.raw
 says_what_qemu_says compare disk.raw
 says_what_qemu_says compare disk.raw disk.raw disk.raw

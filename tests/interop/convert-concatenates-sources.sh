@@ -19,7 +19,7 @@ same all.raw ours.raw
 qcow-img convert -f raw -O qcow2 {one,two,nothing,three,odd,two,one}.raw ours.qcow2
 qemu-img convert -f raw -O qcow2 {one,two,nothing,three,odd,two,one}.raw qemu.qcow2
 clean ours.qcow2
-same ours.qcow2 qemu.qcow2
+same_layout ours.qcow2 qemu.qcow2
 
 qcow-img convert -f qcow2 -O raw one.qcow2 one.qcow2 ours.raw
 cat one.raw one.raw | cmp - ours.raw || fail "two images did not become one"

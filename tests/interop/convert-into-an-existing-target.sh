@@ -41,7 +41,7 @@ qemu-img create -q -f qcow2 zero.qcow2 8M
 qcow-img convert -n --target-is-zero -f raw -O qcow2 disk.raw zero.qcow2
 qemu-img convert -f raw -O qcow2 disk.raw qemu.qcow2
 clean zero.qcow2
-same zero.qcow2 qemu.qcow2
+same_layout zero.qcow2 qemu.qcow2
 
 # An overlay that is there, over a backing file that is not empty.
 qemu-img create -q -f qcow2 base.qcow2 8M

@@ -13,7 +13,7 @@ for size in 0 1 511 512 513 1000 4096 65024 65536 66048 1049088 2096640 2097152 
     qcow-img convert -f raw -O qcow2 disk.raw ours.qcow2
     qemu-img convert -f raw -O qcow2 disk.raw qemu.qcow2
     clean ours.qcow2
-    same ours.qcow2 qemu.qcow2
+    same_layout ours.qcow2 qemu.qcow2
     qcow-img convert -f qcow2 -O raw qemu.qcow2 back.raw
     same back.raw qemu.raw
     qcow-img compare -q -f raw -F qcow2 disk.raw ours.qcow2 || fail "compare of $size bytes"

@@ -10,6 +10,7 @@ qemu-img create -q -f qcow2 small.qcow2 512k
 
 while read -r words; do
     says_what_qemu_says convert $words
+    [[ ! -e target ]] || fail "convert $words: made its target"
 done <<'END'
 disk.raw
 -O qcow2 disk.raw
@@ -46,7 +47,6 @@ disk.raw
 --bitmaps -f qcow2 -O qcow2 image.qcow2 image.qcow2 target
 --skip-broken-bitmaps -f qcow2 -O qcow2 image.qcow2 target
 END
-[[ ! -e target ]] || fail "a refused conversion made its target"
 
 # What this version cannot do is refused by its name.
 refuses "(-c)" convert -c -O qcow2 disk.raw target

@@ -19,7 +19,7 @@ for sparse in 0 512 4k 12k 64k 100k 1M 16M; do
         qcow-img convert -S "$sparse" -f raw -O qcow2 -o cluster_size=4k "$source.raw" ours.qcow2
         qemu-img convert -S "$sparse" -f raw -O qcow2 -o cluster_size=4k "$source.raw" qemu.qcow2
         clean ours.qcow2
-        same ours.qcow2 qemu.qcow2
+        same_layout ours.qcow2 qemu.qcow2
     done
 done
 for size in 1000 17M x; do
