@@ -353,6 +353,8 @@ static int fail_to_open(const char *filename, char **why)
 
     if (of_backing)
         return fail(why, "Could not open backing file: %s", of_backing);
+    if (!of_file && strncmp(sentence, "Could not open '", strlen("Could not open '")) == 0)
+        return fail(why, "Could not open backing file: %s", sentence);
     if (of_file && strcmp(of_file, strerror(qcow2_get_errno())) != 0)
         return fail(why, "%s", of_file);
     return fail(why, "%s", sentence);

@@ -61,16 +61,11 @@ static json_t *specific_facts(const qcow2_info *info)
     return specific;
 }
 
-static void put_unless_null(json_t *object, const char *key, json_t *value)
-{
-    if (value)
-        json_put(object, key, value);
-}
-
 /* The keys stand in the order in which qemu-img 7.2 prints them. */
 static json_t *collect(qcow2_image *image, const qcow2_info *info, json_t *snapshots)
 {
     json_t *facts = json_object();
+    json_t *specific = specific_facts(info);
 
     if (info->backing_filename && info->backing_format)
         json_put(facts, "backing-filename-format", json_text(info->backing_format));
@@ -82,15 +77,14 @@ static json_t *collect(qcow2_image *image, const qcow2_info *info, json_t *snaps
         json_put(facts, "cluster-size", json_number(info->cluster_size));
     json_put(facts, "format", json_text(info->format));
     json_put(facts, "actual-size", json_number(info->actual_size));
-    put_unless_null(facts, "format-specific", specific_facts(info));
-    if (info->backing_filename) {
-        put_unless_null(facts, "full-backing-filename",
-                        info->full_backing_filename ? json_text(info->full_backing_filename)
-                                                    : NULL);
-        json_put(facts, "backing-filename", json_text(info->backing_filename));
-    }
+    if (specific)
+        json_put(facts, "format-specific", specific);
+    if (info->full_backing_filename)
+        json_put(facts, "full-backing-filename", json_text(info->full_backing_filename));
     if (info->crypt_method)
         json_put(facts, "encrypted", json_true());
+    if (info->backing_filename)
+        json_put(facts, "backing-filename", json_text(info->backing_filename));
     json_put(facts, "dirty-flag", json_boolean(info->features & QCOW2_FEATURE_DIRTY));
     return facts;
 }

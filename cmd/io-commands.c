@@ -69,7 +69,7 @@ static const struct {
 } letters[] = {
     { 'a', NULL, "accepted and ignored" },
     { 'b', NULL, "the VM state rather than the disk (refused by this version)" },
-    { 'c', "write ", "write compressed clusters (refused by this version)" },
+    { 'c', "write ", "write compressed clusters" },
     { 'c', "reopen ", "cache mode" },
     { 'C', NULL, "report statistics for a machine to read" },
     { 'd', NULL, "what discarding does: ignore or unmap" },

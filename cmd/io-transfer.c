@@ -18,6 +18,7 @@
 enum {
     MAX_LENGTH = 2147483136, /* bytes of a request: what qemu-io allows */
     DEFAULT_PATTERN = 0xcd,
+    SECTOR = 512, /* bytes */
 };
 
 /* Where and how much. */
@@ -90,15 +91,6 @@ static int check_write_options(const io_request *request)
 {
     if (refuse_vm_state(request))
         return -1;
-    if (request->given['c'] && (request->given['z'] || request->given['f'])) {
-        printf("-c cannot be specified at the same time as -z or -f\n");
-        return -1;
-    }
-    if (request->given['c']) {
-        printf("write failed: %s\n", strerror(ENOTSUP));
-        error_report("Writing compressed clusters (-c) is not supported by this version");
-        return -1;
-    }
     if (request->given['n'] && !request->given['z']) {
         printf("-n requires -z to be specified\n");
         return -1;
@@ -168,6 +160,28 @@ static int read_span(io_session *session, const io_request *request, const span 
     return result;
 }
 
+/* Only in whole sectors can data be compressed. */
+static int check_sectors(const io_request *request, const span *s)
+{
+    bool offset_bad = s->offset % SECTOR != 0;
+
+    if (!request->given['c'] || (!offset_bad && s->count % SECTOR == 0))
+        return 0;
+    printf("%" PRIu64 " is not a sector-aligned value for '%s'\n",
+           offset_bad ? s->offset : s->count, offset_bad ? "offset" : "count");
+    return -1;
+}
+
+static int pwrite_as_asked(io_session *session, const io_request *request, const void *buf,
+                           const span *s)
+{
+    uint32_t flags = request->given['f'] ? QCOW2_FUA : 0;
+
+    if (request->given['c'])
+        return qcow2_pwrite_compressed(session->image, buf, s->count, s->offset, flags);
+    return qcow2_pwrite(session->image, buf, s->count, s->offset, flags);
+}
+
 static int fill(const io_request *request, unsigned char *buf, size_t count)
 {
     int byte = DEFAULT_PATTERN;
@@ -191,7 +205,7 @@ static int write_data(io_session *session, const io_request *request, const span
     if (io_disguises(session, buf, s->count, s->offset))
         return fail(what, EPERM);
     start = io_clock();
-    if (qcow2_pwrite(session->image, buf, s->count, s->offset, request->given['f'] ? QCOW2_FUA : 0))
+    if (pwrite_as_asked(session, request, buf, s))
         return fail_library(what);
     io_report(request, "wrote", s->count, s->offset, io_clock() - start);
     return 0;
@@ -258,7 +272,8 @@ static int run_write(io_session *session, const io_request *request, const char 
 {
     span s;
 
-    if (check_write_options(request) || parse_span(request, " without -n", &s))
+    if (check_write_options(request) || parse_span(request, " without -n", &s) ||
+        check_sectors(request, &s))
         return -1;
     return write_span(session, request, &s, what);
 }

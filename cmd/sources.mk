@@ -51,3 +51,6 @@ qcow_io_sources = \
 	io-report.c \
 	io-transfer.c \
 	io.h
+
+completionsdir = $(datadir)/bash-completion/completions
+dist_completions_DATA = qcow-img.bash

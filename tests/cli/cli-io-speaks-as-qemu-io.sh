@@ -25,6 +25,15 @@ same_io -c 'aio_read 0 512' -c aio_flush -c 'aio_write -P 9 0 512' -c aio_flush 
 same_io -c 'w 0 1' -c 'r 0 1' -c 'd 0 64k' -c f -c l -c i -c 'a 0' -c q -c l io.qcow2
 same_io -c 'write 0x200 0x10' -c 'write 1.5k 1' -c 'write   0     1  ' -c '   length' -c '' io.qcow2
 
+# Compressed clusters.
+both qemu-img create -f qcow2 c.qcow2 1000k
+same_io -c 'write -c -P 1 0 64k' -c 'write -c -P 2 128k 128k' -c 'read -P 1 0 64k' c.qcow2
+same_io -c 'read -P 2 128k 128k' -c 'read -P 0 64k 64k' -c 'write -P 3 100 10' -c map c.qcow2
+same_io -c 'write -cq -P 2 256k 64k' -c 'write -c -P 4 960k 40k' -c 'read -P 4 960k 40k' c.qcow2
+same_io -c 'write -c 0 100' -c 'write -c 100 512' -c 'write -cz 512k 64k' -c 'read -P 0 512k 1' c.qcow2
+same map --output=json c.qcow2
+same check c.qcow2
+
 # What is refused.
 same_io -c 'write -n 0 64k' -c 'write -u 0 512' -c 'write -zP 1 0 512' io.qcow2
 same_io -c 'write -1 512' io.qcow2

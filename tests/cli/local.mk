@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 cli_tests = \
 	cli/cli-check-speaks-as-qemu-img.sh \
+	cli/cli-completion-offers-verbs-and-options.sh \
 	cli/cli-create-speaks-as-qemu-img.sh \
 	cli/cli-help-names-every-verb-and-option.sh \
 	cli/cli-image-opts-open-what-they-name.sh \
