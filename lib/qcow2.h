@@ -275,7 +275,13 @@ QCOW2_PUBLIC int qcow2_create(const char *filename, const qcow2_create_options *
 
 #define QCOW2_RESIZE_SHRINK 0x0001u /* allow a smaller size */
 
-/* Change the size of the virtual disk (qcow2: a multiple of 512). */
+#define QCOW2_RESIZE_METADATA 0x0002u /* map the new part to host clusters */
+#define QCOW2_RESIZE_FALLOC 0x0004u   /* and reserve the space */
+#define QCOW2_RESIZE_FULL 0x0008u     /* and write zeroes to it */
+
+/* Change the size of the virtual disk (qcow2: a multiple of 512).  A new part reads as zeroes.  After
+ * a power cut the size is the old or the new one; when shrinking, what lies beyond the new size may
+ * read as zeroes before it is gone. */
 QCOW2_PUBLIC int qcow2_resize(qcow2_image *image, uint64_t size, uint32_t flags);
 
 /* ------------------------------------------------------------------------------------------------

@@ -74,6 +74,8 @@ libqcow2_sources = \
 	image/map.c \
 	image/open.c \
 	image/options.h \
+	image/preallocate.c \
+	image/preallocate.h \
 	image/resize.c \
 	image/size.h \
 	image/snapshot.c \

@@ -18,6 +18,7 @@
 #include "base/cleanup.h"
 #include "format/l2_entry.h"
 #include "guest/guest.h"
+#include "table/flush.h"
 #include "table/l2.h"
 #include "table/refcount.h"
 
@@ -258,6 +259,55 @@ static int write_allocating(struct guest *g, const void *buf, size_t count, uint
     inflight_release(&g->inflight, &reservation);
     return r;
 }
+
+/* ------------------------------------------------------------------------------------------------
+ * Allocating without writing
+ */
+
+/* Host clusters for the first part of a range of whole clusters; *done as in write_reserved. */
+static int preallocate_reserved(struct guest *g, uint64_t start, uint64_t end, uint64_t *done)
+{
+    struct allocation a = { 0 };
+
+    if (allocate(g, start, end, &a) == -1)
+        return -1;
+    *done = a.bytes ? a.bytes : g->tables->geometry.cluster_size;
+    if (a.bytes == 0)
+        return 0;
+    if (!a.never_written && store_zero(g->tables->store, a.bytes, a.host_offset, true) == -1) {
+        abandon(g, &a);
+        return -1;
+    }
+    return publish(g, &a);
+}
+
+int guest_preallocate(struct guest *g, uint64_t count, uint64_t offset)
+{
+    const struct geometry *geometry = &g->tables->geometry;
+    uint64_t l2_span = geometry->cluster_size << geometry->l2_bits;
+    uint64_t end = round_up(offset + count, geometry->cluster_size);
+    uint64_t at = geometry_cluster_start(geometry, offset);
+
+    while (at < end) {
+        uint64_t stop = min_u64(round_down(at, l2_span) + l2_span, end), done;
+        struct reservation reservation;
+        int r;
+
+        if (tables_relieve(g->tables) == -1)
+            return -1;
+        inflight_reserve(&g->inflight, &reservation, at, stop);
+        r = preallocate_reserved(g, at, stop, &done);
+        inflight_release(&g->inflight, &reservation);
+        if (r == -1)
+            return -1;
+        at += done;
+    }
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Writing, whatever is there
+ */
 
 int guest_write(struct guest *g, const void *buf, size_t count, uint64_t offset)
 {

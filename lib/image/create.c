@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "format/refcount_block.h"
 #include "image/image.h"
+#include "image/preallocate.h"
 #include "image/size.h"
 #include "store/memory.h"
 #include "table/flush.h"
@@ -28,8 +29,8 @@ static int check_options(const struct qcow2_create_options *o)
 {
     struct geometry g = geometry_of((uint32_t)__builtin_ctzll(o->cluster_size), 4);
 
-    if (o->preallocation != PREALLOCATION_OFF)
-        return error_set(ENOTSUP, "Preallocation is not supported yet");
+    if (o->format == FORMAT_RAW && o->preallocation == PREALLOCATION_METADATA)
+        return error_set(EINVAL, "Unsupported preallocation mode 'metadata'");
     if (o->format == FORMAT_RAW)
         return o->backing_file ? error_set(ENOTSUP, "Backing file not supported for file format "
                                                     "'raw'")
@@ -43,6 +44,9 @@ static int check_options(const struct qcow2_create_options *o)
     if (o->version < 3 && o->compression_type != COMPRESSION_DEFLATE)
         return error_set(EINVAL, "Non-zlib compression type is only supported with compatibility "
                                  "level 1.1 and above (use version=v3 or greater)");
+    if (o->backing_file && o->preallocation != PREALLOCATION_OFF)
+        return error_set(EINVAL, "Backing file and preallocation can only be used at the same time "
+                                 "if extended_l2 is enabled");
     if (o->backing_format && !o->backing_file)
         return error_set(EINVAL, "Backing format cannot be used without backing file");
     if (o->size > INT64_MAX - 512 ||
@@ -98,6 +102,8 @@ int image_format_store(struct store *store, const struct qcow2_create_options *o
     if (image == NULL)
         return -1;
     r = image_set_size(image, round_up(o->size, 512));
+    if (r == 0 && o->preallocation != PREALLOCATION_OFF)
+        r = image_preallocate(image, image->disk->size, 0, PREALLOCATION_METADATA);
     image->store = NULL; /* it stays the caller's */
     return image_close(image) == -1 ? -1 : r;
 }
@@ -106,8 +112,9 @@ int image_format_store(struct store *store, const struct qcow2_create_options *o
  * Into a file
  */
 
-/* Copy what from holds beyond the first sector; to is empty or a device. */
-static int copy_rest(struct store *to, struct store *from, uint64_t length)
+/* Copy what from holds beyond the first sector; to is empty or a device.  The holes are unwritten
+ * clusters. */
+static int copy_rest(struct store *to, struct store *from, uint64_t length, enum preallocation mode)
 {
     CLEANUP_FREE uint8_t *piece = malloc(COPY_PIECE);
     uint64_t old_length;
@@ -126,6 +133,8 @@ static int copy_rest(struct store *to, struct store *from, uint64_t length)
         if (extent.hole) {
             if (at < old_length && store_zero(to, n, at, true) == -1)
                 return -1;
+            if (preallocate_store(to, n, at, mode) == -1)
+                return -1;
         } else if (store_pread(from, piece, n, at) == -1 || store_pwrite(to, piece, n, at) == -1) {
             return -1;
         }
@@ -136,14 +145,14 @@ static int copy_rest(struct store *to, struct store *from, uint64_t length)
     return 0;
 }
 
-static int copy_image(struct store *to, struct store *from)
+static int copy_image(struct store *to, struct store *from, enum preallocation mode)
 {
     uint8_t sector[HEADER_SECTOR], none[HEADER_SECTOR] = { 0 };
     uint64_t length;
 
     if (store_size(from, &length) == -1 || store_pread(from, sector, sizeof sector, 0) == -1)
         return -1;
-    if (store_pwrite(to, none, sizeof none, 0) == -1 || copy_rest(to, from, length) == -1 ||
+    if (store_pwrite(to, none, sizeof none, 0) == -1 || copy_rest(to, from, length, mode) == -1 ||
         store_flush(to) == -1)
         return -1;
     return store_pwrite(to, sector, sizeof sector, 0) == -1 ? -1 : store_flush(to);
@@ -159,7 +168,7 @@ static int create_qcow2(const char *filename, const struct qcow2_create_options 
     if (image_format_store(memory, options) == 0)
         file = store_file_open(filename, STORE_CREATE, STORE_LOCK_WRITER);
     if (file != NULL) {
-        r = copy_image(file, memory);
+        r = copy_image(file, memory, options->preallocation);
         store_close(file);
     }
     store_close(memory);
@@ -177,6 +186,8 @@ static int create_raw(const char *filename, const struct qcow2_create_options *o
     if (file == NULL)
         return -1;
     r = store_truncate(file, round_up(options->size, 512));
+    if (r == 0 && options->size > 0)
+        r = preallocate_store(file, round_up(options->size, 512), 0, options->preallocation);
     if (r == 0)
         r = store_flush(file);
     store_close(file);

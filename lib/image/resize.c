@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* resize.c - a larger virtual disk
+/* resize.c - a larger or a smaller virtual disk
  *
- * The new size, and a larger L1 table if one is needed, come into force by one write of the header
- * (rule R7).  What becomes visible of a backing file that is longer than the old disk is covered
- * with zeroes before that.
+ * A new size, and a larger L1 table if one is needed, come into force by one write of the header
+ * (rule R7).
+ *
+ * Growing: what becomes visible must read as zeroes.  A backing file that is longer than the old disk
+ * is covered with zeroes first, and so is the rest of a last cluster that the old disk used in part.
+ *
+ * Shrinking: what is cut off is zeroed and discarded first, while the disk still has its old size, so
+ * that growing again never brings it back.  After the new size is in force, the L2 tables that lie
+ * wholly beyond it are released and the end of the file is given back.
  */
 
 #include <errno.h>
@@ -12,9 +18,11 @@
 
 #include "base/cleanup.h"
 #include "image/image.h"
+#include "image/preallocate.h"
 #include "image/size.h"
 #include "table/flush.h"
 #include "table/refcount.h"
+#include "table/tree.h"
 
 /* An L1 table of more entries in a new place, not yet in force. */
 struct new_l1 {
@@ -95,8 +103,9 @@ static int adopt_l1(struct tables *t, struct new_l1 *l1)
     return old_bytes ? refcount_drop(t, old_offset, old_bytes) : 0;
 }
 
-/* Flushes, so that the tables on disk are those in memory, before the header changes. */
-int image_set_size(struct qcow2_image *image, uint64_t size)
+/* Flushes, so that the tables on disk are those in memory, before the header changes.  The L1 table
+ * reaches as far as a disk of the size reach needs. */
+static int change_size(struct qcow2_image *image, uint64_t reach, uint64_t size)
 {
     struct tables *t = &image->tables;
     CLEANUP_FREE uint64_t *entries = NULL;
@@ -105,11 +114,9 @@ int image_set_size(struct qcow2_image *image, uint64_t size)
 
     if (tables_settle(t) == -1)
         return -1;
-    r = prepare_l1(t, size, &l1);
+    r = prepare_l1(t, reach, &l1);
     entries = l1.entries;
-    if (r == -1 || tables_flush(t) == -1)
-        return -1;
-    if (switch_header(t, size, &l1) == -1)
+    if (r == -1 || tables_flush(t) == -1 || switch_header(t, size, &l1) == -1)
         return -1;
     r = adopt_l1(t, &l1);
     entries = l1.entries; /* NULL when adopted */
@@ -119,61 +126,142 @@ int image_set_size(struct qcow2_image *image, uint64_t size)
     return tables_settle(t);
 }
 
-/* Zero what a longer backing file would show in the new part of the disk.  That lies beyond the old
- * size: the L1 table must reach there first, which is a step of its own. */
-static int cover_backing(struct qcow2_image *image, uint64_t old_size, uint64_t size)
+int image_set_size(struct qcow2_image *image, uint64_t size)
 {
-    uint64_t backing_size = image->disk->backing ? image->disk->backing->size : 0;
-    uint64_t end = min_u64(size, backing_size);
-    uint64_t start = old_size;
+    return change_size(image, size, size);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Growing
+ */
+
+/* Zero a range beyond the old size, which the L1 table reaches. */
+static int zero_beyond(struct qcow2_image *image, uint64_t count, uint64_t offset)
+{
+    uint64_t old_size = image->disk->size;
     int r;
 
-    if (end <= start)
-        return 0;
-    if (image->tables.header.version < 3)
-        return error_set(ENOTSUP,
-                         "'%s' is a version 2 image and its backing file is longer than "
-                         "the disk: it cannot grow without showing the backing file's "
-                         "content",
-                         image->filename);
-    image->disk->size = size; /* in memory only, for the requests below */
-    r = image->disk->ops->zero(image->disk, end - start, start, DISK_MAY_UNMAP);
+    image->disk->size = max_u64(old_size, offset + count); /* in memory only, for this request */
+    r = image->disk->ops->zero(image->disk, count, offset, DISK_MAY_UNMAP);
     image->disk->size = old_size;
     return r;
 }
 
-/* A larger L1 table with the old size. */
-static int reach(struct qcow2_image *image, uint64_t size)
+/* What a longer backing file would show in the new part of the disk. */
+static int cover_backing(struct qcow2_image *image, uint64_t size)
 {
-    struct tables *t = &image->tables;
-    CLEANUP_FREE uint64_t *entries = NULL;
-    struct new_l1 l1;
-    int r;
+    uint64_t old_size = image->disk->size;
+    uint64_t backing_size = image->disk->backing ? image->disk->backing->size : 0;
+    uint64_t end = min_u64(size, backing_size);
 
-    if (geometry_l1_entries(&t->geometry, size) <= t->l1_size)
+    if (end <= old_size)
         return 0;
-    if (tables_settle(t) == -1)
+    if (image->tables.header.version < 3)
+        return error_set(ENOTSUP,
+                         "'%s' is a version 2 image and its backing file is longer than the disk: "
+                         "it cannot grow without showing the backing file's content",
+                         image->filename);
+    if (geometry_l1_entries(&image->tables.geometry, size) > image->tables.l1_size &&
+        change_size(image, size, old_size) == -1)
         return -1;
-    r = prepare_l1(t, size, &l1);
-    entries = l1.entries;
-    if (r == -1 || tables_flush(t) == -1 || switch_header(t, t->header.size, &l1) == -1)
-        return -1;
-    r = adopt_l1(t, &l1);
-    entries = l1.entries;
-    return r == -1 ? tables_fail(t) : tables_settle(t);
+    return zero_beyond(image, end - old_size, old_size);
 }
 
-static int grow(struct qcow2_image *image, uint64_t size)
+/* The rest of the last cluster, if the old disk ends inside it and it has a host cluster. */
+static int cover_last_cluster(struct qcow2_image *image, uint64_t size)
+{
+    uint64_t old_size = image->disk->size;
+    uint64_t end = min_u64(size, round_up(old_size, image->tables.geometry.cluster_size));
+    struct plan plan;
+
+    if (end == old_size || old_size == 0)
+        return 0;
+    if (disk_plan(image->disk, 512, old_size - 512, &plan) == -1)
+        return -1;
+    if (plan.extents[0].kind != EXTENT_DATA)
+        return 0;
+    return zero_beyond(image, end - old_size, old_size);
+}
+
+static int grow(struct qcow2_image *image, uint64_t size, enum preallocation mode)
 {
     uint64_t old_size = image->disk->size;
 
-    if (image->disk->backing && image->disk->backing->size > old_size &&
-        (reach(image, size) == -1 || cover_backing(image, old_size, size) == -1))
+    if (cover_last_cluster(image, size) == -1 || cover_backing(image, size) == -1 ||
+        image_set_size(image, size) == -1)
         return -1;
-    return image_set_size(image, size);
+    return image_preallocate(image, size - old_size, old_size, mode);
 }
 
-static int resize_qcow2(struct qcow2_image *image, uint64_t size)
+/* ------------------------------------------------------------------------------------------------
+ * Shrinking
+ */
+
+/* The L2 tables that no part of the disk needs any more. */
+static int release_tables(struct tables *t, uint64_t old_entries)
+{
+    uint64_t kept = geometry_l1_entries(&t->geometry, t->header.size);
+    uint64_t count = old_entries > kept ? old_entries - kept : 0;
+    CLEANUP_FREE uint64_t *removed = calloc(count ? count : 1, sizeof removed[0]);
+    const struct tree tree = { removed, (uint32_t)count };
+
+    if (removed == NULL)
+        return error_no_memory(), -1;
+    if (count == 0)
+        return 0;
+    memcpy(removed, t->l1 + kept, count * sizeof removed[0]);
+    if (tree_cut_active(t, kept, count) == -1 || tables_flush(t) == -1 ||
+        tree_lower(t, &tree) == -1)
+        return tables_fail(t);
+    return tables_settle(t);
+}
+
+/* Cut the free end of the file off. */
+static int cut_file(struct qcow2_image *image)
+{
+    struct tables *t = &image->tables;
+    uint64_t size = t->geometry.cluster_size, length;
+    WRITE_SCOPE(&t->lock);
+
+    if (store_size(image->store, &length) == -1)
+        return -1;
+    for (uint64_t count = 0; t->high_water > size; t->high_water -= size) {
+        if (refcount_get(t, t->high_water - size, &count) == -1)
+            return -1;
+        if (count > 0)
+            break;
+    }
+    return length > t->high_water ? store_truncate(image->store, t->high_water) : 0;
+}
+
+static int shrink(struct qcow2_image *image, uint64_t size)
+{
+    struct tables *t = &image->tables;
+    uint64_t old_size = image->disk->size;
+    uint64_t old_entries = geometry_l1_entries(&t->geometry, old_size);
+    uint64_t boundary = min_u64(round_up(size, t->geometry.cluster_size), old_size);
+
+    if (t->header.version < 3 && image->disk->backing)
+        return error_set(ENOTSUP,
+                         "Shrinking '%s', a version 2 image with a backing file, is not "
+                         "supported",
+                         image->filename);
+    if (boundary > size &&
+        image->disk->ops->zero(image->disk, boundary - size, size, DISK_MAY_UNMAP) == -1)
+        return -1;
+    if (old_size > boundary &&
+        image->disk->ops->discard(image->disk, old_size - boundary, boundary) == -1)
+        return -1;
+    if (image_set_size(image, size) == -1 || release_tables(t, old_entries) == -1)
+        return -1;
+    return cut_file(image);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * The whole
+ */
+
+static int resize_qcow2(struct qcow2_image *image, uint64_t size, enum preallocation mode)
 {
     uint64_t old_size = image->disk->size;
 
@@ -188,25 +276,44 @@ static int resize_qcow2(struct qcow2_image *image, uint64_t size)
                          image->filename);
     if (image->tables.header.version < 3 && image->snapshots.count > 0)
         return error_set(ENOTSUP, "Can't resize a version 2 image which has snapshots");
-    if (size < old_size)
-        return error_set(ENOTSUP, "Shrinking '%s' is not supported yet", image->filename);
-    return size == old_size ? 0 : grow(image, size);
+    if (mode != PREALLOCATION_OFF && image->disk->backing)
+        return error_set(ENOTSUP, "'%s' has a backing file: what is preallocated would hide it",
+                         image->filename);
+    if (size == old_size)
+        return 0;
+    return size > old_size ? grow(image, size, mode) : shrink(image, size);
 }
 
-static int resize_raw(struct qcow2_image *image, uint64_t size)
+static int resize_raw(struct qcow2_image *image, uint64_t size, enum preallocation mode)
 {
+    uint64_t old_size = image->disk->size;
+
     if (image_read_only(image))
         return error_set(EROFS, "'%s' is open read-only", image->filename);
     if (size > INT64_MAX - 512)
         return error_set(EFBIG, "The size %" PRIu64 " is too large", size);
-    if (store_truncate(image->store, size) == -1 || store_flush(image->store) == -1)
+    if (mode == PREALLOCATION_METADATA)
+        return error_set(EINVAL, "Unsupported preallocation mode 'metadata'");
+    if (store_truncate(image->store, size) == -1)
         return -1;
     image->disk->size = round_up(size, 512);
-    return 0;
+    if (image->disk->size > old_size &&
+        image_preallocate(image, image->disk->size - old_size, old_size, mode) == -1)
+        return -1;
+    return store_flush(image->store);
+}
+
+static enum preallocation mode_of(uint32_t flags)
+{
+    return flags & QCOW2_RESIZE_FULL       ? PREALLOCATION_FULL
+           : flags & QCOW2_RESIZE_FALLOC   ? PREALLOCATION_FALLOC
+           : flags & QCOW2_RESIZE_METADATA ? PREALLOCATION_METADATA
+                                           : PREALLOCATION_OFF;
 }
 
 int image_resize(struct qcow2_image *image, uint64_t size, uint32_t flags)
 {
+    enum preallocation mode = mode_of(flags);
     WRITE_SCOPE(&image->operations);
 
     if (image->disk == NULL)
@@ -216,5 +323,8 @@ int image_resize(struct qcow2_image *image, uint64_t size, uint32_t flags)
                          "Shrinking '%s' from %" PRIu64 " to %" PRIu64
                          " bytes deletes data and must be asked for",
                          image->filename, image->disk->size, size);
-    return image->format == FORMAT_RAW ? resize_raw(image, size) : resize_qcow2(image, size);
+    if (size < image->disk->size && mode != PREALLOCATION_OFF)
+        return error_set(EINVAL, "Preallocation can't be used for shrinking an image");
+    return image->format == FORMAT_RAW ? resize_raw(image, size, mode)
+                                       : resize_qcow2(image, size, mode);
 }

@@ -202,6 +202,22 @@ int tree_clear_active_l1(struct tables *t)
     return write_active_l1(t);
 }
 
+int tree_cut_active(struct tables *t, uint64_t first, uint64_t count)
+{
+    WRITE_SCOPE(&t->lock);
+
+    for (uint64_t i = first; i < first + count; i++) {
+        uint64_t offset = t->l1[i] & L1_OFFSET_MASK;
+
+        t->l1[i] = 0;
+        if (offset == 0)
+            continue;
+        cache_drop(&t->l2_cache, offset, t->geometry.cluster_size);
+        metadata_map_remove_cluster(&t->map, METADATA_ACTIVE_L2, offset);
+    }
+    return write_active_l1(t);
+}
+
 /* The flag that a reference to this cluster should have. */
 static int wanted_flag(struct tables *t, uint64_t host_offset, uint64_t *flag)
 {

@@ -30,6 +30,9 @@ int tree_clear_copied(struct tables *tables, const struct tree *tree);
 
 /* Clear COPIED in the active L1 table, on disk and in memory. */
 int tree_clear_active_l1(struct tables *tables);
+/* Make entries of the active L1 table 0, on disk and in memory; what they referred to keeps its
+ * counts. */
+int tree_cut_active(struct tables *tables, uint64_t first, uint64_t count);
 /* Set COPIED in the active tables where the refcount is 1, and clear it elsewhere. */
 int tree_update_copied(struct tables *tables);
 
