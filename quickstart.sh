@@ -274,7 +274,7 @@ main_job() {
 
     say "Serving the overlay over NBD, copying it back with libnbd, comparing with the first disk"
     # shellcheck disable=SC2016 # nbdkit sets $uri
-    show run nbdkit -r -U - qcow2 file=overlay.qcow2 --run 'nbdinfo "$uri" && nbdcopy "$uri" copy.raw'
+    show run nbdkit -r -U - qcow2 file=overlay.qcow2 backing=allow --run 'nbdinfo "$uri" && nbdcopy "$uri" copy.raw'
     show cmp disk.raw copy.raw && echo "equal"
 
     boot_a_guest

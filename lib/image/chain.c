@@ -38,8 +38,7 @@ static char *resolve(const char *image_filename, const char *name)
 
 static int refuse(const struct qcow2_image *image, int errnum, const char *name, const char *why)
 {
-    return error_set(errnum, "Could not open backing file '%s' of '%s': %s", name, image->filename,
-                     why);
+    return error_set(errnum, "'%s', named by '%s': %s", name, image->filename, why);
 }
 
 /* The format to open it as; probing only as far as the policy goes. */
@@ -101,7 +100,7 @@ static int open_file(struct qcow2_image *image, const char *name, const char *re
     backing.overlay = image;
     opened = image_open(name, &backing);
     if (opened == NULL)
-        return error_prefix("Could not open backing file of '%s': ", image->filename);
+        return -1;
     image->backing = opened;
     if (image->disk)
         image->disk->backing = opened->disk;
@@ -140,6 +139,7 @@ static int open_recorded(struct qcow2_image *image, const struct qcow2_open_opti
 int image_open_backing(struct qcow2_image *image, const struct qcow2_open_options *options)
 {
     const char *recorded = image->tables.header.backing_file;
+    int r = 0;
 
     image->overlay = options->overlay;
     if (recorded != NULL && recorded[0] != '\0') {
@@ -148,6 +148,8 @@ int image_open_backing(struct qcow2_image *image, const struct qcow2_open_option
             return -1;
     }
     if (options->backing_file != NULL)
-        return open_given(image, options);
-    return image->full_backing_file ? open_recorded(image, options) : 0;
+        r = open_given(image, options);
+    else if (image->full_backing_file != NULL)
+        r = open_recorded(image, options);
+    return r == -1 ? error_prefix("Could not open backing file: ") : 0;
 }
