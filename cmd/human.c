@@ -48,6 +48,12 @@ static double take_fraction(const char **text)
     return fraction;
 }
 
+/* To the nearest byte. */
+static uint64_t scaled(double fraction, int shift)
+{
+    return (uint64_t)(fraction * (double)(UINT64_C(1) << shift) + 0.5);
+}
+
 int size_parse(const char *text, uint64_t *bytes)
 {
     const char *digits = text + strspn(text, " \t\n");
@@ -77,9 +83,9 @@ int size_parse(const char *text, uint64_t *bytes)
         return -EINVAL;
     if (hexadecimal && *end)
         warning_report("Using a multiplier suffix on hex numbers is deprecated: %s", text);
-    if (whole > (UINT64_MAX - (UINT64_C(1) << shift)) >> shift)
+    if (whole > UINT64_MAX >> shift ||
+        __builtin_add_overflow(whole << shift, scaled(fraction, shift), bytes))
         return -ERANGE;
-    *bytes = (whole << shift) + (uint64_t)(fraction * (double)(UINT64_C(1) << shift) + 0.5);
     return 0;
 }
 

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* main.c - qcow-img: the table of verbs */
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
 #include "message.h"
 #include "qcow2.h"
 #include "verb.h"
@@ -26,20 +24,6 @@ static const verb verbs[] = {
 enum {
     NB_VERBS = sizeof verbs / sizeof *verbs,
 };
-
-int usage_error(const char *format, ...)
-{
-    CLEANUP_FREE char *sentence = NULL;
-    va_list args;
-
-    va_start(args, format);
-    if (vasprintf(&sentence, format, args) < 0)
-        sentence = NULL;
-    va_end(args);
-    error_report("%s\nTry '%s --help' for more information", sentence ? sentence : format,
-                 message_program());
-    return EXIT_FAILURE;
-}
 
 static void print_program_help(void)
 {

@@ -154,3 +154,15 @@ void warning_report(const char *format, ...)
     report("warning: ", format, args);
     va_end(args);
 }
+
+int usage_error(const char *format, ...)
+{
+    CLEANUP_FREE char *sentence = NULL;
+    va_list args;
+
+    va_start(args, format);
+    sentence = format_message(format, args);
+    va_end(args);
+    error_report("%s\nTry '%s --help' for more information", sentence, program);
+    return EXIT_FAILURE;
+}

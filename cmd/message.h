@@ -19,6 +19,9 @@ const char *message_program(void);
 void error_report(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void warning_report(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Reports the sentence and the line that points to the help; returns 1, the exit status. */
+int usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* A copy of text that is safe on a terminal: valid UTF-8 without control characters.  The caller
  * frees it; never NULL. */
 char *printable(const char *text);

@@ -28,7 +28,4 @@ int map_run(const options *o);
 int resize_run(const options *o);
 int snapshot_run(const options *o);
 
-/* Reports the sentence and the line that points to the help; returns 1, the exit status. */
-int usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
 #endif /* QCOW_CMD_VERB_H */

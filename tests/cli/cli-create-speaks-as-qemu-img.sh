@@ -7,7 +7,7 @@ both qemu-img create -f qcow2 a.qcow2 1000
 both qemu-img create -f raw r.raw 10M
 
 # Sizes.
-for size in 10M 1000 0 1.5M 1k 1K 1b 0x1000 0x1000k ' 12k' +12k 12k_ 1KB 1.5 1e3 '' x 9E 7E 8E -1; do
+for size in 10M 1000 0 1.5M 0.1k 0.4999k 1.0015k .5k 5.k 1.M 1.5b 1.5.5k 0x1.8k 0x 010 1,5k 15E 16E 1k 1K 1b 0x1000 0x1000k ' 12k' +12k 12k_ 1KB 1.5 1e3 '' x 9E 7E 8E -1; do
     same create -f qcow2 b.qcow2 "$size"
 done
 same create -f qcow2 b.qcow2

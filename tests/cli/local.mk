@@ -21,3 +21,23 @@ cli_tests = \
 	cli/cli-usage-errors-are-those-of-qemu-img.sh
 TESTS += $(cli_tests)
 EXTRA_DIST += cli/README cli/twins.sh $(cli_tests)
+
+# Verbs as functions: qcow-img without its main.c.
+check_PROGRAMS += cli/verbs-need-no-command-line
+TESTS += cli/verbs-need-no-command-line
+cli_verbs_need_no_command_line_SOURCES = \
+	cli/verbs-need-no-command-line.c \
+	../cmd/check.c \
+	../cmd/create-options.c \
+	../cmd/create.c \
+	../cmd/facts.c \
+	../cmd/human.c \
+	../cmd/image-open.c \
+	../cmd/json.c \
+	../cmd/keyval.c \
+	../cmd/message.c \
+	../cmd/path.c \
+	../cmd/resize.c \
+	../cmd/snapshot.c
+cli_verbs_need_no_command_line_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cmd
+cli_verbs_need_no_command_line_LDADD = $(top_builddir)/lib/libqcow2.la $(CMOCKA_LIBS) $(JANSSON_LIBS)
