@@ -1,3 +1,61 @@
 # SPDX-License-Identifier: BSD-3-Clause
 man_pages = \
-	nbdkit-qcow2-plugin.1
+	libqcow2.3 \
+	nbdkit-qcow2-plugin.1 \
+	qcow-img-check.1 \
+	qcow-img-compare.1 \
+	qcow-img-convert.1 \
+	qcow-img-create.1 \
+	qcow-img-info.1 \
+	qcow-img-map.1 \
+	qcow-img-resize.1 \
+	qcow-img-snapshot.1 \
+	qcow-img.1 \
+	qcow-io.1 \
+	qcow-vmm.1 \
+	qcow2.5 \
+	qcow2_check.3 \
+	qcow2_create.3 \
+	qcow2_get_error.3 \
+	qcow2_get_info.3 \
+	qcow2_map.3 \
+	qcow2_open.3 \
+	qcow2_pread.3 \
+	qcow2_snapshot_list.3
+
+# Pages that are another name for one of these: the functions which that page names after its own.
+create_aliases = \
+	qcow2_create_options_free.3 \
+	qcow2_create_options_new.3 \
+	qcow2_create_options_set.3 \
+	qcow2_create_options_set_format.3 \
+	qcow2_resize.3
+get_error_aliases = \
+	qcow2_get_errno.3 \
+	qcow2_get_version.3
+get_info_aliases = \
+	qcow2_get_backing.3 \
+	qcow2_get_filename.3 \
+	qcow2_get_size.3
+open_aliases = \
+	qcow2_close.3 \
+	qcow2_open_options_free.3 \
+	qcow2_open_options_new.3 \
+	qcow2_open_options_set_backing.3 \
+	qcow2_open_options_set_backing_filter.3 \
+	qcow2_open_options_set_backing_policy.3 \
+	qcow2_open_options_set_flags.3 \
+	qcow2_open_options_set_format.3 \
+	qcow2_open_options_set_l2_cache_size.3 \
+	qcow2_open_options_set_refcount_cache_size.3 \
+	qcow2_open_options_set_snapshot.3 \
+	qcow2_probe.3
+pread_aliases = \
+	qcow2_discard.3 \
+	qcow2_flush.3 \
+	qcow2_pwrite.3 \
+	qcow2_zero.3
+snapshot_list_aliases = \
+	qcow2_snapshot_apply.3 \
+	qcow2_snapshot_create.3 \
+	qcow2_snapshot_delete.3
