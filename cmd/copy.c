@@ -4,7 +4,7 @@
  * The disk is cut into windows at multiples of 2 MiB, which no cluster of the target straddles.  A
  * window has one byte for every 512 of the disk that says what becomes of them:
  *
- *     SKIP    nothing: the target's backing file shows the same
+ *     SKIP    nothing: the target reads the same already
  *     ZERO    the source says that they are zeroes, or they were read and found to be
  *     DATA    they are read and written
  *
@@ -471,7 +471,7 @@ static int copy_windows(copier *c)
     uint64_t nb_windows = (c->total + WINDOW - 1) / WINDOW;
     /* From a sick medium one reader gets as much as many, and its warnings come in order. */
     unsigned nb_workers =
-        pipeline_useful_workers(c->job->salvage ? 1 : c->job->workers, nb_windows);
+        c->job->salvage ? 0 : pipeline_useful_workers(c->job->workers, nb_windows);
     unsigned nb_slots = nb_workers + 2;
     window *windows = xrealloc(NULL, nb_slots * sizeof *windows);
     void **slots = xrealloc(NULL, nb_slots * sizeof *slots);

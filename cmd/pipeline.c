@@ -17,120 +17,119 @@ typedef struct {
     void **slots;
     unsigned nb_slots;
 
-    pthread_mutex_t plan_lock; /* held while the plan stage runs; taken before lock */
-    pthread_mutex_t lock;      /* guards what follows */
-    pthread_cond_t slot_free;  /* for who holds plan_lock: a slot was finished, or the job stops */
-    pthread_cond_t head_done;  /* for the caller: the first slot is worked on, or there is none */
-    uint64_t nb_planned;       /* windows planned since the start */
-    uint64_t nb_finished;      /* of those, finished: slots from here to nb_planned are in use */
-    bool worked[MAX_SLOTS];    /* the window in this slot is ready to be finished */
-    bool ended;                /* there are no more windows to plan */
-    bool stopping;             /* no window should be begun any more */
+    pthread_mutex_t lock;     /* guards what follows; no stage runs under it */
+    pthread_cond_t can_plan;  /* for workers */
+    pthread_cond_t head_done; /* for the caller: the first slot is worked on, or there is none */
+    uint64_t nb_planned;      /* windows planned since the start */
+    uint64_t nb_finished;     /* of those, finished: slots from here to nb_planned are in use */
+    bool worked[MAX_SLOTS];   /* the window in this slot is ready to be finished */
+    bool planning;            /* a thread is in the plan stage */
+    bool over;                /* no window is to be begun any more */
 } pipeline;
 
-static bool wait_for_free_slot(pipeline *p)
+static unsigned in_use_locked(const pipeline *p)
 {
-    bool go_on;
-
-    pthread_mutex_lock(&p->lock);
-    while (p->nb_planned - p->nb_finished == p->nb_slots && !p->stopping)
-        pthread_cond_wait(&p->slot_free, &p->lock);
-    go_on = !p->stopping && !p->ended;
-    pthread_mutex_unlock(&p->lock);
-    return go_on;
+    return (unsigned)(p->nb_planned - p->nb_finished);
 }
 
-/* Plans a window, or notes that there is none.  Only the holder of plan_lock moves nb_planned. */
-static bool plan_locked(pipeline *p, unsigned *slot)
+static bool can_plan_locked(const pipeline *p)
 {
-    bool planned;
+    return !p->over && !p->planning && in_use_locked(p) < p->nb_slots;
+}
 
-    if (!wait_for_free_slot(p))
-        return false;
-    *slot = p->nb_planned % p->nb_slots;
-    planned = p->stages->plan(p->opaque, p->slots[*slot]);
+/* Plans a window and works on it. */
+static void advance_locked(pipeline *p)
+{
+    unsigned slot = p->nb_planned % p->nb_slots;
+    bool there;
 
+    p->planning = true;
+    pthread_mutex_unlock(&p->lock);
+    there = p->stages->plan(p->opaque, p->slots[slot]);
     pthread_mutex_lock(&p->lock);
-    if (planned) {
-        p->nb_planned++;
-    } else {
-        p->ended = true;
+    p->planning = false;
+    if (!there) {
+        p->over = true;
+        pthread_cond_broadcast(&p->can_plan);
         pthread_cond_signal(&p->head_done);
+        return;
     }
+    p->nb_planned++;
+    if (can_plan_locked(p))
+        pthread_cond_signal(&p->can_plan);
+
     pthread_mutex_unlock(&p->lock);
-    return planned;
-}
-
-static bool plan_next(pipeline *p, unsigned *slot)
-{
-    bool planned;
-
-    pthread_mutex_lock(&p->plan_lock);
-    planned = plan_locked(p, slot);
-    pthread_mutex_unlock(&p->plan_lock);
-    return planned;
+    p->stages->work(p->opaque, p->slots[slot]);
+    pthread_mutex_lock(&p->lock);
+    p->worked[slot] = true;
+    if (slot == p->nb_finished % p->nb_slots)
+        pthread_cond_signal(&p->head_done);
 }
 
 static void *worker(void *opaque)
 {
     pipeline *p = opaque;
-    unsigned slot;
 
-    while (plan_next(p, &slot)) {
-        p->stages->work(p->opaque, p->slots[slot]);
-        pthread_mutex_lock(&p->lock);
-        p->worked[slot] = true;
-        if (slot == p->nb_finished % p->nb_slots)
-            pthread_cond_signal(&p->head_done);
-        pthread_mutex_unlock(&p->lock);
+    pthread_mutex_lock(&p->lock);
+    while (!p->over) {
+        if (can_plan_locked(p))
+            advance_locked(p);
+        else
+            pthread_cond_wait(&p->can_plan, &p->lock);
     }
+    pthread_mutex_unlock(&p->lock);
     return NULL;
 }
 
-static bool wait_for_head(pipeline *p, unsigned *slot)
+/* A worker that sleeps because the ring is full is woken when half of it is free: one long rest
+ * costs less than many short ones. */
+static int finish_locked(pipeline *p, unsigned slot)
 {
-    bool there;
+    int result;
 
-    pthread_mutex_lock(&p->lock);
-    *slot = p->nb_finished % p->nb_slots;
-    while (!p->worked[*slot] && !(p->ended && p->nb_finished == p->nb_planned))
-        pthread_cond_wait(&p->head_done, &p->lock);
-    there = p->worked[*slot];
     pthread_mutex_unlock(&p->lock);
-    return there;
-}
-
-static void release_head(pipeline *p, unsigned slot, bool stop)
-{
+    result = p->stages->finish(p->opaque, p->slots[slot]);
     pthread_mutex_lock(&p->lock);
     p->worked[slot] = false;
     p->nb_finished++;
-    p->stopping = stop;
-    pthread_cond_signal(&p->slot_free);
-    pthread_mutex_unlock(&p->lock);
+    if (result != 0) {
+        p->over = true;
+        pthread_cond_broadcast(&p->can_plan);
+    } else if (can_plan_locked(p) && in_use_locked(p) <= p->nb_slots / 2) {
+        pthread_cond_signal(&p->can_plan);
+    }
+    return result;
 }
 
+/* The caller finishes what is ready, and lends a hand while nothing is. */
 static int finish_in_order(pipeline *p)
 {
     int result = 0;
-    unsigned slot;
 
-    while (result == 0 && wait_for_head(p, &slot)) {
-        result = p->stages->finish(p->opaque, p->slots[slot]);
-        release_head(p, slot, result != 0);
+    pthread_mutex_lock(&p->lock);
+    while (result == 0) {
+        unsigned head = p->nb_finished % p->nb_slots;
+
+        if (p->worked[head])
+            result = finish_locked(p, head);
+        else if (can_plan_locked(p))
+            advance_locked(p);
+        else if (p->over && in_use_locked(p) == 0)
+            break;
+        else
+            pthread_cond_wait(&p->head_done, &p->lock);
     }
+    pthread_mutex_unlock(&p->lock);
     return result;
 }
 
-static int run_alone(const pipeline_stages *stages, void *opaque, void *slot)
+static unsigned start_workers(pipeline *p, pthread_t *threads, unsigned count)
 {
-    int result = 0;
+    unsigned started = 0;
 
-    while (result == 0 && stages->plan(opaque, slot)) {
-        stages->work(opaque, slot);
-        result = stages->finish(opaque, slot);
-    }
-    return result;
+    while (started < count && pthread_create(&threads[started], NULL, worker, p) == 0)
+        started++;
+    return started;
 }
 
 int pipeline_run(const pipeline_stages *stages, void *opaque, void **slots, unsigned nb_slots,
@@ -141,21 +140,17 @@ int pipeline_run(const pipeline_stages *stages, void *opaque, void **slots, unsi
         .opaque = opaque,
         .slots = slots,
         .nb_slots = nb_slots < MAX_SLOTS ? nb_slots : MAX_SLOTS,
-        .plan_lock = PTHREAD_MUTEX_INITIALIZER,
         .lock = PTHREAD_MUTEX_INITIALIZER,
-        .slot_free = PTHREAD_COND_INITIALIZER,
+        .can_plan = PTHREAD_COND_INITIALIZER,
         .head_done = PTHREAD_COND_INITIALIZER,
     };
     pthread_t threads[MAX_WORKERS];
-    unsigned started = 0;
+    unsigned started;
     int result;
 
-    while (started < nb_workers && started < MAX_WORKERS &&
-           pthread_create(&threads[started], NULL, worker, &p) == 0)
-        started++;
-    if (started == 0)
-        return run_alone(stages, opaque, slots[0]);
-
+    if (nb_workers == 0)
+        p.nb_slots = 1; /* more would only be more memory */
+    started = start_workers(&p, threads, nb_workers < MAX_WORKERS ? nb_workers : MAX_WORKERS);
     result = finish_in_order(&p);
     while (started > 0)
         pthread_join(threads[--started], NULL);

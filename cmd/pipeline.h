@@ -30,7 +30,8 @@ typedef struct {
     int (*finish)(void *opaque, void *slot);
 } pipeline_stages;
 
-/* Runs the job with up to nb_workers threads besides the caller's; with none, all in the caller's.
+/* Runs the job with up to nb_workers threads besides the caller's, which works, too, while there is
+ * nothing to finish.  With none, each window is finished before the next is planned.
  * Returns 0, or what finish ended the job with. */
 int pipeline_run(const pipeline_stages *stages, void *opaque, void **slots, unsigned nb_slots,
                  unsigned nb_workers);
