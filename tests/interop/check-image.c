@@ -58,12 +58,13 @@ static int check_store(struct store *store)
 
 int main(int argc, char **argv)
 {
+    setvbuf(stderr, NULL, _IOFBF, BUFSIZ); /* there may be millions of findings */
     for (int i = 1; i < argc; i++) {
         struct store *store = store_file_open(argv[i], STORE_READ_ONLY, STORE_LOCK_NONE);
 
         if (store == NULL || check_store(store) == -1)
             printf("refused: %s\n", error_message());
-        fflush(stdout);
+        fflush(NULL);
         store_close(store);
     }
     return 0;
