@@ -210,6 +210,19 @@ int qcow2_resize(qcow2_image *image, uint64_t size, uint32_t flags)
     return image_resize(image, size, flags);
 }
 
+int qcow2_measure(const qcow2_create_options *options, qcow2_image *source,
+                  qcow2_measurement *measurement, size_t measurement_size)
+{
+    qcow2_measurement whole;
+
+    REQUIRE(options && measurement, -1);
+    if (image_measure(options, source, &whole) == -1)
+        return -1;
+    memset(measurement, 0, measurement_size);
+    memcpy(measurement, &whole, measurement_size < sizeof whole ? measurement_size : sizeof whole);
+    return 0;
+}
+
 /* ---- Checking ---- */
 
 static void no_message(void *opaque, const char *message)

@@ -273,6 +273,16 @@ QCOW2_PUBLIC int qcow2_create_options_set_format(qcow2_create_options *options,
 /* Create or overwrite the named file.  The backing file, if any, is recorded and not opened. */
 QCOW2_PUBLIC int qcow2_create(const char *filename, const qcow2_create_options *options);
 
+typedef struct {
+    uint64_t required;        /* bytes the new image takes at most when it holds the source's data */
+    uint64_t fully_allocated; /* bytes it takes when every cluster is allocated */
+} qcow2_measurement;
+
+/* How large an image with these options would become: with the content of source, or with none if
+ * source is NULL (then the options' size counts). */
+QCOW2_PUBLIC int qcow2_measure(const qcow2_create_options *options, qcow2_image *source,
+                               qcow2_measurement *measurement, size_t measurement_size);
+
 #define QCOW2_RESIZE_SHRINK 0x0001u /* allow a smaller size */
 
 #define QCOW2_RESIZE_METADATA 0x0002u /* map the new part to host clusters */

@@ -72,6 +72,7 @@ libqcow2_sources = \
 	image/info.c \
 	image/io.c \
 	image/map.c \
+	image/measure.c \
 	image/open.c \
 	image/options.h \
 	image/preallocate.c \

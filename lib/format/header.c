@@ -96,16 +96,17 @@ static int validate_tables(const struct header *h, uint64_t file_length, uint32_
 {
     const struct geometry *g = &h->geometry;
     uint64_t table_bytes = (uint64_t)h->refcount_table_clusters << g->cluster_bits;
-    uint64_t whole = round_up(file_length, g->cluster_size);
+    bool for_check = flags & HEADER_FOR_CHECK;
+    uint64_t whole = for_check ? INT64_MAX : round_up(file_length, g->cluster_size);
+    uint64_t end = for_check ? INT64_MAX : file_length;
 
-    if (h->refcount_table_clusters == 0 && !(flags & HEADER_FOR_CHECK))
+    if (h->refcount_table_clusters == 0 && !for_check)
         return error_set(EINVAL, "Image does not contain a reference count table");
     if (validate_table("Reference count table", h->refcount_table_offset, table_bytes,
-                       MAX_REFCOUNT_TABLE_BYTES, flags & HEADER_FOR_CHECK ? INT64_MAX : whole,
-                       g) == -1)
+                       MAX_REFCOUNT_TABLE_BYTES, whole, g) == -1)
         return -1;
     if (validate_table("Active L1 table", h->l1_table_offset, (uint64_t)h->l1_size * L1_ENTRY_SIZE,
-                       MAX_L1_BYTES, file_length, g) == -1)
+                       MAX_L1_BYTES, end, g) == -1)
         return -1;
     if (h->size > INT64_MAX || geometry_l1_entries(g, h->size) > h->l1_size)
         return error_set(
@@ -116,7 +117,7 @@ static int validate_tables(const struct header *h, uint64_t file_length, uint32_
                          h->nb_snapshots, MAX_SNAPSHOTS);
     return validate_table("Snapshot table", h->snapshots_offset,
                           (uint64_t)h->nb_snapshots * sizeof(struct disk_snapshot),
-                          MAX_SNAPSHOT_TABLE_BYTES, file_length, g);
+                          MAX_SNAPSHOT_TABLE_BYTES, end, g);
 }
 
 /* ------------------------------------------------------------------------------------------------

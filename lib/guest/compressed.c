@@ -22,18 +22,6 @@
  * Reading
  */
 
-static int read_stream(struct guest *g, const struct extent *e, uint8_t *stream)
-{
-    struct tables *t = g->tables;
-
-    if (e->host_offset >= MAX_HOST_OFFSET || e->host_offset >= t->high_water)
-        return tables_corrupt(t,
-                              "the compressed cluster of guest offset 0x%" PRIx64
-                              " lies at offset 0x%" PRIx64 ", beyond the end of the file",
-                              e->guest_offset, e->host_offset);
-    return store_pread(t->store, stream, e->host_length, e->host_offset);
-}
-
 /* A cluster that nobody has in memory. */
 static struct cached_cluster *load(struct guest *g, const struct extent *e)
 {
@@ -47,7 +35,7 @@ static struct cached_cluster *load(struct guest *g, const struct extent *e)
     }
     atomic_init(&c->holders, 1);
     c->host_offset = e->host_offset;
-    if (read_stream(g, e, stream) == 0) {
+    if (store_pread(g->tables->store, stream, e->host_length, e->host_offset) == 0) {
         if (codec_decompress(g->codec, stream, e->host_length, c->data, size) == 0)
             return c;
         error_prefix("'%s', guest offset 0x%" PRIx64 ", compressed cluster at 0x%" PRIx64 ": ",

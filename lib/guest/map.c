@@ -26,12 +26,23 @@ static bool within_file(struct tables *t, uint64_t host_offset)
     return t->read_only && store_size(t->store, &length) == 0 && host_offset < length;
 }
 
+static int validate_compressed(struct guest *g, uint64_t guest_offset, uint64_t entry)
+{
+    uint64_t host = l2_entry_compressed_offset(&g->tables->geometry, entry);
+
+    if (host < g->tables->geometry.cluster_size || host >= MAX_HOST_OFFSET ||
+        !within_file(g->tables, host))
+        return bad_entry(g, guest_offset, entry,
+                         "describes a compressed cluster outside of the file");
+    return 0;
+}
+
 static int validate(struct guest *g, uint64_t guest_offset, uint64_t entry)
 {
     uint64_t host = l2_entry_host_offset(entry);
 
     if (entry & L2_COMPRESSED)
-        return 0;
+        return validate_compressed(g, guest_offset, entry);
     if (entry & L2_ZERO && g->tables->header.version < 3)
         return bad_entry(g, guest_offset, entry,
                          "has the zero flag, which version 2 does not know");

@@ -92,6 +92,11 @@ int image_snapshot_delete(struct qcow2_image *image, const char *id_or_name);
 /* Is this a qcow2 image that may be changed? */
 int image_require_writable_qcow2(struct qcow2_image *image, const char *operation);
 
+/* ---- measure.c ---- */
+
+int image_measure(const struct qcow2_create_options *options, struct qcow2_image *source,
+                  qcow2_measurement *measurement);
+
 /* ---- info.c ---- */
 
 int image_info(struct qcow2_image *image, qcow2_info *info);

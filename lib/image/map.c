@@ -132,26 +132,35 @@ static int gather(struct walk *walk, struct qcow2_image *image, uint64_t count, 
     return walk_image(walk, image, 0, count, offset);
 }
 
+static int hand_out(const struct walk *walk, unsigned count, qcow2_extent_callback *callback,
+                    void *opaque)
+{
+    for (unsigned i = 0; i < count; i++) {
+        int stop = callback(opaque, &walk->extents[i]);
+
+        if (stop != 0)
+            return stop;
+    }
+    return 0;
+}
+
 int image_map(struct qcow2_image *image, uint64_t count, uint64_t offset, uint32_t flags,
               qcow2_extent_callback *callback, void *opaque)
 {
     struct walk walk = { .shallow = flags & QCOW2_MAP_SHALLOW };
 
     while (count > 0) {
-        int r = gather(&walk, image, count, offset);
-        uint64_t next;
+        int r = gather(&walk, image, count, offset), stop;
         unsigned ready = r == WALK_FULL ? walk.count - 1 : walk.count;
+        struct error error;
+        uint64_t next;
 
+        error_save(&error);
+        stop = hand_out(&walk, ready, callback, opaque);
+        if (stop != 0 || r == WALK_DONE)
+            return stop;
         if (r == -1)
-            return -1;
-        for (unsigned i = 0; i < ready; i++) {
-            int stop = callback(opaque, &walk.extents[i]);
-
-            if (stop != 0)
-                return stop;
-        }
-        if (r == WALK_DONE)
-            return 0;
+            return error_restore(&error); /* so far the map was good */
         /* the last one may go on: it is the first of the next round */
         walk.extents[0] = walk.extents[ready];
         walk.count = 1;

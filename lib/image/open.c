@@ -136,7 +136,9 @@ static int load_snapshots(struct qcow2_image *image)
         return 0;
     if (store_size(image->store, &length) == -1)
         return -1;
-    available = min_u64(length - h->snapshots_offset, MAX_SNAPSHOT_TABLE_BYTES);
+    available = h->snapshots_offset < length
+                    ? min_u64(length - h->snapshots_offset, MAX_SNAPSHOT_TABLE_BYTES)
+                    : 0;
     for (uint64_t size = min_u64(available, FIRST_READ);; size = min_u64(available, size * 8)) {
         CLEANUP_FREE uint8_t *buf = malloc(size ? size : 1);
 
