@@ -51,9 +51,12 @@ open_aliases = \
 	qcow2_open_options_set_snapshot.3 \
 	qcow2_probe.3
 pread_aliases = \
+	qcow2_compress.3 \
 	qcow2_discard.3 \
 	qcow2_flush.3 \
 	qcow2_pwrite.3 \
+	qcow2_pwrite_compressed.3 \
+	qcow2_pwrite_stream.3 \
 	qcow2_zero.3
 snapshot_list_aliases = \
 	qcow2_snapshot_apply.3 \
