@@ -2,8 +2,8 @@
 /* map.h - a hash table from 64-bit keys to 64-bit values
  *
  * Open addressing with linear probing, at most three quarters full, no removal.  An empty map takes
- * no memory.  The hash is a fixed mix, so a hostile image can choose keys that collide: the probe
- * then walks a run, which is why the mix is seeded with an address that differs from run to run.
+ * no memory.  Keys come from images that may be hostile: the hash is mixed with the address of the
+ * slots, which differs from run to run, so that nobody can choose keys that collide.
  */
 
 #ifndef QCOW2_CHECK_MAP_H
