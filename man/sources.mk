@@ -29,6 +29,7 @@ create_aliases = \
 	qcow2_create_options_new.3 \
 	qcow2_create_options_set.3 \
 	qcow2_create_options_set_format.3 \
+	qcow2_measure.3 \
 	qcow2_resize.3
 get_error_aliases = \
 	qcow2_get_errno.3 \
