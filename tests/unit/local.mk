@@ -2,3 +2,4 @@
 EXTRA_DIST += unit/README
 
 include $(srcdir)/unit/store.mk
+include $(srcdir)/unit/manual.mk
