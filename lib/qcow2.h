@@ -163,7 +163,7 @@ QCOW2_PUBLIC int qcow2_flush(qcow2_image *image, uint32_t flags);
 /* Bits of qcow2_extent.status. */
 #define QCOW2_EXTENT_PRESENT 0x01u    /* some image of the chain holds it (allocated) */
 #define QCOW2_EXTENT_ZERO 0x02u       /* reads as zeroes */
-#define QCOW2_EXTENT_DATA 0x04u       /* the content comes from host storage */
+#define QCOW2_EXTENT_DATA 0x04u       /* the content comes from host storage; with ZERO: a hole there */
 #define QCOW2_EXTENT_OFFSET 0x08u     /* host_offset is valid: plain bytes at that place */
 #define QCOW2_EXTENT_COMPRESSED 0x10u /* stored as compressed clusters */
 

@@ -21,6 +21,7 @@ struct qcow2_image {
     enum image_format format;
     uint32_t flags; /* QCOW2_OPEN_... */
     struct store *store;
+    bool sparse; /* clusters that hold data may be holes of the file */
     struct disk *disk; /* NULL with QCOW2_OPEN_NO_IO */
     bool tables_open;
     struct tables tables;            /* qcow2 only */

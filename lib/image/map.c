@@ -73,6 +73,33 @@ static int add_extent(struct walk *walk, struct qcow2_image *image, uint32_t dep
     return add(walk, &out);
 }
 
+/* Clusters that were preallocated and never written are holes of the file. */
+static int add_sparse_data(struct walk *walk, struct qcow2_image *image, uint32_t depth,
+                           const struct extent *e)
+{
+    for (uint64_t done = 0; done < e->length;) {
+        struct store_extent at;
+        qcow2_extent out = {
+            .guest_offset = e->guest_offset + done,
+            .status = status_of(e),
+            .depth = depth,
+            .host_offset = e->host_offset + done,
+            .filename = image->filename,
+        };
+        int r;
+
+        if (store_extent_at(image->store, e->length - done, out.host_offset, &at) == -1)
+            return -1;
+        out.length = min_u64(at.length, e->length - done);
+        out.status |= at.hole ? QCOW2_EXTENT_ZERO : 0;
+        r = add(walk, &out);
+        if (r != WALK_DONE)
+            return r;
+        done += out.length;
+    }
+    return WALK_DONE;
+}
+
 static int walk_image(struct walk *walk, struct qcow2_image *image, uint32_t depth, uint64_t count,
                       uint64_t offset);
 
@@ -109,7 +136,9 @@ static int walk_image(struct walk *walk, struct qcow2_image *image, uint32_t dep
         for (unsigned i = 0; i < plan.count; i++) {
             const struct extent *e = &plan.extents[i];
             int r = e->kind == EXTENT_UNALLOCATED ? add_unallocated(walk, image, depth, e)
-                                                  : add_extent(walk, image, depth, e);
+                    : e->kind == EXTENT_DATA && image->sparse
+                        ? add_sparse_data(walk, image, depth, e)
+                        : add_extent(walk, image, depth, e);
 
             if (r != WALK_DONE)
                 return r;
