@@ -2,4 +2,5 @@
 EXTRA_DIST += unit/README
 
 include $(srcdir)/unit/store.mk
+include $(srcdir)/unit/engine.mk
 include $(srcdir)/unit/manual.mk
