@@ -25,7 +25,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bytes.h"
 #include "cleanup.h"
 #include "copy.h"
 #include "create-options.h"
@@ -432,7 +431,7 @@ static int open_target(conversion *c)
         return 0;
     if (check_target_is_no_source(c, qcow2_get_filename(c->target)) == -1)
         return -1;
-    if (round_up(qcow2_get_size(c->target), 512) < copy_size(c->sources, c->nb_sources)) {
+    if (qcow2_get_size(c->target) < copy_size(c->sources, c->nb_sources)) {
         error_report("output file is smaller than input file");
         return -1;
     }

@@ -61,7 +61,6 @@ typedef struct {
     const copy_job *job;
     part *parts;
     uint64_t size;        /* bytes, all parts together */
-    uint64_t writable;    /* bytes of the target's disk */
     uint64_t zeroes_from; /* from here on the target reads as zeroes before it is written */
     uint64_t total;       /* bytes that will be written */
     uint64_t done;        /* of those, behind us; for finish */
@@ -348,9 +347,6 @@ static int write_run(const copier *c, const window *w, size_t first, uint64_t co
     uint8_t kind = w->kind[first];
     int result = 0;
 
-    if (offset >= c->writable)
-        return 0;
-    count = min_u64(count, c->writable - offset);
     if (kind == DATA)
         result = qcow2_pwrite(c->job->target, w->buffer + first * UNIT, count, offset, 0);
     else if (kind == ZERO && c->zeroes_from > 0)
@@ -507,7 +503,6 @@ int copy_run(const copy_job *job)
         .job = job,
         .parts = xrealloc(NULL, job->nb_sources * sizeof *c.parts),
         .size = copy_size(job->sources, job->nb_sources),
-        .writable = qcow2_get_size(job->target),
         .zeroes_from = zeroes_from(job),
     };
     int result = count_data(&c);
