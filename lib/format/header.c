@@ -115,6 +115,8 @@ static int validate_tables(const struct header *h, uint64_t file_length, uint32_
     if (h->nb_snapshots > MAX_SNAPSHOTS)
         return error_set(EINVAL, "Snapshot table too large: %" PRIu32 " snapshots (at most %u)",
                          h->nb_snapshots, MAX_SNAPSHOTS);
+    if (h->nb_snapshots == 0)
+        return 0; /* nobody follows the offset */
     return validate_table("Snapshot table", h->snapshots_offset,
                           (uint64_t)h->nb_snapshots * sizeof(struct disk_snapshot),
                           MAX_SNAPSHOT_TABLE_BYTES, end, g);

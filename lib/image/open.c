@@ -223,7 +223,7 @@ static int look_for_holes(struct qcow2_image *image)
     if (store_size(image->store, &length) == -1 ||
         image->store->ops->allocated(image->store, &allocated) == -1)
         return -1;
-    clusters = length >> image->tables.geometry.cluster_bits;
+    clusters = div_round_up(length, image->tables.geometry.cluster_size);
     real = allocated >> image->tables.geometry.cluster_bits;
     image->sparse = clusters > real + max_u64(real / 10, 2);
     return 0;
