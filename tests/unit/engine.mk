@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 engine_tests = \
+	unit/format-entries \
+	unit/format-header \
+	unit/format-snapshot-table \
 	unit/stress-threads
 check_PROGRAMS += $(engine_tests)
 TESTS += $(engine_tests)
 
+unit_format_entries_SOURCES = unit/format-entries.c
+unit_format_header_SOURCES = unit/format-header.c
+unit_format_snapshot_table_SOURCES = unit/format-snapshot-table.c
 unit_stress_threads_SOURCES = \
 	unit/store-scratch.h \
 	unit/stress-model.c \
