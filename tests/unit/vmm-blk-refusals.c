@@ -358,19 +358,16 @@ static void server_lost_with_requests_in_flight(void **state)
     guest_down(&guest);
 }
 
-static void disks_that_cannot_be_opened(void **state)
+static void server_that_is_not_there(void **state)
 {
-    static const char *const wrong[] = { "missing", "nbd+unix:///?socket=nobody" };
     struct disk_options options;
     struct nbd_disk disk;
 
     (void)state;
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        assert_int_equal(disk_options_parse(&options, PLACE_DISK, wrong[i]), 0);
-        assert_int_equal(nbd_disk_open(&disk, &options, 1), -1);
-        assert_reported("cannot open disk");
-        disk_options_free(&options);
-    }
+    assert_int_equal(disk_options_parse(&options, PLACE_DISK, "nbd+unix:///?socket=nobody"), 0);
+    assert_int_equal(nbd_disk_open(&disk, &options, 1), -1);
+    assert_reported("cannot open disk nbd+unix:///?socket=nobody");
+    disk_options_free(&options);
 }
 
 static void tail_smaller_than_a_block_is_not_shown(void **state)
@@ -404,7 +401,7 @@ int main(void)
         cmocka_unit_test(errors_of_the_server_are_passed_on),
         cmocka_unit_test(lost_server_fails_everything),
         cmocka_unit_test(server_lost_with_requests_in_flight),
-        cmocka_unit_test(disks_that_cannot_be_opened),
+        cmocka_unit_test(server_that_is_not_there),
         cmocka_unit_test(tail_smaller_than_a_block_is_not_shown),
     };
 

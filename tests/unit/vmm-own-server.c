@@ -9,6 +9,7 @@
 
 static const char script[] = "#!/bin/sh\n"
                              "echo \"$@\" >log\n"
+                             "[ ! -e refuse ] || exit 1\n"
                              "PATH=$REAL_PATH\n"
                              "exec nbdkit --exit-with-parent file disk\n";
 
@@ -81,11 +82,26 @@ static void plugin_from_the_environment(void **state)
     assert_started("disk", "--exit-with-parent qcow2 file=disk backing=allow");
 }
 
+static void server_that_does_not_start(void **state)
+{
+    struct disk_options options;
+    struct nbd_disk disk;
+
+    (void)state;
+    close(open("refuse", O_WRONLY | O_CREAT, 0600));
+    assert_int_equal(disk_options_parse(&options, PLACE_DISK, "disk"), 0);
+    assert_int_equal(nbd_disk_open(&disk, &options, 1), -1);
+    assert_reported("cannot open disk disk");
+    disk_options_free(&options);
+    unlink("refuse");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arguments),
         cmocka_unit_test(plugin_from_the_environment),
+        cmocka_unit_test(server_that_does_not_start),
     };
 
     return cmocka_run_group_tests(tests, put_script_first, remove_script);
