@@ -84,7 +84,7 @@ static int validate_table(const char *what, uint64_t offset, uint64_t bytes, uin
                          what, offset, g->cluster_size);
     if (bytes > 0 && offset == 0)
         return error_set(EINVAL, "%s offset invalid: 0x0 is the header", what);
-    if (!range_within(offset, bytes, file_length))
+    if (bytes > 0 && !range_within(offset, bytes, file_length)) /* nobody follows an empty one */
         return error_set(EINVAL,
                          "%s lies beyond the end of the file: 0x%" PRIx64 " to 0x%" PRIx64
                          ", the file ends at 0x%" PRIx64,
@@ -115,8 +115,6 @@ static int validate_tables(const struct header *h, uint64_t file_length, uint32_
     if (h->nb_snapshots > MAX_SNAPSHOTS)
         return error_set(EINVAL, "Snapshot table too large: %" PRIu32 " snapshots (at most %u)",
                          h->nb_snapshots, MAX_SNAPSHOTS);
-    if (h->nb_snapshots == 0)
-        return 0; /* nobody follows the offset */
     return validate_table("Snapshot table", h->snapshots_offset,
                           (uint64_t)h->nb_snapshots * sizeof(struct disk_snapshot),
                           MAX_SNAPSHOT_TABLE_BYTES, end, g);

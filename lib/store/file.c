@@ -27,6 +27,7 @@
 #include <inttypes.h>
 #include <linux/fs.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -42,6 +43,8 @@ struct file {
     ino_t inode;
     struct direct direct;
 
+    atomic_bool changed; /* a change was completed since the last flush began; set afterwards, so
+                            that no flush misses it; at first true, for others' changes */
     pthread_mutex_t flush_lock;
     bool flush_failed; /* guarded by flush_lock */
 };
@@ -101,6 +104,7 @@ static int file_pwritev(struct store *store, const struct iovec *iov, int iovcnt
     if (check_writable(file) < 0 || check_range(file, "write", count, offset) < 0)
         return -1;
     errnum = direct_write(&file->direct, iov, iovcnt, offset);
+    atomic_store(&file->changed, true);
     if (errnum != 0)
         return request_failed(file, errnum, "write", count, offset);
     return 0;
@@ -167,6 +171,7 @@ static int file_zero(struct store *store, uint64_t count, uint64_t offset, bool 
 
         errnum = allocate(file, FALLOC_FL_ZERO_RANGE | keep_size, count, offset);
     }
+    atomic_store(&file->changed, true);
     return errnum == 0 ? 0 : request_failed(file, errnum, "zero", count, offset);
 }
 
@@ -180,6 +185,7 @@ static int file_discard(struct store *store, uint64_t count, uint64_t offset)
     if (check_writable(file) < 0 || check_range(file, "discard", count, offset) < 0)
         return -1;
     errnum = allocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, count, offset);
+    atomic_store(&file->changed, true);
     if (errnum != 0 && errnum != ENOTSUP)
         return request_failed(file, errnum, "discard", count, offset);
     return 0;
@@ -197,6 +203,8 @@ static int file_flush(struct store *store)
                          "Could not flush '%s': an earlier flush failed, and what was written "
                          "before it may be lost",
                          file->name);
+    if (!atomic_exchange(&file->changed, false))
+        return 0;
     while (fdatasync(file->fd) < 0) {
         if (errno == EINTR)
             continue;
@@ -229,6 +237,7 @@ static int file_truncate(struct store *store, uint64_t size)
             return error_system(errno, "Could not resize '%s' to %" PRIu64 " bytes", file->name,
                                 size);
     }
+    atomic_store(&file->changed, true);
     return 0;
 }
 
@@ -366,6 +375,7 @@ static struct file *file_new(const char *filename, uint32_t flags, int fd, const
     file->inode = file->block_device ? 0 : st->st_ino;
     file->unsafe = (flags & STORE_UNSAFE) != 0;
     direct_init(&file->direct, fd, (flags & STORE_DIRECT) != 0);
+    atomic_init(&file->changed, true);
     pthread_mutex_init(&file->flush_lock, NULL);
     return file;
 }
