@@ -68,6 +68,7 @@ libqcow2_sources = \
 	guest/zero.c \
 	image/chain.c \
 	image/create.c \
+	image/holes.c \
 	image/image.h \
 	image/info.c \
 	image/io.c \

@@ -16,12 +16,15 @@
 #include "image/options.h"
 #include "table/tables.h"
 
+/* May clusters that hold data be holes of the file (holes.c)? */
+enum holes { HOLES_UNKNOWN, HOLES_NO, HOLES_YES };
+
 struct qcow2_image {
     char *filename;
     enum image_format format;
     uint32_t flags; /* QCOW2_OPEN_... */
     struct store *store;
-    bool sparse; /* clusters that hold data may be holes of the file */
+    atomic_int holes;  /* enum holes: found out when it is first asked for */
     struct disk *disk; /* NULL with QCOW2_OPEN_NO_IO */
     bool tables_open;
     struct tables tables;            /* qcow2 only */
@@ -71,6 +74,11 @@ int image_discard(struct qcow2_image *image, uint64_t count, uint64_t offset, ui
 int image_flush(struct qcow2_image *image);
 int image_map(struct qcow2_image *image, uint64_t count, uint64_t offset, uint32_t flags,
               qcow2_extent_callback *callback, void *opaque);
+
+/* ---- holes.c ---- */
+
+/* 1 yes, 0 no, -1 error. */
+int image_has_holes(struct qcow2_image *image);
 
 /* ---- create.c ---- */
 

@@ -127,7 +127,10 @@ static int walk_image(struct walk *walk, struct qcow2_image *image, uint32_t dep
                       uint64_t offset)
 {
     uint64_t end = offset + count;
+    int holes = image_has_holes(image);
 
+    if (holes == -1)
+        return -1;
     while (offset < end) {
         struct plan plan;
 
@@ -135,10 +138,9 @@ static int walk_image(struct walk *walk, struct qcow2_image *image, uint32_t dep
             return -1;
         for (unsigned i = 0; i < plan.count; i++) {
             const struct extent *e = &plan.extents[i];
-            int r = e->kind == EXTENT_UNALLOCATED ? add_unallocated(walk, image, depth, e)
-                    : e->kind == EXTENT_DATA && image->sparse
-                        ? add_sparse_data(walk, image, depth, e)
-                        : add_extent(walk, image, depth, e);
+            int r = e->kind == EXTENT_UNALLOCATED     ? add_unallocated(walk, image, depth, e)
+                    : e->kind == EXTENT_DATA && holes ? add_sparse_data(walk, image, depth, e)
+                                                      : add_extent(walk, image, depth, e);
 
             if (r != WALK_DONE)
                 return r;

@@ -215,20 +215,6 @@ static int load_snapshot_state(struct qcow2_image *image, const char *id_or_name
  * Opening
  */
 
-/* Has the file more clusters than it occupies space for?  Then some were preallocated. */
-static int look_for_holes(struct qcow2_image *image)
-{
-    uint64_t length, allocated, clusters, real;
-
-    if (store_size(image->store, &length) == -1 ||
-        image->store->ops->allocated(image->store, &allocated) == -1)
-        return -1;
-    clusters = div_round_up(length, image->tables.geometry.cluster_size);
-    real = allocated >> image->tables.geometry.cluster_bits;
-    image->sparse = clusters > real + max_u64(real / 10, 2);
-    return 0;
-}
-
 static int open_qcow2(struct qcow2_image *image, const struct qcow2_open_options *options)
 {
     struct tables *t = &image->tables;
@@ -259,7 +245,7 @@ static int open_qcow2(struct qcow2_image *image, const struct qcow2_open_options
         return -1;
     if (options->snapshot != NULL && load_snapshot_state(image, options->snapshot) == -1)
         return -1;
-    if (look_for_holes(image) == -1 || image_open_backing(image, options) == -1)
+    if (image_open_backing(image, options) == -1)
         return -1;
     return clear_unknown_autoclear(image);
 }

@@ -135,6 +135,8 @@ static int adopt(struct tables *t, const struct area *a, uint64_t *entries)
     t->refcount_table_size = a->entries;
     t->refcount_table_offset = a->offset + (a->blocks << t->geometry.cluster_bits);
     t->refcount_table_clusters = (uint32_t)a->table_clusters;
+    t->header.refcount_table_offset = t->refcount_table_offset;
+    t->header.refcount_table_clusters = t->refcount_table_clusters;
     t->fresh_blocks.count = 0;
     t->high_water = max_u64(t->high_water, t->refcount_table_offset +
                                                (a->table_clusters << t->geometry.cluster_bits));
