@@ -122,7 +122,7 @@ static int check(const options *o, qcow2_image *image)
     return exit_status(&result);
 }
 
-int check_run(const options *o)
+int run_check(const options *o)
 {
     CLEANUP_IMAGE qcow2_image *image = NULL;
     image_source source;
@@ -140,6 +140,6 @@ int check_run(const options *o)
     }
     source = image_source_of(o, QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_CHECK);
     source.backing = QCOW2_BACKING_IGNORE;
-    image = image_open(&source);
+    image = open_image(&source);
     return image ? check(o, image) : EXIT_NOT_CHECKED;
 }

@@ -404,10 +404,10 @@ static qcow2_image *open_one(const options *o, size_t index, const char *format)
 
     source.filename = o->arguments[index];
     source.format = format;
-    return image_open(&source);
+    return open_image(&source);
 }
 
-int compare_run(const options *o)
+int run_compare(const options *o)
 {
     comparison c = { .options = o, .where = NOWHERE };
     CLEANUP_IMAGE qcow2_image *first = NULL;

@@ -247,7 +247,7 @@ static char *find_snapshot(image_source source, const keyval_list *wanted)
     CLEANUP_IMAGE qcow2_image *image = NULL;
 
     source.flags |= QCOW2_OPEN_NO_IO;
-    image = image_open(&source);
+    image = open_image(&source);
     if (!image)
         return NULL;
     if (qcow2_snapshot_list(image, match_snapshot, &search) == -1)
@@ -273,7 +273,7 @@ static qcow2_image *open_snapshot(image_source source, const char *text)
         if (!id)
             return NULL;
     }
-    return image_open(&source);
+    return open_image(&source);
 }
 
 static int check_bitmaps(qcow2_image *image)
@@ -303,7 +303,7 @@ static int open_sources(conversion *c)
     c->sources = xrealloc(NULL, count * sizeof(qcow2_image *));
     for (; c->nb_sources < count; c->nb_sources++) {
         image_source source = source_of(o, c->nb_sources);
-        qcow2_image *image = o->snapshot ? open_snapshot(source, o->snapshot) : image_open(&source);
+        qcow2_image *image = o->snapshot ? open_snapshot(source, o->snapshot) : open_image(&source);
 
         if (!image)
             return -1;
@@ -345,7 +345,7 @@ static int check_backing(const conversion *c)
         .flags = QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_NO_IO,
         .backing = c->options->untrusted ? QCOW2_BACKING_REFUSE : QCOW2_BACKING_ALLOW_PROBE,
     };
-    CLEANUP_IMAGE qcow2_image *image = image_open(&source);
+    CLEANUP_IMAGE qcow2_image *image = open_image(&source);
 
     return image ? check_not_read(image, c->filename) : -1;
 }
@@ -424,7 +424,7 @@ static int open_target(conversion *c)
 
     if (!o->no_create && create_target(c) == -1)
         return -1;
-    c->target = image_open(&source);
+    c->target = open_image(&source);
     if (!c->target)
         return -1;
     if (c->created)
@@ -483,7 +483,7 @@ static int convert(conversion *c)
 /* A failure to close the target is a failure to write it. */
 static int close_all(conversion *c)
 {
-    int result = c->target ? image_close(c->target) : 0;
+    int result = c->target ? close_image(c->target) : 0;
 
     while (c->nb_sources > 0)
         qcow2_close(c->sources[--c->nb_sources]);
@@ -509,7 +509,7 @@ static int convert_with_progress(conversion *c)
     return result;
 }
 
-int convert_run(const options *o)
+int run_convert(const options *o)
 {
     conversion c = { .options = o };
     int result = -1;

@@ -59,7 +59,7 @@ static qcow2_image *open_backing(const options *o, const char *path, const char 
         .flags = QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_NO_IO,
         .backing = o->untrusted ? QCOW2_BACKING_REFUSE : QCOW2_BACKING_ALLOW_PROBE,
     };
-    qcow2_image *image = image_try_open(&source, &why);
+    qcow2_image *image = try_open_image(&source, &why);
 
     if (!image)
         error_report("%s: %s\nCould not open backing image.", o->arguments[0], why);
@@ -159,7 +159,7 @@ static int settle_and_create(const options *o, const char *format, const uint64_
     return result;
 }
 
-int create_run(const options *o)
+int run_create(const options *o)
 {
     const char *format = format_known(o->format ? o->format : "raw");
     uint64_t size;

@@ -334,33 +334,21 @@ static int understand(target *t, const image_source *source, char **why)
     return set_options(t, source, why);
 }
 
-/* The rest of a sentence behind WORDS 'FILENAME': or NULL when it begins otherwise. */
-static const char *behind(const char *sentence, const char *words, const char *filename)
-{
-    CLEANUP_FREE char *beginning = xasprintf("%s '%s': ", words, filename);
-    size_t length = strlen(beginning);
-
-    return strncmp(sentence, beginning, length) == 0 ? sentence + length : NULL;
-}
-
 /* The library's sentence, which names the file, in the words that QEMU's users know: those name it
- * once where the format refuses, and twice where the host does. */
+ * once where the format or a backing file refuses, and twice where the host does. */
 static int fail_to_open(const char *filename, char **why)
 {
     const char *sentence = qcow2_get_error();
-    const char *of_file = behind(sentence, "Could not open", filename);
-    const char *of_backing = behind(sentence, "Could not open backing file of", filename);
+    CLEANUP_FREE char *beginning = xasprintf("Could not open '%s': ", filename);
+    size_t length = strlen(beginning);
 
-    if (of_backing)
-        return fail(why, "Could not open backing file: %s", of_backing);
-    if (!of_file && strncmp(sentence, "Could not open '", strlen("Could not open '")) == 0)
-        return fail(why, "Could not open backing file: %s", sentence);
-    if (of_file && strcmp(of_file, strerror(qcow2_get_errno())) != 0)
-        return fail(why, "%s", of_file);
+    if (strncmp(sentence, beginning, length) == 0 &&
+        strcmp(sentence + length, strerror(qcow2_get_errno())) != 0)
+        sentence += length;
     return fail(why, "%s", sentence);
 }
 
-qcow2_image *image_try_open(const image_source *source, char **why)
+qcow2_image *try_open_image(const image_source *source, char **why)
 {
     CLEANUP_TARGET target t = { 0 };
     qcow2_image *image;
@@ -373,10 +361,10 @@ qcow2_image *image_try_open(const image_source *source, char **why)
     return image;
 }
 
-qcow2_image *image_open(const image_source *source)
+qcow2_image *open_image(const image_source *source)
 {
     CLEANUP_FREE char *why = NULL;
-    qcow2_image *image = image_try_open(source, &why);
+    qcow2_image *image = try_open_image(source, &why);
 
     if (!image)
         error_report("Could not open '%s': %s", source->filename, why);
@@ -395,7 +383,7 @@ image_source image_source_of(const options *o, uint32_t flags)
     };
 }
 
-int image_close(qcow2_image *image)
+int close_image(qcow2_image *image)
 {
     CLEANUP_FREE char *filename = xstrdup(qcow2_get_filename(image));
 

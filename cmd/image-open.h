@@ -32,10 +32,10 @@ typedef struct {
 image_source image_source_of(const options *o, uint32_t flags);
 
 /* Opens the image.  On failure returns NULL and in *why a sentence that the caller frees. */
-qcow2_image *image_try_open(const image_source *source, char **why);
+qcow2_image *try_open_image(const image_source *source, char **why);
 
 /* The same, but reports the failure: "Could not open 'x': WHY". */
-qcow2_image *image_open(const image_source *source);
+qcow2_image *open_image(const image_source *source);
 
 /* Flags of a cache mode ("none", "writeback", "writethrough", "directsync", "unsafe"); -1 when
  * there is none of that name. */
@@ -45,15 +45,15 @@ int cache_mode_flags(const char *name, uint32_t *flags);
 const char *format_known(const char *name);
 
 /* Closes; reports a failure under the file's name and returns -1. */
-int image_close(qcow2_image *image);
+int close_image(qcow2_image *image);
 
-static inline void image_close_cleanup(qcow2_image **image)
+static inline void close_image_cleanup(qcow2_image **image)
 {
     if (*image)
         qcow2_close(*image);
 }
 
 /* For images that were only read: there is nothing to say about closing them. */
-#define CLEANUP_IMAGE __attribute__((cleanup(image_close_cleanup)))
+#define CLEANUP_IMAGE __attribute__((cleanup(close_image_cleanup)))
 
 #endif /* QCOW_CMD_IMAGE_OPEN_H */

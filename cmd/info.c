@@ -199,7 +199,7 @@ static void set_next(chain *c, const qcow2_info *info)
 
 static int add_image(chain *c, const image_source *source)
 {
-    CLEANUP_IMAGE qcow2_image *image = image_open(source);
+    CLEANUP_IMAGE qcow2_image *image = open_image(source);
     CLEANUP_JSON json_t *snapshots = NULL;
     qcow2_info info;
 
@@ -241,7 +241,7 @@ static int add_next(chain *c, const options *o)
     return add_image(c, &source);
 }
 
-int info_run(const options *o)
+int run_info(const options *o)
 {
     CLEANUP_CHAIN chain c = { .images = json_array() };
     image_source source;

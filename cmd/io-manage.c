@@ -50,7 +50,7 @@ int io_session_open(io_session *session, const image_source *source)
         return -1;
     copy.guessed_raw = &session->guessed_raw;
     session->guessed_raw = false;
-    session->image = image_try_open(&copy, &why);
+    session->image = try_open_image(&copy, &why);
     if (!session->image) {
         error_report("can't open device %s: %s", source->filename, why);
         return -1;
@@ -70,7 +70,7 @@ int io_session_close(io_session *session)
     qcow2_image *image = session->image;
 
     session->image = NULL;
-    return image ? image_close(image) : 0;
+    return image ? close_image(image) : 0;
 }
 
 /* Cache modes are kept beyond the line that names them. */

@@ -10,15 +10,15 @@
 #include "verb.h"
 
 static const verb verbs[] = {
-    { "check", VERB_CHECK, "FILE", "look for damage in an image", check_run },
-    { "compare", VERB_COMPARE, "FILE1 FILE2", "compare the content of two images", compare_run },
-    { "convert", VERB_CONVERT, "SOURCE... TARGET", "copy images into a new image", convert_run },
-    { "create", VERB_CREATE, "FILE [SIZE]", "create an image", create_run },
-    { "info", VERB_INFO, "FILE", "print facts about an image", info_run },
-    { "map", VERB_MAP, "FILE", "print where the content of an image is stored", map_run },
-    { "resize", VERB_RESIZE, "FILE [+-]SIZE", "change the size of the disk", resize_run },
+    { "check", VERB_CHECK, "FILE", "look for damage in an image", run_check },
+    { "compare", VERB_COMPARE, "FILE1 FILE2", "compare the content of two images", run_compare },
+    { "convert", VERB_CONVERT, "SOURCE... TARGET", "copy images into a new image", run_convert },
+    { "create", VERB_CREATE, "FILE [SIZE]", "create an image", run_create },
+    { "info", VERB_INFO, "FILE", "print facts about an image", run_info },
+    { "map", VERB_MAP, "FILE", "print where the content of an image is stored", run_map },
+    { "resize", VERB_RESIZE, "FILE [+-]SIZE", "change the size of the disk", run_resize },
     { "snapshot", VERB_SNAPSHOT, "FILE", "list, create, apply or delete internal snapshots",
-      snapshot_run },
+      run_snapshot },
 };
 
 enum {

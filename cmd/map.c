@@ -127,7 +127,7 @@ static int map(const options *o, qcow2_image *image)
     return EXIT_SUCCESS;
 }
 
-int map_run(const options *o)
+int run_map(const options *o)
 {
     CLEANUP_IMAGE qcow2_image *image = NULL;
     image_source source;
@@ -135,6 +135,6 @@ int map_run(const options *o)
     if (o->nb_arguments != 1)
         return usage_error("Expecting one image file name");
     source = image_source_of(o, QCOW2_OPEN_READ_ONLY);
-    image = image_open(&source);
+    image = open_image(&source);
     return image ? map(o, image) : EXIT_FAILURE;
 }

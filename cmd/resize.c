@@ -80,7 +80,7 @@ static int resize(const options *o, qcow2_image *image, size_change change)
     return 0;
 }
 
-int resize_run(const options *o)
+int run_resize(const options *o)
 {
     size_change change;
     image_source source;
@@ -94,11 +94,11 @@ int resize_run(const options *o)
     if (parse_change(o->arguments[1], &change))
         return EXIT_FAILURE;
     source = image_source_of(o, 0);
-    image = image_open(&source);
+    image = open_image(&source);
     if (!image)
         return EXIT_FAILURE;
     result = resize(o, image, change);
-    if (image_close(image))
+    if (close_image(image))
         result = -1;
     if (result == 0 && !o->quiet)
         printf("Image resized.\n");

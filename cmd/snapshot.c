@@ -114,7 +114,7 @@ static image_source source_for(const options *o, bool writes)
     return source;
 }
 
-int snapshot_run(const options *o)
+int run_snapshot(const options *o)
 {
     image_source source;
     qcow2_image *image;
@@ -124,11 +124,11 @@ int snapshot_run(const options *o)
     if (o->nb_arguments != 1)
         return usage_error("Expecting one image file name");
     source = source_for(o, actions[o->snapshot_action].writes);
-    image = image_open(&source);
+    image = open_image(&source);
     if (!image)
         return EXIT_FAILURE;
     result = act ? act(image, o->snapshot) : 0;
-    if (image_close(image))
+    if (close_image(image))
         result = -1;
     return result ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -19,13 +19,13 @@ typedef struct {
     int (*run)(const options *o);
 } verb;
 
-int check_run(const options *o);
-int compare_run(const options *o);
-int convert_run(const options *o);
-int create_run(const options *o);
-int info_run(const options *o);
-int map_run(const options *o);
-int resize_run(const options *o);
-int snapshot_run(const options *o);
+int run_check(const options *o);
+int run_compare(const options *o);
+int run_convert(const options *o);
+int run_create(const options *o);
+int run_info(const options *o);
+int run_map(const options *o);
+int run_resize(const options *o);
+int run_snapshot(const options *o);
 
 #endif /* QCOW_CMD_VERB_H */

@@ -67,11 +67,11 @@ static void create_resize_check(void **state)
 
     (void)state;
     create.format = "qcow2";
-    assert_int_equal(create_run(&create), 0);
+    assert_int_equal(run_create(&create), 0);
     assert_int_equal(size_on_disk(), 1 << 20);
-    assert_int_equal(resize_run(&resize), 0);
+    assert_int_equal(run_resize(&resize), 0);
     assert_int_equal(size_on_disk(), 2 << 20);
-    assert_int_equal(check_run(&check), 0);
+    assert_int_equal(run_check(&check), 0);
 }
 
 static void create_and_delete_a_snapshot(void **state)
@@ -82,10 +82,10 @@ static void create_and_delete_a_snapshot(void **state)
     (void)state;
     o.snapshot = "one";
     o.snapshot_action = SNAPSHOT_CREATE;
-    assert_int_equal(snapshot_run(&o), 0);
+    assert_int_equal(run_snapshot(&o), 0);
     o.snapshot_action = SNAPSHOT_DELETE;
-    assert_int_equal(snapshot_run(&o), 0);
-    assert_int_equal(snapshot_run(&o), 1);
+    assert_int_equal(run_snapshot(&o), 0);
+    assert_int_equal(run_snapshot(&o), 1);
 }
 
 static void sizes_are_read(void **state)
