@@ -19,6 +19,7 @@
 struct entry_write {
     uint64_t offset; /* in the store */
     uint64_t entry;
+    bool barrier; /* what was written before must be durable first */
 };
 
 struct entry_writes {
@@ -55,10 +56,26 @@ static int writes_of(const struct index_list *indices, const uint64_t *table, ui
     for (size_t i = 0; i < indices->count; i++) {
         uint64_t index = indices->items[i];
 
-        writes->items[i] = (struct entry_write){ offset + index * sizeof table[0], table[index] };
+        writes->items[i] = (struct entry_write){ .offset = offset + index * sizeof table[0],
+                                                 .entry = table[index] };
     }
     writes->count = indices->count;
     return 0;
+}
+
+/* A new refcount block that is counted by another new one may come into use only after that one has
+ * (rule R1).  The counting one was made first and stands before it in the list. */
+static void order_blocks(const struct tables *t, struct entry_writes *blocks)
+{
+    const struct geometry *g = &t->geometry;
+
+    for (size_t i = 1; i < blocks->count; i++) {
+        uint64_t counter = blocks->items[i].entry >> g->cluster_bits >> g->refcount_block_bits;
+        uint64_t at = t->refcount_table_offset + counter * REFCOUNT_TABLE_ENTRY_SIZE;
+
+        for (size_t k = 0; k < i && !blocks->items[i].barrier; k++)
+            blocks->items[i].barrier = blocks->items[k].offset == at;
+    }
 }
 
 /* New L2 tables may be written at once: nothing on disk points to them yet. */
@@ -93,6 +110,7 @@ static int collect_locked(struct tables *t, struct flush_work *work)
         writes_of(&t->fresh_l2, t->l1, t->l1_table_offset, &work->l1) == -1 ||
         quarantine_flush_begin(&t->quarantine) == -1)
         return -1;
+    order_blocks(t, &work->blocks);
     if (cache_batch_take(&t->l2_cache, &work->l2) == -1)
         return -1;
     t->fresh_blocks.count = 0;
@@ -110,6 +128,8 @@ static int write_entries(struct tables *t, const struct entry_writes *writes)
         uint8_t bytes[8];
 
         store_be64(bytes, writes->items[i].entry);
+        if (writes->items[i].barrier && store_flush(t->store) == -1)
+            return -1;
         if (store_pwrite(t->store, bytes, sizeof bytes, writes->items[i].offset) == -1)
             return -1;
     }

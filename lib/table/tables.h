@@ -20,7 +20,8 @@
  * How they are kept.  Guest writes go to their host clusters at once; tables change in memory only.
  * A flush (flush.c) then writes in stages, each made durable by a barrier before the next:
  *
- *   stage 0   new refcount blocks, if there are any            barrier (rare)
+ *   stage 0   new refcount blocks, if there are any            barrier (rare; one more for each that
+ *                                                              another new one counts)
  *   stage 1   refcount table entries; refcounts; new L2 tables; (the data were written before)
  *                                                              barrier
  *   stage 2   L2 entries of tables that are already in use, L1 entries of the new ones

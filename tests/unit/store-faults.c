@@ -153,6 +153,8 @@ static void after_a_failed_flush_every_flush_fails(void **state)
     (void)state;
     assert_int_equal(store_flush(store), 0);
     faults.fdatasync_error = EIO;
+    assert_int_equal(store_flush(store), 0); /* nothing has changed: nothing is asked for */
+    assert_int_equal(store_pwrite(store, "x", 1, 0), 0);
     assert_int_equal(store_flush(store), -1);
     assert_string_equal(error_message(), "Could not flush 'flush': Input/output error");
     faults.fdatasync_error = 0;
