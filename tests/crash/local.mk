@@ -1,2 +1,36 @@
 # SPDX-License-Identifier: BSD-3-Clause
-EXTRA_DIST += crash/README
+crash_tests = \
+	crash/crash-any-seed-will-do.sh \
+	crash/crash-compressed-clusters-share-safely.sh \
+	crash/crash-discards-show-no-foreign-data.sh \
+	crash/crash-failed-requests-are-told.sh \
+	crash/crash-growing-tables-stay-reachable.sh \
+	crash/crash-lost-flushes-are-noticed.sh \
+	crash/crash-resizes-are-before-or-after.sh \
+	crash/crash-snapshots-are-before-or-after.sh \
+	crash/crash-writes-are-old-or-new.sh
+
+TESTS += $(crash_tests)
+check_PROGRAMS += crash/crash-simulate
+EXTRA_DIST += $(crash_tests) crash/README crash/simulate.sh
+
+crash_crash_simulate_SOURCES = \
+	crash/after.c \
+	crash/cut.c \
+	crash/cut.h \
+	crash/hash-set.h \
+	crash/judge.c \
+	crash/judge.h \
+	crash/oracle.c \
+	crash/oracle.h \
+	crash/random.h \
+	crash/record.c \
+	crash/record.h \
+	crash/scenario.c \
+	crash/scenario.h \
+	crash/session.c \
+	crash/session.h \
+	crash/simulate.c \
+	crash/start.c \
+	crash/states.c \
+	crash/states.h

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* after.c - life after the cut: the image in use, and in the eyes of qemu-img
+ *
+ * Stale COPIED flags, and clusters that are free on disk and still referred to, harm only when the
+ * image is written again.  So some sectors of shared and other clusters are, and what was not is
+ * compared with what was seen before.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "base/error.h"
+#include "check/check.h"
+#include "crash/judge.h"
+#include "crash/random.h"
+
+#define USES 6 /* requests between two flushes */
+
+/* ------------------------------------------------------------------------------------------------
+ * Use
+ */
+
+static void fill(uint8_t *bytes, uint64_t count, uint64_t stamp)
+{
+    for (uint64_t i = 0; i < count; i += sizeof stamp)
+        memcpy(bytes + i, &stamp, sizeof stamp);
+}
+
+/* One request, which also changes what is expected. */
+static int use_once(struct judge *j, struct qcow2_image *image)
+{
+    uint64_t cluster = image->tables.geometry.cluster_size;
+    uint64_t sectors = j->active.size / SECTOR;
+    uint64_t at = random_below(&j->random, sectors) * SECTOR;
+    uint64_t count = min_u64(SECTOR * (1 + random_below(&j->random, 4)), j->active.size - at);
+
+    switch (random_below(&j->random, 6)) {
+    case 0:
+        at = round_down(at, cluster);
+        count = min_u64(cluster, j->active.size - at);
+        memset(j->active.bytes + at, 0, count);
+        return image_zero(image, count, at, QCOW2_MAY_UNMAP);
+    case 1:
+        at = round_down(at, cluster);
+        count = min_u64(2 * cluster, j->active.size - at);
+        fill(j->active.bytes + at, count, random_next(&j->random));
+        return image_write(image, j->active.bytes + at, count, at, 0);
+    default:
+        fill(j->active.bytes + at, count, random_next(&j->random));
+        return image_write(image, j->active.bytes + at, count, at, 0);
+    }
+}
+
+/* Leaked counts may have reached their limit. */
+static int create_snapshot(struct judge *j, struct qcow2_image *image)
+{
+    struct seen_disk *new = &j->snapshots[j->snapshot_count];
+
+    if (j->snapshot_count == MAX_SNAPSHOTS_KEPT)
+        return 0;
+    if (image_snapshot_create(image, "after") == -1)
+        return error_errno() == EINVAL ? 0 : -1;
+    j->snapshot_count++;
+    snprintf(new->name, sizeof new->name, "after");
+    memcpy(seen_disk_room(new, j->active.size), j->active.bytes, j->active.size);
+    return 0;
+}
+
+static int delete_snapshot(struct judge *j, struct qcow2_image *image)
+{
+    struct seen_disk gone = j->snapshots[0];
+
+    if (j->snapshot_count == 0)
+        return 0;
+    if (image_snapshot_delete(image, gone.name) == -1)
+        return -1;
+    j->snapshot_count--;
+    memmove(j->snapshots, j->snapshots + 1, j->snapshot_count * sizeof gone);
+    j->snapshots[j->snapshot_count] = gone;
+    return 0;
+}
+
+static int use(struct judge *j, struct qcow2_image *image)
+{
+    for (int i = 0; i < 3 * USES; i++) {
+        if (use_once(j, image) == -1 || (i % USES == USES - 1 && image_flush(image) == -1))
+            return -1;
+        if (i == USES && random_below(&j->random, 3) == 0 && create_snapshot(j, image) == -1)
+            return -1;
+        if (i == 2 * USES && random_below(&j->random, 3) == 0 && delete_snapshot(j, image) == -1)
+            return -1;
+    }
+    return image_flush(image);
+}
+
+static int same_disk(struct judge *j, const struct seen_disk *expected, const char *snapshot,
+                     struct verdict *verdict)
+{
+    const char *what = snapshot ? expected->name : "the active disk";
+    uint8_t *bytes = seen_disk_room(&j->second_look, expected->size);
+    struct qcow2_image *image;
+    int r;
+
+    image = judge_open(&j->cut->store, j->backing, QCOW2_OPEN_READ_ONLY, snapshot, 0);
+    if (image == NULL)
+        return verdict_set(verdict, "later", "%s does not open: %s", what, error_message());
+    r = image_read(image, bytes, expected->size, 0);
+    image_close(image);
+    if (r == -1)
+        return verdict_set(verdict, "later", "%s cannot be read: %s", what, error_message());
+    for (uint64_t at = 0; at < expected->size; at += SECTOR)
+        if (memcmp(bytes + at, expected->bytes + at, SECTOR) != 0)
+            return verdict_set(verdict, "later", "%s has changed at guest offset 0x%" PRIx64, what,
+                               at);
+    return 0;
+}
+
+static void note_corruption(void *opaque, const char *finding)
+{
+    struct verdict *verdict = opaque;
+
+    if (verdict->rule == NULL && strncmp(finding, "ERROR", 5) == 0 &&
+        (strstr(finding, "OFLAG_COPIED") == NULL || strstr(finding, "refcount=1") == NULL))
+        verdict_set(verdict, "later", "%s", finding);
+}
+
+static int check_again(struct judge *j, struct verdict *verdict)
+{
+    struct qcow2_image *image =
+        judge_open(&j->cut->store, j->backing, QCOW2_OPEN_READ_ONLY, NULL, 0);
+    qcow2_check_result result;
+    int r;
+
+    if (image == NULL)
+        return verdict_set(verdict, "later", "%s", error_message());
+    r = check_run(&j->cut->store, &image->tables.header, note_corruption, verdict, &result);
+    image_close(image);
+    if (r == -1)
+        return verdict_set(verdict, "later", "The check fails: %s", error_message());
+    return verdict->rule ? -1 : 0;
+}
+
+int judge_use(struct judge *j, struct verdict *verdict)
+{
+    struct qcow2_image *image =
+        judge_open(&j->cut->store, j->backing, j->open_flags, NULL, j->l2_cache_size);
+    int r, closed;
+
+    if (image == NULL)
+        return verdict_set(verdict, "later", "It does not open for writing: %s", error_message());
+    r = j->active.size > 0 ? use(j, image) : 0;
+    if (r == -1)
+        verdict_set(verdict, "later", "It cannot be written: %s", error_message());
+    closed = image_close(image);
+    if (r == -1)
+        return -1;
+    if (closed == -1)
+        return verdict_set(verdict, "later", "It cannot be closed: %s", error_message());
+    if (check_again(j, verdict) == -1 || same_disk(j, &j->active, NULL, verdict) == -1)
+        return -1;
+    for (size_t i = 0; i < j->snapshot_count; i++)
+        if (same_disk(j, &j->snapshots[i], j->snapshots[i].name, verdict) == -1)
+            return -1;
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * qemu-img
+ */
+
+/* What both programs find. */
+struct findings {
+    uint64_t leaks;
+    uint64_t errors;
+    char first[256]; /* error that is not a clear COPIED flag */
+};
+
+static void count_finding(void *opaque, const char *line)
+{
+    struct findings *f = opaque;
+    bool harmless = strstr(line, "OFLAG_COPIED") != NULL && strstr(line, "refcount=1") != NULL;
+
+    if (strncmp(line, "Leaked cluster ", 15) == 0)
+        f->leaks++;
+    if (strncmp(line, "ERROR", 5) != 0)
+        return;
+    f->errors++;
+    if (!harmless && f->first[0] == '\0')
+        snprintf(f->first, sizeof f->first, "%.200s", line);
+}
+
+static int write_out(struct judge *j, const char *path)
+{
+    uint64_t length = j->cut->length;
+    uint8_t *bytes = malloc(length + 1);
+    FILE *file = fopen(path, "wb");
+    int r = -1;
+
+    if (bytes != NULL && file != NULL && store_pread(&j->cut->store, bytes, length, 0) == 0 &&
+        fwrite(bytes, 1, length, file) == length)
+        r = 0;
+    if (file != NULL && fclose(file) != 0)
+        r = -1;
+    free(bytes);
+    return r;
+}
+
+static int run_qemu(const char *path, struct findings *f)
+{
+    char command[512], line[512];
+    FILE *output;
+    int status;
+
+    snprintf(command, sizeof command, "qemu-img check -f qcow2 '%s' 2>&1", path);
+    output = popen(command, "r");
+    if (output == NULL)
+        return -1;
+    while (fgets(line, sizeof line, output) != NULL)
+        count_finding(f, line);
+    status = pclose(output);
+    return status == 1 << 8 || status == 127 << 8 ? -1 : 0;
+}
+
+int judge_ask_qemu(struct judge *j, const char *directory, struct verdict *verdict)
+{
+    struct findings ours = { 0 }, theirs = { 0 };
+    struct qcow2_image *image =
+        judge_open(&j->cut->store, j->backing, QCOW2_OPEN_READ_ONLY, NULL, 0);
+    qcow2_check_result result;
+    char path[256];
+
+    snprintf(path, sizeof path, "%s/disk.qcow2", directory);
+    if (image == NULL ||
+        check_run(&j->cut->store, &image->tables.header, count_finding, &ours, &result) == -1 ||
+        write_out(j, path) == -1 || run_qemu(path, &theirs) == -1) {
+        if (image != NULL)
+            image_close(image);
+        return verdict_set(verdict, "agree", "qemu-img check of %s could not be run", path);
+    }
+    image_close(image);
+    if (theirs.first[0] != '\0' || ours.leaks != theirs.leaks || ours.errors != theirs.errors)
+        return verdict_set(verdict, "agree",
+                           "qemu-img finds %" PRIu64 " errors and %" PRIu64 " leaks, we %" PRIu64
+                           " and %" PRIu64 ": %s",
+                           theirs.errors, theirs.leaks, ours.errors, ours.leaks, theirs.first);
+    return 0;
+}

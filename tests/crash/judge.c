@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* judge.c - is what a power cut left behind acceptable? */
+
+#include "crash/judge.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "base/error.h"
+#include "check/check.h"
+
+int verdict_set(struct verdict *verdict, const char *rule, const char *format, ...)
+{
+    va_list args;
+
+    verdict->rule = rule;
+    va_start(args, format);
+    vsnprintf(verdict->text, sizeof verdict->text, format, args);
+    va_end(args);
+    return -1;
+}
+
+struct qcow2_image *judge_open(struct store *store, struct disk *backing, uint32_t flags,
+                               const char *snapshot, uint64_t l2_cache_size)
+{
+    const struct qcow2_open_options options = {
+        .format = FORMAT_QCOW2,
+        .flags = flags,
+        .backing_policy = QCOW2_BACKING_IGNORE,
+        .snapshot = (char *)(uintptr_t)snapshot,
+        .l2_cache_size = l2_cache_size,
+    };
+    struct qcow2_image *image = image_open_store(store, &options);
+
+    if (image != NULL && backing != NULL) {
+        image->disk->backing = backing;
+        image->disk->backing_missing = false;
+    }
+    return image;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Check
+ */
+
+/* A clear COPIED flag on a cluster with one reference costs a copy and harms nobody. */
+static bool is_harmless(const char *finding)
+{
+    unsigned long long entry, refcount;
+    const char *at = strstr(finding, "_entry=");
+
+    return strncmp(finding, "ERROR OFLAG_COPIED ", 19) == 0 && at != NULL &&
+           sscanf(at, "_entry=%llx refcount=%llu", &entry, &refcount) == 2 && refcount == 1 &&
+           !(entry & ENTRY_COPIED);
+}
+
+static const char *rule_of(const char *finding)
+{
+    if (strncmp(finding, "ERROR cluster ", 14) == 0)
+        return "floor";
+    if (strncmp(finding, "ERROR OFLAG_COPIED ", 19) == 0)
+        return "copied";
+    return strstr(finding, "end of the file") || strstr(finding, "outside image") ? "pointer"
+                                                                                  : "check";
+}
+
+static void note_finding(void *opaque, const char *finding)
+{
+    struct verdict *verdict = opaque;
+
+    if (verdict->rule == NULL && strncmp(finding, "Leaked cluster ", 15) != 0 &&
+        !is_harmless(finding))
+        verdict_set(verdict, rule_of(finding), "%s", finding);
+}
+
+static int check(struct judge *j, const struct header *header, struct verdict *verdict)
+{
+    qcow2_check_result result;
+    struct store *store = &j->cut->store;
+
+    if (check_run(store, header, NULL, NULL, &result) == -1)
+        return verdict_set(verdict, "check", "The check fails: %s", error_message());
+    if (result.corruptions == 0 && result.check_errors == 0)
+        return 0;
+    if (check_run(store, header, note_finding, verdict, &result) == -1)
+        return verdict_set(verdict, "check", "The check fails: %s", error_message());
+    if (verdict->rule == NULL && result.check_errors > 0)
+        verdict_set(verdict, "check", "%" PRIu64 " check errors", result.check_errors);
+    return verdict->rule == NULL ? 0 : -1;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Looking
+ */
+
+uint8_t *seen_disk_room(struct seen_disk *seen, uint64_t size)
+{
+    seen->size = size;
+    if (size >= seen->room) {
+        free(seen->bytes);
+        seen->room = size + SECTOR;
+        seen->bytes = malloc(seen->room);
+        if (seen->bytes == NULL)
+            abort();
+    }
+    return seen->bytes;
+}
+
+static int see(struct qcow2_image *image, struct seen_disk *seen)
+{
+    uint64_t size = image_size(image);
+
+    return image_read(image, seen_disk_room(seen, size), size, 0);
+}
+
+static int see_snapshot(struct judge *j, const struct snapshot *s, struct seen_disk *seen)
+{
+    struct qcow2_image *image =
+        judge_open(&j->cut->store, j->backing, QCOW2_OPEN_READ_ONLY, s->id, 0);
+    int r;
+
+    if (image == NULL)
+        return -1;
+    snprintf(seen->name, sizeof seen->name, "%s", s->name);
+    r = see(image, seen);
+    image_close(image);
+    return r;
+}
+
+static int see_all(struct judge *j, struct qcow2_image *image, struct verdict *verdict)
+{
+    if (see(image, &j->active) == -1)
+        return verdict_set(verdict, "old-new", "The active disk cannot be read: %s",
+                           error_message());
+    j->snapshot_count = image->snapshots.count;
+    if (j->snapshot_count > MAX_SNAPSHOTS_KEPT)
+        return verdict_set(verdict, "view", "There are %zu snapshots", j->snapshot_count);
+    for (size_t i = 0; i < j->snapshot_count; i++)
+        if (see_snapshot(j, &image->snapshots.entries[i], &j->snapshots[i]) == -1)
+            return verdict_set(verdict, "snapshot", "Snapshot '%s' cannot be read: %s",
+                               image->snapshots.entries[i].name, error_message());
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Comparing
+ */
+
+static bool is_uniform(const uint8_t *sector)
+{
+    return memcmp(sector, sector + sizeof(uint64_t), SECTOR - sizeof(uint64_t)) == 0;
+}
+
+static uint64_t stamp_of(const uint8_t *sector)
+{
+    uint64_t stamp;
+
+    memcpy(&stamp, sector, sizeof stamp);
+    return stamp;
+}
+
+static int compare_active(const struct judge *j, const struct view *view, uint64_t moment,
+                          struct verdict *verdict)
+{
+    for (uint64_t i = 0; i < view->size / SECTOR; i++) {
+        const uint8_t *bytes = j->active.bytes + i * SECTOR;
+        const struct sector *s = &j->oracle->sectors[i];
+        uint64_t stamp = stamp_of(bytes);
+
+        if (is_uniform(bytes) && oracle_admits(j->oracle, view, i, stamp, moment))
+            continue;
+        return verdict_set(verdict, view->exactly || s->issued ? "old-new" : "durable",
+                           "guest offset 0x%" PRIx64 " reads %s%016" PRIx64 ", settled %016" PRIx64
+                           ", latest %016" PRIx64 "%s",
+                           i * SECTOR, is_uniform(bytes) ? "" : "a mixture that starts with ",
+                           stamp, s->settled, s->latest,
+                           view->exactly ? " (seen as after the operation)" : "");
+    }
+    return 0;
+}
+
+static int compare_snapshot(const struct seen_disk *seen, const struct frozen *frozen,
+                            struct verdict *verdict)
+{
+    for (uint64_t i = 0; i < frozen->size / SECTOR; i++) {
+        const uint8_t *bytes = seen->bytes + i * SECTOR;
+
+        if (!is_uniform(bytes) || stamp_of(bytes) != frozen->stamps[i])
+            return verdict_set(verdict, "snapshot",
+                               "snapshot '%s', guest offset 0x%" PRIx64 " reads %016" PRIx64
+                               " instead of %016" PRIx64,
+                               seen->name, i * SECTOR, stamp_of(bytes), frozen->stamps[i]);
+    }
+    return 0;
+}
+
+static bool has_shape(const struct judge *j, const struct view *view)
+{
+    if (j->active.size != view->size || j->snapshot_count != view->count)
+        return false;
+    for (size_t i = 0; i < view->count; i++)
+        if (strcmp(j->snapshots[i].name, view->snapshots[i]->name) != 0 ||
+            j->snapshots[i].size != view->snapshots[i]->size)
+            return false;
+    return true;
+}
+
+static int compare_view(const struct judge *j, const struct view *view, uint64_t moment,
+                        struct verdict *verdict)
+{
+    if (!has_shape(j, view))
+        return verdict_set(verdict, "view",
+                           "the disk has %" PRIu64 " bytes and %zu snapshots instead of %" PRIu64
+                           " and %zu",
+                           j->active.size, j->snapshot_count, view->size, view->count);
+    if (compare_active(j, view, moment, verdict) == -1)
+        return -1;
+    for (size_t i = 0; i < view->count; i++)
+        if (compare_snapshot(&j->snapshots[i], view->snapshots[i], verdict) == -1)
+            return -1;
+    return 0;
+}
+
+/* A view of the right shape says more about what is wrong than one of another. */
+static int compare(const struct judge *j, uint64_t moment, struct verdict *verdict)
+{
+    const struct oracle *o = j->oracle;
+    struct verdict other = { 0 };
+
+    if (compare_view(j, &o->now, moment, verdict) == 0)
+        return 0;
+    if (o->changing && o->next.moment <= moment) {
+        if (compare_view(j, &o->next, moment, &other) == 0) {
+            *verdict = (struct verdict){ 0 };
+            return 0;
+        }
+        if (!has_shape(j, &o->now))
+            *verdict = other;
+    }
+    return -1;
+}
+
+int judge_look(struct judge *j, uint64_t moment, struct verdict *verdict)
+{
+    struct qcow2_image *image =
+        judge_open(&j->cut->store, j->backing, QCOW2_OPEN_READ_ONLY, NULL, 0);
+    int r;
+
+    if (image == NULL)
+        return verdict_set(verdict, "open", "%s", error_message());
+    r = check(j, &image->tables.header, verdict);
+    if (r == 0)
+        r = see_all(j, image, verdict);
+    image_close(image);
+    return r == 0 ? compare(j, moment, verdict) : r;
+}
+
+void judge_destroy(struct judge *j)
+{
+    free(j->active.bytes);
+    for (size_t i = 0; i < MAX_SNAPSHOTS_KEPT; i++)
+        free(j->snapshots[i].bytes);
+    free(j->second_look.bytes);
+}

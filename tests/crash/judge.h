@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* judge.h - is what a power cut left behind acceptable?
+ *
+ * The verdict names the rule that does not hold:
+ *
+ *   open      the image does not open
+ *   floor     a refcount is lower than the references to its cluster
+ *   copied    a set COPIED flag on a cluster that may have more than one reference
+ *   pointer   something reachable lies beyond the end of the file
+ *   check     any other finding of the check
+ *   view      size or snapshots are neither those of before an operation nor those of after
+ *   old-new   an active sector shows what was never written to it, or what was to be gone
+ *   durable   an active sector without unflushed writes changed
+ *   snapshot  a snapshot's content changed
+ *   later     the image goes wrong in use after the cut
+ *   agree     qemu-img check finds something else than our own
+ */
+
+#ifndef CRASH_JUDGE_H
+#define CRASH_JUDGE_H
+
+#include "crash/cut.h"
+#include "crash/oracle.h"
+#include "image/image.h"
+
+struct verdict {
+    const char *rule; /* NULL: acceptable */
+    char text[640];
+};
+
+int verdict_set(struct verdict *verdict, const char *rule, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* What a reader sees of one disk. */
+struct seen_disk {
+    char name[16];
+    uint64_t size;
+    uint8_t *bytes;
+    size_t room;
+};
+
+/* Set the size, and have room for so many bytes. */
+uint8_t *seen_disk_room(struct seen_disk *seen, uint64_t size);
+
+struct judge {
+    const struct oracle *oracle;
+    struct cut *cut;
+    struct disk *backing; /* NULL: none */
+    uint32_t open_flags;  /* QCOW2_OPEN_... of writers */
+    uint64_t l2_cache_size;
+
+    struct seen_disk active;
+    struct seen_disk snapshots[MAX_SNAPSHOTS_KEPT];
+    size_t snapshot_count;
+    struct seen_disk second_look;
+    uint64_t random; /* state, for what is done after the cut */
+};
+
+/* The store as an image with its backing disk; flags as for opening.  NULL with the error set. */
+struct qcow2_image *judge_open(struct store *store, struct disk *backing, uint32_t flags,
+                               const char *snapshot, uint64_t l2_cache_size);
+
+/* All that can be told by looking: check, and what is read.  Nothing issued after moment arrived.
+ * 0, or -1 with the verdict. */
+int judge_look(struct judge *judge, uint64_t moment, struct verdict *verdict);
+
+/* After judge_look: use the image for writing, then look again. */
+int judge_use(struct judge *judge, struct verdict *verdict);
+
+/* After judge_look: the findings of qemu-img check, whose files go to directory. */
+int judge_ask_qemu(struct judge *judge, const char *directory, struct verdict *verdict);
+
+void judge_destroy(struct judge *judge);
+
+#endif

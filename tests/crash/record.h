@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* record.h - a store that remembers every change since the last barrier
+ *
+ * It keeps two contents: what a reader sees now, and what is durable.  A change is entered in the
+ * journal and becomes durable when a flush that began after it has ended.  Whoever wants to know
+ * what a power cut may leave behind (states.h) looks at the durable content and at the journal,
+ * just before a flush empties it.
+ */
+
+#ifndef CRASH_RECORD_H
+#define CRASH_RECORD_H
+
+#include "store/store.h"
+
+#define SECTOR 512u                     /* what arrives whole or not at all */
+#define MEDIUM_MAX (UINT64_C(32) << 20) /* the longest store */
+
+enum change_kind {
+    CHANGE_BYTES,  /* count bytes of data at offset */
+    CHANGE_LENGTH, /* the store is offset bytes long */
+};
+
+struct change {
+    enum change_kind kind;
+    uint64_t offset;
+    uint64_t count;
+    uint8_t *data;
+    uint64_t moment; /* the recorder's moment when the change was made */
+};
+
+/* What goes wrong. */
+struct fault {
+    const char *name;
+    uint64_t at; /* the number of the request that fails, from 1; 0: none */
+    int errnum;
+    bool full; /* from then on, each request that needs more room; else this one only */
+};
+
+/* Called before a flush makes the journal durable. */
+typedef void flush_observer(void *opaque);
+
+struct recorder {
+    struct store store;
+    uint8_t *now; /* MEDIUM_MAX bytes each, zero beyond the length */
+    uint8_t *durable;
+    uint64_t length;
+    uint64_t durable_length;
+    uint64_t durable_hash; /* sum of the sector_hash of the durable content */
+
+    struct change *journal;
+    size_t count;
+    size_t capacity;
+
+    uint64_t moment;          /* stamped on changes; the caller's clock */
+    bool scribble;            /* a discarded range holds garbage, not zeroes */
+    bool verbose;             /* print the faults */
+    flush_observer *observer; /* NULL: nobody looks */
+    void *opaque;
+
+    uint64_t flushes;    /* ended so far */
+    uint64_t lost_flush; /* the number of a flush that does nothing, from 1; 0: none */
+    bool lose_flushes;   /* no flush does anything */
+
+    uint64_t requests; /* changes and flushes asked for so far */
+    struct fault fault;
+    uint64_t faults;   /* that happened */
+    bool flush_failed; /* then no later flush succeeds */
+};
+
+struct recorder *recorder_new(void);
+void recorder_free(struct recorder *recorder);
+/* What is in the journal becomes durable, without a flush. */
+void recorder_settle(struct recorder *recorder);
+
+/* Of one sector of a content; 0 for a sector of zeroes. */
+uint64_t sector_hash(uint64_t number, const uint8_t *bytes);
+
+#endif

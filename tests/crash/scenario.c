@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* scenario.c - what is done to an image while the power may fail
+ *
+ * Most scripts are random: a table says how often which request is made.  What a request touches is
+ * chosen so that neighbours are often touched again: a few places, whole clusters and parts of them.
+ */
+
+#include "crash/scenario.h"
+
+#include "base/bits.h"
+#include "crash/random.h"
+
+/* Disks span several L2 tables where clusters are small, and end inside a cluster. */
+const struct shape shapes[] = {
+    { .name = "512", .cluster_bits = 9, .refcount_bits = 16, .version = 3, .size = 197 },
+    { .name = "512-v2", .cluster_bits = 9, .refcount_bits = 16, .version = 2, .size = 150 },
+    { .name = "512-r1", .cluster_bits = 9, .refcount_bits = 1, .version = 3, .size = 130 },
+    { .name = "512-r64-discard",
+      .cluster_bits = 9,
+      .refcount_bits = 64,
+      .version = 3,
+      .size = 180,
+      .discard = true,
+      .scribble = true },
+    { .name = "512-small-cache",
+      .cluster_bits = 9,
+      .refcount_bits = 32,
+      .version = 3,
+      .size = 640,
+      .l2_cache = 1 },
+    { .name = "512-r64-growing",
+      .cluster_bits = 9,
+      .refcount_bits = 64,
+      .version = 3,
+      .size = 160,
+      .leaked = 4080 },
+    { .name = "512-r64-growing-discard",
+      .cluster_bits = 9,
+      .refcount_bits = 64,
+      .version = 3,
+      .size = 160,
+      .leaked = 3990,
+      .discard = true },
+    { .name = "1k-r2-backing",
+      .cluster_bits = 10,
+      .refcount_bits = 2,
+      .version = 3,
+      .size = 301,
+      .backing = 420,
+      .discard = true },
+    { .name = "2k-r8-discard",
+      .cluster_bits = 11,
+      .refcount_bits = 8,
+      .version = 3,
+      .size = 407,
+      .discard = true,
+      .scribble = true },
+    { .name = "4k", .cluster_bits = 12, .refcount_bits = 16, .version = 3, .size = 333 },
+    { .name = "4k-backing",
+      .cluster_bits = 12,
+      .refcount_bits = 16,
+      .version = 3,
+      .size = 250,
+      .backing = 200 },
+    { .name = "4k-v2-backing",
+      .cluster_bits = 12,
+      .refcount_bits = 16,
+      .version = 2,
+      .size = 200,
+      .backing = 170 },
+    { .name = "8k-r4-discard",
+      .cluster_bits = 13,
+      .refcount_bits = 4,
+      .version = 3,
+      .size = 300,
+      .discard = true },
+    { .name = "64k", .cluster_bits = 16, .refcount_bits = 16, .version = 3, .size = 1000 },
+    { .name = "64k-backing-discard",
+      .cluster_bits = 16,
+      .refcount_bits = 16,
+      .version = 3,
+      .size = 700,
+      .backing = 1100,
+      .discard = true },
+    { .name = "4k-qemu",
+      .cluster_bits = 12,
+      .refcount_bits = 16,
+      .version = 3,
+      .size = 270,
+      .qemu = true },
+    { .name = "512-v2-qemu",
+      .cluster_bits = 9,
+      .refcount_bits = 16,
+      .version = 2,
+      .size = 210,
+      .qemu = true,
+      .discard = true },
+    { .name = "64k-qemu",
+      .cluster_bits = 16,
+      .refcount_bits = 16,
+      .version = 3,
+      .size = 900,
+      .qemu = true },
+    { 0 },
+};
+
+/* ------------------------------------------------------------------------------------------------
+ * Random requests
+ */
+
+enum request {
+    REQUEST_WRITE,
+    REQUEST_FUA,
+    REQUEST_COMPRESS,
+    REQUEST_ZERO,
+    REQUEST_UNMAP,
+    REQUEST_DISCARD,
+    REQUEST_FLUSH,
+    REQUEST_REOPEN,
+    REQUEST_RESIZE,
+    REQUEST_CREATE,
+    REQUEST_APPLY,
+    REQUEST_DELETE,
+    REQUEST_KINDS,
+};
+
+/* How often, of the sum of all. */
+typedef unsigned char mixture[REQUEST_KINDS];
+
+struct range {
+    uint64_t at;
+    uint64_t count; /* sectors */
+};
+
+static struct range pick_range(struct session *s)
+{
+    uint64_t cluster = (UINT64_C(1) << s->shape->cluster_bits) / SECTOR;
+    uint64_t size = session_size(s), places = 6;
+    uint64_t near = size * random_below(&s->random, places) / places;
+    struct range r;
+
+    switch (random_below(&s->random, 5)) {
+    case 0: /* a sector anywhere */ r = (struct range){ random_below(&s->random, size), 1 }; break;
+    case 1: /* whole clusters */
+        r.at = round_down(near, cluster);
+        r.count = cluster * (1 + random_below(&s->random, 3));
+        break;
+    case 2: /* across a border */
+        r.at = round_down(near, cluster) + random_below(&s->random, cluster);
+        r.count = 1 + random_below(&s->random, 2 * cluster);
+        break;
+    case 3: /* many clusters */
+        r.at = random_below(&s->random, size);
+        r.count = 1 + random_below(&s->random, size / 3);
+        break;
+    default: /* a few sectors of a favourite place */
+        r = (struct range){ near, 1 + random_below(&s->random, 4) };
+        break;
+    }
+    r.count = min_u64(r.count, size - r.at);
+    return r;
+}
+
+static enum request pick_request(struct session *s, const mixture *m)
+{
+    uint64_t sum = 0, pick;
+
+    for (int i = 0; i < REQUEST_KINDS; i++)
+        sum += (*m)[i];
+    pick = random_below(&s->random, sum);
+    for (int i = 0; i < REQUEST_KINDS; i++) {
+        if (pick < (*m)[i])
+            return (enum request)i;
+        pick -= (*m)[i];
+    }
+    return REQUEST_WRITE;
+}
+
+static void grow(struct session *s)
+{
+    uint64_t size = session_size(s), most = s->oracle.sector_count;
+
+    if (size < most)
+        session_resize(s, min_u64(most, size + 1 + random_below(&s->random, most / 6)));
+}
+
+static void make_request(struct session *s, enum request request)
+{
+    struct range r = pick_range(s);
+    size_t snapshot = random_below(&s->random, session_snapshots(s) + 1);
+
+    switch (request) {
+    case REQUEST_WRITE: session_write(s, r.at, r.count, false); break;
+    case REQUEST_FUA: session_write(s, r.at, r.count, true); break;
+    case REQUEST_COMPRESS: session_compress(s, r.at, r.count); break;
+    case REQUEST_ZERO: session_zero(s, r.at, r.count, false); break;
+    case REQUEST_UNMAP: session_zero(s, r.at, r.count, true); break;
+    case REQUEST_DISCARD: session_discard(s, r.at, r.count); break;
+    case REQUEST_FLUSH: session_flush(s); break;
+    case REQUEST_REOPEN: session_reopen(s); break;
+    case REQUEST_RESIZE: grow(s); break;
+    case REQUEST_CREATE: session_snapshot_create(s); break;
+    case REQUEST_APPLY: session_snapshot_apply(s, snapshot); break;
+    case REQUEST_DELETE: session_snapshot_delete(s, snapshot); break;
+    case REQUEST_KINDS: break;
+    }
+}
+
+static void run_mixture(struct session *s, unsigned count, const mixture *m)
+{
+    for (unsigned i = 0; i < count && !s->over; i++)
+        make_request(s, pick_request(s, m));
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Scripts
+ */
+
+static void run_writes(struct session *s)
+{
+    static const mixture m = { [REQUEST_WRITE] = 12,
+                               [REQUEST_FUA] = 1,
+                               [REQUEST_ZERO] = 3,
+                               [REQUEST_FLUSH] = 4,
+                               [REQUEST_REOPEN] = 1 };
+
+    run_mixture(s, 40, &m);
+}
+
+/* Many small writes between two flushes. */
+static void run_bursts(struct session *s)
+{
+    for (int i = 0; i < 5; i++) {
+        for (uint64_t n = 3 + random_below(&s->random, 12); n > 0; n--) {
+            uint64_t at = random_below(&s->random, session_size(s));
+
+            session_write(s, at, 1 + (at + 1 < session_size(s)), false);
+        }
+        session_flush(s);
+    }
+}
+
+static void run_discard(struct session *s)
+{
+    static const mixture m = { [REQUEST_WRITE] = 8,   [REQUEST_ZERO] = 1,  [REQUEST_UNMAP] = 4,
+                               [REQUEST_DISCARD] = 6, [REQUEST_FLUSH] = 5, [REQUEST_REOPEN] = 1 };
+
+    session_write(s, 0, session_size(s) / 2, false);
+    run_mixture(s, 40, &m);
+}
+
+static void run_snapshots(struct session *s)
+{
+    static const mixture m = {
+        [REQUEST_WRITE] = 12,  [REQUEST_FUA] = 1,   [REQUEST_ZERO] = 2,   [REQUEST_UNMAP] = 1,
+        [REQUEST_DISCARD] = 2, [REQUEST_FLUSH] = 2, [REQUEST_REOPEN] = 1, [REQUEST_CREATE] = 4,
+        [REQUEST_APPLY] = 3,   [REQUEST_DELETE] = 3
+    };
+
+    session_write(s, 0, session_size(s) / 3, false);
+    run_mixture(s, 30, &m);
+}
+
+static void run_resize(struct session *s)
+{
+    static const mixture m = { [REQUEST_WRITE] = 10, [REQUEST_ZERO] = 1,   [REQUEST_DISCARD] = 2,
+                               [REQUEST_FLUSH] = 2,  [REQUEST_REOPEN] = 1, [REQUEST_RESIZE] = 6,
+                               [REQUEST_CREATE] = 2, [REQUEST_APPLY] = 2,  [REQUEST_DELETE] = 1 };
+
+    run_mixture(s, 30, &m);
+}
+
+/* Streams that share host clusters, and what overwrites them. */
+static void run_compressed(struct session *s)
+{
+    static const mixture m = {
+        [REQUEST_WRITE] = 6,   [REQUEST_COMPRESS] = 10, [REQUEST_UNMAP] = 1,
+        [REQUEST_DISCARD] = 2, [REQUEST_FLUSH] = 3,     [REQUEST_REOPEN] = 1,
+        [REQUEST_CREATE] = 1,  [REQUEST_APPLY] = 1,     [REQUEST_DELETE] = 1
+    };
+
+    session_compress(s, 0, session_size(s) / 2);
+    run_mixture(s, 40, &m);
+}
+
+static void run_mixed(struct session *s)
+{
+    static const mixture m = {
+        [REQUEST_WRITE] = 14, [REQUEST_COMPRESS] = 2, [REQUEST_FUA] = 1,   [REQUEST_ZERO] = 2,
+        [REQUEST_UNMAP] = 2,  [REQUEST_DISCARD] = 3,  [REQUEST_FLUSH] = 3, [REQUEST_REOPEN] = 1,
+        [REQUEST_RESIZE] = 1, [REQUEST_CREATE] = 2,   [REQUEST_APPLY] = 1, [REQUEST_DELETE] = 1
+    };
+
+    run_mixture(s, 60, &m);
+}
+
+/* The life of a snapshot, step by step. */
+static void run_snapshot_life(struct session *s)
+{
+    uint64_t size = session_size(s);
+
+    session_write(s, 0, size / 2, false);
+    session_flush(s);
+    session_snapshot_create(s);
+    session_write(s, size / 4, size / 2, false);
+    session_snapshot_create(s);
+    session_write(s, 0, 1, false);
+    session_discard(s, size / 8, size / 2);
+    session_snapshot_apply(s, 0);
+    session_write(s, 1, 2, false);
+    session_flush(s);
+    session_snapshot_delete(s, 0);
+    session_write(s, size / 3, 3, false);
+    session_reopen(s);
+    session_snapshot_apply(s, 0);
+    session_snapshot_delete(s, 0);
+    session_write(s, 0, size, false);
+    session_flush(s);
+}
+
+/* Clusters that are freed and reused again and again. */
+static void run_reuse(struct session *s)
+{
+    uint64_t size = session_size(s);
+
+    for (int i = 0; i < 4; i++) {
+        session_write(s, 0, size / 2, false);
+        session_flush(s);
+        session_discard(s, 0, size / 3);
+        session_write(s, size / 2, size / 3, false);
+        session_flush(s);
+        session_write(s, size / 5, size / 3, false);
+        session_zero(s, size / 2, size / 3, true);
+        session_flush(s);
+    }
+}
+
+static bool grows_tables(const struct shape *shape)
+{
+    return shape->leaked > 0;
+}
+
+/* New refcount blocks, then a new refcount table. */
+static void run_growth(struct session *s)
+{
+    static const mixture m = { [REQUEST_WRITE] = 12, [REQUEST_UNMAP] = 1,  [REQUEST_DISCARD] = 1,
+                               [REQUEST_FLUSH] = 2,  [REQUEST_CREATE] = 1, [REQUEST_DELETE] = 1 };
+
+    for (int i = 0; i < 4; i++) {
+        session_write(s, 0, session_size(s) / 2, false);
+        session_snapshot_create(s);
+        run_mixture(s, 6, &m);
+    }
+    session_reopen(s);
+    run_mixture(s, 4, &m);
+}
+
+const struct script scripts[] = {
+    { .name = "writes", .run = run_writes },
+    { .name = "bursts", .run = run_bursts },
+    { .name = "discard", .run = run_discard },
+    { .name = "reuse", .run = run_reuse },
+    { .name = "snapshots", .run = run_snapshots },
+    { .name = "snapshot-life", .run = run_snapshot_life },
+    { .name = "resize", .run = run_resize },
+    { .name = "compressed", .run = run_compressed },
+    { .name = "mixed", .run = run_mixed },
+    { .name = "growth", .run = run_growth, .suits = grows_tables },
+    { 0 },
+};

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* session.h - an image in use, every step of it under the oracle's eyes
+ *
+ * Each call makes one request of the image, tells the oracle before and after, and compares what the
+ * image shows with what it should.  The recorder shows every flush to the states, so that power cuts
+ * are tried while the request runs.  When something is wrong the session is over: further calls do
+ * nothing, and session_end tells.
+ */
+
+#ifndef CRASH_SESSION_H
+#define CRASH_SESSION_H
+
+#include "crash/states.h"
+
+/* What kind of image. */
+struct shape {
+    const char *name;
+    uint32_t cluster_bits;
+    uint32_t refcount_bits;
+    uint32_t version;
+    uint32_t size;     /* of the disk, sectors */
+    uint32_t backing;  /* of the backing disk, sectors; 0: none */
+    uint32_t l2_cache; /* bytes; 0: the default */
+    uint32_t leaked;   /* clusters that are counted and never used, so that tables must grow */
+    bool discard;      /* punch holes for freed clusters */
+    bool scribble;     /* ... which then hold garbage */
+    bool qemu;         /* made by QEMU, with compressed clusters and two snapshots */
+};
+
+struct session {
+    const struct shape *shape;
+    struct recorder *recorder;
+    struct oracle oracle;
+    struct states states;
+    struct qcow2_image *image;
+    struct store *backing_store; /* NULL: none */
+    struct disk *backing;
+    uint64_t random;
+    uint64_t next_stamp;
+    unsigned snapshots_made;
+    bool compressed;        /* some clusters were: they share host clusters */
+    uint64_t faults_before; /* the present request */
+    uint64_t requests;      /* of the store, in the end */
+    bool over;
+    struct verdict verdict;
+    uint8_t *bytes; /* for requests */
+};
+
+int session_begin(struct session *session, const struct shape *shape, const struct effort *effort,
+                  struct hash_set *distinct, uint64_t seed);
+/* Close the image, look at what is left, free everything but the verdict. */
+void session_end(struct session *session);
+
+/* Offsets and counts are in sectors. */
+void session_write(struct session *session, uint64_t at, uint64_t count, bool fua);
+/* Of the clusters that the range touches. */
+void session_compress(struct session *session, uint64_t at, uint64_t count);
+void session_zero(struct session *session, uint64_t at, uint64_t count, bool unmap);
+void session_discard(struct session *session, uint64_t at, uint64_t count);
+void session_flush(struct session *session);
+void session_reopen(struct session *session);
+void session_resize(struct session *session, uint64_t size);
+void session_snapshot_create(struct session *session);
+/* The snapshot of this index in the list. */
+void session_snapshot_apply(struct session *session, size_t index);
+void session_snapshot_delete(struct session *session, size_t index);
+
+/* ---- Between session.c and start.c ---- */
+
+/* Write the image that the shape describes into the recorder, durably, and tell the oracle. */
+int session_make_image(struct session *session);
+int session_open(struct session *session);
+
+static inline uint64_t session_size(const struct session *session)
+{
+    return session->oracle.now.size / SECTOR;
+}
+
+static inline size_t session_snapshots(const struct session *session)
+{
+    return session->oracle.now.count;
+}
+
+#endif
