@@ -1,5 +1,20 @@
 # SPDX-License-Identifier: BSD-3-Clause
 EXTRA_DIST += interop/README
 
+twin_tests = \
+	interop/differential \
+	interop/layout-follows-qemu
+check_PROGRAMS += $(twin_tests)
+TESTS += $(twin_tests)
+
+interop_differential_SOURCES = \
+	interop/differential.c \
+	interop/twin-tools.c \
+	interop/twin-tools.h
+interop_layout_follows_qemu_SOURCES = \
+	interop/layout-follows-qemu.c \
+	interop/twin-tools.c \
+	interop/twin-tools.h
+
 include $(srcdir)/interop/convert.mk
 include $(srcdir)/interop/check.mk
