@@ -214,23 +214,27 @@ static const struct {
     { "backing_fmt", "backing-fmt", { "qcow2", "raw" } },
 };
 
-static int check_choice(const keyval *item, size_t row, char **why)
+static int check_choice(const keyval *item, size_t row, const char *format, char **why)
 {
     const char *const *words = choices[row].words;
 
     for (size_t i = 0; i < sizeof choices->words / sizeof *words && words[i]; i++)
         if (strcmp(words[i], item->value) == 0)
             return 0;
-    *why = xasprintf("Parameter '%s' does not accept value '%s'", choices[row].called, item->value);
+    if (strcmp(format, "raw") == 0)
+        *why = xasprintf("invalid parameter value: %s", item->value);
+    else
+        *why = xasprintf("Parameter '%s' does not accept value '%s'", choices[row].called,
+                         item->value);
     return -1;
 }
 
-int create_options_check_words(const keyval_list *list, char **why)
+int create_options_check_words(const keyval_list *list, const char *format, char **why)
 {
     for (size_t i = 0; i < list->count; i++)
         for (size_t row = 0; row < sizeof choices / sizeof *choices; row++)
             if (strcmp(choices[row].name, list->items[i].key) == 0 &&
-                check_choice(&list->items[i], row, why))
+                check_choice(&list->items[i], row, format, why))
                 return -1;
     return 0;
 }

@@ -24,7 +24,7 @@ char *create_options_text(const keyval_list *list, const char *format);
 
 /* What QEMU finds out only when it makes the image: whether words are those that an option knows.
  * As above. */
-int create_options_check_words(const keyval_list *list, char **why);
+int create_options_check_words(const keyval_list *list, const char *format, char **why);
 
 /* The library's object for a checked list; NULL with the library's error. */
 qcow2_create_options *create_options_make(const keyval_list *list, const char *format);

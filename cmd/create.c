@@ -137,7 +137,7 @@ static int create(const options *o, const char *format, const keyval_list *list)
 
     if (!o->quiet)
         printf("Formatting '%s', fmt=%s%s\n", name, format, printable_text);
-    if (create_options_check_words(list, &why))
+    if (create_options_check_words(list, format, &why))
         return refuse(o, why);
     new = create_options_make(list, format);
     result = new ? qcow2_create(o->arguments[0], new) : -1;

@@ -2,6 +2,7 @@
 cli_tests = \
 	cli/cli-check-speaks-as-qemu-img.sh \
 	cli/cli-completion-offers-verbs-and-options.sh \
+	cli/cli-create-preallocates-as-qemu-img.sh \
 	cli/cli-create-speaks-as-qemu-img.sh \
 	cli/cli-help-names-every-verb-and-option.sh \
 	cli/cli-image-opts-open-what-they-name.sh \
@@ -14,6 +15,7 @@ cli_tests = \
 	cli/cli-long-names-of-newer-qemu-img-are-known.sh \
 	cli/cli-map-speaks-as-qemu-img.sh \
 	cli/cli-names-inside-images-are-printed-harmlessly.sh \
+	cli/cli-resize-preallocates-as-qemu-img.sh \
 	cli/cli-resize-speaks-as-qemu-img.sh \
 	cli/cli-snapshot-speaks-as-qemu-img.sh \
 	cli/cli-speaks-under-the-name-it-is-called-by.sh \

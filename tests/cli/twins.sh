@@ -77,6 +77,18 @@ same_io() {
     compare_twins qemu-io "$@"
 }
 
+# same_space FILE BYTES: the file takes as much of the host's space in both folders, but for so many
+# bytes (which metadata may take in other places, or not at all where it lies in a hole).
+same_space() {
+    local theirs ours more
+    theirs=$(($(stat -c %b "$top/theirs/$1") * 512))
+    ours=$(($(stat -c %b "$top/ours/$1") * 512))
+    more=$((ours > theirs ? ours - theirs : theirs - ours))
+    [ "$more" -le "$2" ] && return
+    echo "DIFFERENT: $1 takes $ours bytes on the host, QEMU's $theirs"
+    differences=$((differences + 1))
+}
+
 # The last line of a test.
 finish() {
     [ "$differences" -eq 0 ] && exit 0
