@@ -45,7 +45,8 @@ typedef struct {
     const char *filename; /* of the target */
     const char *format;   /* of the target, unless its name is options */
     qcow2_image *target;
-    bool created; /* by us, as far as it got: to be taken away when we fail */
+    uint64_t cluster_size; /* bytes, of the target if it is to be compressed; or 0 */
+    bool created;          /* by us, as far as it got: to be taken away when we fail */
 
     keyval_list creation; /* -o, -b and -F together */
     char *backing_path;   /* seen from here, not from the target's directory */
@@ -56,6 +57,8 @@ typedef struct {
  * Refusals
  */
 
+static const char no_compression[] = "Compression not supported for this file format";
+
 static const char *backing_of(const conversion *c)
 {
     return keyval_get(&c->creation, "backing_file");
@@ -64,6 +67,13 @@ static const char *backing_of(const conversion *c)
 static const char *backing_format_of(const conversion *c)
 {
     return keyval_get(&c->creation, "backing_fmt");
+}
+
+static bool preallocates(const conversion *c)
+{
+    const char *mode = keyval_get(&c->creation, "preallocation");
+
+    return mode && strcmp(mode, "off") != 0;
 }
 
 /* What contradicts itself on any images.  Returns the sentence, or NULL. */
@@ -109,7 +119,7 @@ static const char *contradiction(const conversion *c)
 static const char *raw_refusal(const conversion *c)
 {
     if (c->options->compress)
-        return "Compression not supported for this file format";
+        return no_compression;
     if (c->options->bitmaps)
         return "Format driver 'raw' does not support bitmaps";
     if (backing_of(c))
@@ -123,11 +133,9 @@ static const char *qcow2_refusal(const conversion *c)
 {
     if (backing_format_of(c) && !backing_of(c))
         return "Backing format cannot be used without backing file";
-    if (!c->options->compress)
-        return NULL;
-    if (keyval_get(&c->creation, "preallocation"))
+    if (c->options->compress && preallocates(c))
         return "Compression and preallocation not supported at the same time";
-    return "Writing compressed clusters (-c) is not supported by this version";
+    return NULL;
 }
 
 static int check_cache(const char *what, const char *mode)
@@ -410,6 +418,19 @@ static int create_target(conversion *c)
     return result;
 }
 
+static int prepare_to_compress(conversion *c)
+{
+    qcow2_info info;
+
+    if (qcow2_get_info(c->target, &info, sizeof info) == -1)
+        error_report("%s", qcow2_get_error());
+    else if (info.cluster_size == 0)
+        error_report("%s", no_compression);
+    else
+        c->cluster_size = info.cluster_size;
+    return c->cluster_size > 0 ? 0 : -1;
+}
+
 static int open_target(conversion *c)
 {
     const options *o = c->options;
@@ -425,7 +446,7 @@ static int open_target(conversion *c)
     if (!o->no_create && create_target(c) == -1)
         return -1;
     c->target = open_image(&source);
-    if (!c->target)
+    if (!c->target || (o->compress && prepare_to_compress(c) == -1))
         return -1;
     if (c->created)
         return 0;
@@ -442,11 +463,10 @@ static int open_target(conversion *c)
  * it is stored, unless clusters were allocated there in advance. */
 static bool reads_as_new(const conversion *c)
 {
-    const char *preallocation = keyval_get(&c->creation, "preallocation");
     struct stat status;
 
     return (stat(c->filename, &status) == 0 && S_ISREG(status.st_mode)) ||
-           (strcmp(c->format, "qcow2") == 0 && (!preallocation || !strcmp(preallocation, "off")));
+           (strcmp(c->format, "qcow2") == 0 && !preallocates(c));
 }
 
 static int copy(conversion *c)
@@ -458,6 +478,7 @@ static int copy(conversion *c)
         .target = c->target,
         .base_depth = c->base_depth,
         .target_is_empty = c->created ? reads_as_new(c) : o->target_is_zero,
+        .cluster_size = c->cluster_size,
         .sparse_size = o->sparse_size,
         .rate_limit = o->rate_limit,
         .workers = o->workers,

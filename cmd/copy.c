@@ -19,6 +19,10 @@
  * Zeroes are looked for in granules: sparse_size, or the greatest power of two in it, aligned in
  * the target.  A granule that is not all zero is written whole, and so are zero granules between
  * two others when together they are shorter than sparse_size.
+ *
+ * A compressed cluster is written whole or not at all, so when compressing the granule is a cluster
+ * of the target, and one of which only a part would be DATA is read, and written, whole.  The work
+ * stage puts the stream in the place of the cluster; finish only appends it to the file.
  */
 
 #include <errno.h>
@@ -79,8 +83,11 @@ typedef struct {
     bool uniform;     /* all of it is as kind[0], which is not DATA */
     uint64_t nb_data; /* bytes which the plan painted to be written */
     char *error;      /* what went wrong, or NULL */
-    uint8_t *buffer;  /* WINDOW bytes; NULL until the slot first needs it */
+    uint8_t *buffer;  /* WINDOW bytes and room for a stream; NULL until the slot first needs it */
     uint8_t kind[WINDOW_UNITS];
+    /* For the first unit of a cluster of DATA when compressing: the bytes of the stream that stands
+     * in its place in the buffer, or 0 when it would not be smaller. */
+    uint32_t stream_size[WINDOW_UNITS];
 } window;
 
 /* ------------------------------------------------------------------------------------------------
@@ -291,11 +298,11 @@ static void find_zeroes(window *w, size_t first, size_t end, uint64_t sparse_siz
         close_small_holes(w->kind, first, end, sparse_size / UNIT);
 }
 
-static int get_buffer(window *w)
+static int get_buffer(const copier *c, window *w)
 {
     void *memory = w->buffer;
 
-    if (!memory && posix_memalign(&memory, BUFFER_ALIGNMENT, WINDOW) != 0) {
+    if (!memory && posix_memalign(&memory, BUFFER_ALIGNMENT, WINDOW + c->job->cluster_size) != 0) {
         w->error = xstrdup("not enough memory to copy");
         return -1;
     }
@@ -320,26 +327,91 @@ static int fill_run(const copier *c, window *w, size_t first, size_t end)
         return -1;
     }
     if (c->job->sparse_size > 0)
-        find_zeroes(w, first, end, c->job->sparse_size);
+        find_zeroes(w, first, end,
+                    c->job->cluster_size > 0 ? c->job->cluster_size : c->job->sparse_size);
     return 0;
+}
+
+/* What becomes of a cluster becomes of all of it. */
+static void widen_to_clusters(const copier *c, window *w)
+{
+    size_t end = w->length / UNIT, next;
+
+    for (size_t i = 0; i < end; i = next) {
+        next = min_u64(end, i + c->job->cluster_size / UNIT);
+        if (run_end(w->kind, i, next) < next)
+            memset(w->kind + i, DATA, next - i);
+    }
+}
+
+/* Only the end of the target may cut a cluster short; where the sources end before it, the rest of
+ * the cluster must stay. */
+static bool is_whole_cluster(const copier *c, uint64_t count, uint64_t offset)
+{
+    return count == c->job->cluster_size || offset + count == qcow2_get_size(c->job->target);
+}
+
+static int compress_cluster(const copier *c, window *w, size_t first, uint64_t count)
+{
+    uint64_t offset = w->offset + first * UNIT;
+    uint8_t *cluster = w->buffer + first * UNIT, *stream = w->buffer + WINDOW;
+    int64_t size = 0;
+
+    if (is_whole_cluster(c, count, offset))
+        size = qcow2_compress(c->job->target, cluster, count, stream);
+    if (size == -1) {
+        w->error =
+            xasprintf("error while compressing at byte %" PRIu64 ": %s", offset, qcow2_get_error());
+        return -1;
+    }
+    memcpy(cluster, stream, (size_t)size);
+    w->stream_size[first] = (uint32_t)size;
+    return 0;
+}
+
+static void compress_window(const copier *c, window *w)
+{
+    size_t end = w->length / UNIT, next;
+
+    for (size_t i = 0; i < end; i = next) {
+        next = min_u64(end, i + c->job->cluster_size / UNIT);
+        if (w->kind[i] == DATA && compress_cluster(c, w, i, (next - i) * UNIT) == -1)
+            return;
+    }
 }
 
 static void work_on_window(void *opaque, void *slot)
 {
     const copier *c = opaque;
     window *w = slot;
-    size_t end = w->uniform ? 0 : w->length / UNIT, next;
+    size_t end = w->length / UNIT, next;
 
+    if (w->uniform)
+        return;
+    if (c->job->cluster_size > 0)
+        widen_to_clusters(c, w);
     for (size_t i = 0; i < end; i = next) {
         next = run_end(w->kind, i, end);
-        if (is_written(c, w->kind[i]) && (get_buffer(w) == -1 || fill_run(c, w, i, next) == -1))
-            break;
+        if (is_written(c, w->kind[i]) && (get_buffer(c, w) == -1 || fill_run(c, w, i, next) == -1))
+            return;
     }
+    if (c->job->cluster_size > 0)
+        compress_window(c, w);
 }
 
 /* ------------------------------------------------------------------------------------------------
  * Finish
  */
+
+static int write_data(const copier *c, const window *w, size_t first, uint64_t count)
+{
+    const uint8_t *data = w->buffer + first * UNIT;
+    uint64_t offset = w->offset + first * UNIT;
+
+    if (c->job->cluster_size > 0 && w->stream_size[first] > 0)
+        return qcow2_pwrite_stream(c->job->target, data, w->stream_size[first], offset, 0);
+    return qcow2_pwrite(c->job->target, data, count, offset, 0);
+}
 
 static int write_run(const copier *c, const window *w, size_t first, uint64_t count)
 {
@@ -348,7 +420,7 @@ static int write_run(const copier *c, const window *w, size_t first, uint64_t co
     int result = 0;
 
     if (kind == DATA)
-        result = qcow2_pwrite(c->job->target, w->buffer + first * UNIT, count, offset, 0);
+        result = write_data(c, w, first, count);
     else if (kind == ZERO && c->zeroes_from > 0)
         result = qcow2_zero(c->job->target, count, offset, QCOW2_MAY_UNMAP);
     if (result == -1)
@@ -362,6 +434,8 @@ static int write_runs(const copier *c, const window *w)
 
     for (size_t i = 0; i < end; i = next) {
         next = run_end(w->kind, i, end);
+        if (w->kind[i] == DATA && c->job->cluster_size > 0)
+            next = min_u64(next, i + c->job->cluster_size / UNIT);
         if (write_run(c, w, i, (next - i) * UNIT) == -1)
             return -1;
     }
@@ -408,13 +482,18 @@ static int finish_window(void *opaque, void *slot)
  * The job
  */
 
-/* A base below images that are shorter than it shines through only up to the shortest. */
+/* A base below images that are shorter than it shines through only up to the shortest, and below an
+ * image without a backing file not at all. */
 static uint64_t visible_end(qcow2_image *image, unsigned base_depth)
 {
     uint64_t end = qcow2_get_size(image);
 
-    for (; base_depth > 0 && (image = qcow2_get_backing(image)); base_depth--)
+    for (; base_depth > 0; base_depth--) {
+        image = qcow2_get_backing(image);
+        if (!image)
+            return 0;
         end = min_u64(end, qcow2_get_size(image));
+    }
     return end;
 }
 

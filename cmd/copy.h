@@ -23,12 +23,13 @@ typedef struct {
      * and below, so only what lies above is copied.  0: the target has no backing file. */
     unsigned base_depth;
 
-    bool target_is_empty; /* it reads as its backing file or, without one, as zeroes */
-    uint64_t sparse_size; /* bytes of zeroes within data that make a hole; 0: there are no holes */
-    uint64_t rate_limit;  /* bytes written in a second; 0: any */
-    unsigned workers;     /* at most so many threads */
-    bool salvage;         /* what cannot be read becomes zeroes, with a warning */
-    bool quiet;           /* without the warning */
+    bool target_is_empty;  /* it reads as its backing file or, without one, as zeroes */
+    uint64_t sparse_size;  /* bytes of zeroes within data that make a hole; 0: there are no holes */
+    uint64_t cluster_size; /* bytes of the target's clusters, to write them compressed; 0: do not */
+    uint64_t rate_limit;   /* bytes written in a second; 0: any */
+    unsigned workers;      /* at most so many threads */
+    bool salvage;          /* what cannot be read becomes zeroes, with a warning */
+    bool quiet;            /* without the warning */
     progress *progress;
 } copy_job;
 

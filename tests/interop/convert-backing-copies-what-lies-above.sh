@@ -54,3 +54,10 @@ for size in 1M 8M 20M; do
     same_disk disk.raw raw ours.qcow2 qcow2
     [[ $(allocated ours.qcow2) == $(allocated qemu.qcow2) ]] || fail "QEMU copies other clusters"
 done
+
+# So are the clusters which it does not hold.
+qemu-img create -q -f qcow2 sparse.qcow2 8M
+qemu-io -f qcow2 -c 'write -P 1 1M 1M' sparse.qcow2 > log
+qcow-img convert -f qcow2 -O qcow2 -B below.qcow2 -F qcow2 sparse.qcow2 ours.qcow2
+clean ours.qcow2
+same_disk sparse.qcow2 qcow2 ours.qcow2 qcow2

@@ -44,6 +44,16 @@ make_disk() {
     fi
 }
 
+# make_text FILE SIZE: a raw disk that compresses: text, a hole, text, bytes that do not compress,
+# written zeroes and text again, up to an end that no cluster shares.
+make_text() {
+    seq -f 'line %.0f of a text that goes on and on' 1000000 | head -c "$2" > "$1" || :
+    fallocate -p -o $(($2 / 8 / 4096 * 4096)) -l $(($2 / 4 / 4096 * 4096)) "$1"
+    fill "$1" $(($2 / 2)) $(($2 / 9))
+    dd if=/dev/zero of="$1" bs=512 seek=$(($2 / 1024 * 3 / 2)) count=$(($2 / 8192)) conv=notrunc \
+        status=none
+}
+
 # same FILE1 FILE2: byte for byte.
 same() {
     cmp "$1" "$2" || fail "$1 and $2 are not the same bytes"

@@ -7,6 +7,7 @@ set -eu
 make_disk disk.raw 1M
 qemu-img create -q -f qcow2 image.qcow2 1M
 qemu-img create -q -f qcow2 small.qcow2 512k
+qemu-img create -q -f raw whole.raw 1M
 
 while read -r words; do
     says_what_qemu_says convert $words
@@ -28,6 +29,9 @@ disk.raw
 -C --salvage disk.raw target
 -c disk.raw target
 -c -O qcow2 -o preallocation=metadata disk.raw target
+-c -O qcow2 -o preallocation=bogus disk.raw target
+-c -n -O raw disk.raw whole.raw
+-c -n --target-image-opts disk.raw driver=raw,file.filename=whole.raw
 --target-is-zero disk.raw target
 --target-image-opts disk.raw driver=raw,file.filename=target
 -n --target-image-opts -O raw disk.raw driver=raw,file.filename=target
@@ -49,7 +53,6 @@ disk.raw
 END
 
 # What this version cannot do is refused by its name.
-refuses "(-c)" convert -c -O qcow2 disk.raw target
 qemu-img bitmap --add image.qcow2 bitmap
 refuses "(--bitmaps)" convert --bitmaps -f qcow2 -O qcow2 image.qcow2 target
 [[ ! -e target ]] || fail "a refused conversion made its target"

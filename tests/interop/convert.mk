@@ -5,6 +5,10 @@ convert_tests = \
 	interop/compare-says-what-qemu-says.sh \
 	interop/convert-all-clusters-and-refcounts.sh \
 	interop/convert-backing-copies-what-lies-above.sh \
+	interop/convert-compressed-above-a-backing-file.sh \
+	interop/convert-compressed-all-clusters.sh \
+	interop/convert-compressed-as-qemu-does.sh \
+	interop/convert-compressed-into-an-existing-target.sh \
 	interop/convert-concatenates-sources.sh \
 	interop/convert-failure-leaves-no-target.sh \
 	interop/convert-into-an-existing-target.sh \
