@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "check/check.h"
 #include "image/image.h"
+#include "table/flush.h"
 
 static int null_argument(const char *function)
 {
@@ -88,6 +89,7 @@ int qcow2_get_info(qcow2_image *image, qcow2_info *info, size_t info_size)
 
 uint64_t qcow2_get_size(const qcow2_image *image)
 {
+    READ_SCOPE((pthread_rwlock_t *)(uintptr_t)&image->operations);
     return image_size(image);
 }
 
@@ -155,27 +157,7 @@ int qcow2_map(qcow2_image *image, uint64_t count, uint64_t offset, uint32_t flag
 int qcow2_snapshot_list(qcow2_image *image, qcow2_snapshot_callback *callback, void *opaque)
 {
     REQUIRE(image && callback, -1);
-    if (image->format == FORMAT_RAW)
-        return error_set(ENOTSUP, "'%s' is a raw image: it has no snapshots", image->filename);
-    READ_SCOPE(&image->operations);
-    for (uint32_t i = 0; i < image->snapshots.count; i++) {
-        const struct snapshot *s = &image->snapshots.entries[i];
-        const qcow2_snapshot snapshot = {
-            .id = s->id,
-            .name = s->name,
-            .vm_state_size = s->vm_state_size,
-            .disk_size = s->disk_size,
-            .date_sec = s->date_sec,
-            .date_nsec = s->date_nsec,
-            .vm_clock_nsec = s->vm_clock_nsec,
-            .icount = s->icount,
-        };
-        int r = callback(opaque, &snapshot);
-
-        if (r != 0)
-            return r;
-    }
-    return 0;
+    return image_snapshot_list(image, callback, opaque);
 }
 
 int qcow2_snapshot_create(qcow2_image *image, const char *name)

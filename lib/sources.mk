@@ -34,6 +34,8 @@ libqcow2_sources = \
 	table/cache.h \
 	table/flush.c \
 	table/flush.h \
+	table/l1.c \
+	table/l1.h \
 	table/l2.c \
 	table/l2.h \
 	table/metadata_map.c \

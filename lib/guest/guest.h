@@ -39,8 +39,8 @@ int guest_write(struct guest *guest, const void *buf, size_t count, uint64_t off
 int guest_zero(struct guest *guest, uint64_t count, uint64_t offset, uint32_t flags);
 int guest_discard(struct guest *guest, uint64_t count, uint64_t offset);
 
-/* Give every cluster of the range a host cluster that reads as zeroes; what was not allocated there
- * must have read as zeroes.  Only while nobody else writes to the range. */
+/* Give every cluster of the range that holds nothing a host cluster that reads as zeroes.  Not with a
+ * backing file, and only while nobody else writes to the range. */
 int guest_preallocate(struct guest *guest, uint64_t count, uint64_t offset);
 
 /* What an L2 entry refers to loses that reference. */

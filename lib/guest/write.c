@@ -281,26 +281,47 @@ static int preallocate_reserved(struct guest *g, uint64_t start, uint64_t end, u
     return publish(g, &a);
 }
 
-int guest_preallocate(struct guest *g, uint64_t count, uint64_t offset)
+/* Whole clusters that hold nothing. */
+static int preallocate_clusters(struct guest *g, uint64_t start, uint64_t end)
 {
-    const struct geometry *geometry = &g->tables->geometry;
-    uint64_t l2_span = geometry->cluster_size << geometry->l2_bits;
-    uint64_t end = round_up(offset + count, geometry->cluster_size);
-    uint64_t at = geometry_cluster_start(geometry, offset);
+    uint64_t l2_span = g->tables->geometry.cluster_size << g->tables->geometry.l2_bits;
 
-    while (at < end) {
-        uint64_t stop = min_u64(round_down(at, l2_span) + l2_span, end), done;
+    while (start < end) {
+        uint64_t stop = min_u64(round_down(start, l2_span) + l2_span, end), done;
         struct reservation reservation;
         int r;
 
         if (tables_relieve(g->tables) == -1)
             return -1;
-        inflight_reserve(&g->inflight, &reservation, at, stop);
-        r = preallocate_reserved(g, at, stop, &done);
+        inflight_reserve(&g->inflight, &reservation, start, stop);
+        r = preallocate_reserved(g, start, stop, &done);
         inflight_release(&g->inflight, &reservation);
         if (r == -1)
             return -1;
-        at += done;
+        start += done;
+    }
+    return 0;
+}
+
+int guest_preallocate(struct guest *g, uint64_t count, uint64_t offset)
+{
+    const struct geometry *geometry = &g->tables->geometry;
+
+    for (uint64_t end = offset + count; offset < end;) {
+        struct plan plan;
+
+        if (guest_plan(g, end - offset, offset, &plan, false) == -1)
+            return -1;
+        for (unsigned i = 0; i < plan.count; i++) {
+            const struct extent *e = &plan.extents[i];
+
+            offset = e->guest_offset + e->length;
+            if (e->kind != EXTENT_UNALLOCATED && e->kind != EXTENT_ZERO)
+                continue; /* content: the cluster is there */
+            if (preallocate_clusters(g, geometry_cluster_start(geometry, e->guest_offset),
+                                     round_up(offset, geometry->cluster_size)) == -1)
+                return -1;
+        }
     }
     return 0;
 }

@@ -50,7 +50,8 @@ static int in_use(struct qcow2_image *image, uint64_t clusters, uint64_t limit)
     for (uint64_t i = 0; i < blocks && used < limit; i++) {
         uint64_t offset = table[i] & REFCOUNT_TABLE_OFFSET_MASK;
 
-        if (offset != 0 && count_block(image, offset, block, limit, &used) == -1)
+        if (offset != 0 && offset < MAX_HOST_OFFSET &&
+            count_block(image, offset, block, limit, &used) == -1)
             return -1;
     }
     return used >= limit;

@@ -40,6 +40,7 @@ static inline bool image_read_only(const struct qcow2_image *image)
     return image->flags & QCOW2_OPEN_READ_ONLY;
 }
 
+/* operations held. */
 static inline uint64_t image_size(const struct qcow2_image *image)
 {
     if (image->disk)
@@ -94,6 +95,7 @@ int image_resize(struct qcow2_image *image, uint64_t size, uint32_t flags);
 
 /* The index of a snapshot: an id is looked for first, then a name.  -1 with ENOENT. */
 int64_t image_snapshot_find(const struct qcow2_image *image, const char *id_or_name);
+int image_snapshot_list(struct qcow2_image *image, qcow2_snapshot_callback *callback, void *opaque);
 int image_snapshot_create(struct qcow2_image *image, const char *name);
 int image_snapshot_apply(struct qcow2_image *image, const char *id_or_name);
 int image_snapshot_delete(struct qcow2_image *image, const char *id_or_name);

@@ -7,9 +7,10 @@
  * Growing: what becomes visible must read as zeroes.  A backing file that is longer than the old disk
  * is covered with zeroes first, and so is the rest of a last cluster that the old disk used in part.
  *
- * Shrinking: what is cut off is zeroed and discarded first, while the disk still has its old size, so
- * that growing again never brings it back.  After the new size is in force, the L2 tables that lie
- * wholly beyond it are released and the end of the file is given back.
+ * Shrinking: what is cut off from an L2 table that stays becomes zeroes first, while the disk still has
+ * its old size.  After the new size is in force, the L2 tables that lie wholly beyond it are released
+ * and the end of the file is given back.  A power cut in between leaves such tables behind; growing
+ * releases them before anything of them can be seen.
  */
 
 #include <errno.h>
@@ -21,6 +22,7 @@
 #include "image/preallocate.h"
 #include "image/size.h"
 #include "table/flush.h"
+#include "table/l1.h"
 #include "table/refcount.h"
 #include "table/tree.h"
 
@@ -30,18 +32,6 @@ struct new_l1 {
     uint64_t offset;
     uint32_t size;
 };
-
-static int write_l1(struct tables *t, const struct new_l1 *l1)
-{
-    uint64_t bytes = (uint64_t)l1->size * L1_ENTRY_SIZE;
-    CLEANUP_FREE uint8_t *table = malloc(bytes);
-
-    if (table == NULL)
-        return error_no_memory(), -1;
-    for (uint32_t i = 0; i < l1->size; i++)
-        store_be64(table + (size_t)i * L1_ENTRY_SIZE, l1->entries[i]);
-    return store_pwrite(t->store, table, bytes, l1->offset);
-}
 
 static int prepare_l1(struct tables *t, uint64_t size, struct new_l1 *l1)
 {
@@ -65,24 +55,7 @@ static int prepare_l1(struct tables *t, uint64_t size, struct new_l1 *l1)
     if (refcount_allocate(t, div_round_up(needed * L1_ENTRY_SIZE, t->geometry.cluster_size),
                           &l1->offset, &never_written) == -1)
         return -1;
-    return write_l1(t, l1);
-}
-
-/* Bytes 24 to 47 of the header: size, crypt_method, l1_size, l1_table_offset. */
-static int switch_header(struct tables *t, uint64_t size, const struct new_l1 *l1)
-{
-    uint8_t bytes[HEADER_L1_AT + 12 - HEADER_SIZE_AT];
-
-    store_be64(bytes, size);
-    store_be32(bytes + 8, t->header.crypt_method);
-    store_be32(bytes + 12, l1->size);
-    store_be64(bytes + 16, l1->offset);
-    if (tables_write_header(t, HEADER_SIZE_AT, bytes, sizeof bytes) == -1)
-        return tables_fail(t);
-    t->header.size = size;
-    t->header.l1_size = l1->size;
-    t->header.l1_table_offset = l1->offset;
-    return 0;
+    return l1_write(t, l1->entries, l1->size, l1->offset, L1_KEEP_COPIED);
 }
 
 static int adopt_l1(struct tables *t, struct new_l1 *l1)
@@ -92,13 +65,7 @@ static int adopt_l1(struct tables *t, struct new_l1 *l1)
 
     if (l1->entries == NULL)
         return 0;
-    free(t->l1);
-    t->l1 = RELEASE(l1->entries);
-    t->l1_size = l1->size;
-    t->l1_table_offset = l1->offset;
-    metadata_map_clear_ranges(&t->map, METADATA_ACTIVE_L1);
-    if (metadata_map_add_range(&t->map, METADATA_ACTIVE_L1, t->l1_table_offset,
-                               (uint64_t)t->l1_size * L1_ENTRY_SIZE) == -1)
+    if (l1_adopt_locked(t, RELEASE(l1->entries), l1->offset, l1->size) == -1)
         return -1;
     return old_bytes ? refcount_drop(t, old_offset, old_bytes) : 0;
 }
@@ -116,7 +83,7 @@ static int change_size(struct qcow2_image *image, uint64_t reach, uint64_t size)
         return -1;
     r = prepare_l1(t, reach, &l1);
     entries = l1.entries;
-    if (r == -1 || tables_flush(t) == -1 || switch_header(t, size, &l1) == -1)
+    if (r == -1 || tables_flush(t) == -1 || l1_switch(t, size, l1.offset, l1.size) == -1)
         return -1;
     r = adopt_l1(t, &l1);
     entries = l1.entries; /* NULL when adopted */
@@ -129,6 +96,26 @@ static int change_size(struct qcow2_image *image, uint64_t reach, uint64_t size)
 int image_set_size(struct qcow2_image *image, uint64_t size)
 {
     return change_size(image, size, size);
+}
+
+/* The L2 tables of some L1 entries, all beyond the end of the disk, which no part of it needs. */
+static int release_tables(struct tables *t, uint64_t first, uint64_t end)
+{
+    uint64_t count = end > first ? end - first : 0;
+    CLEANUP_FREE uint64_t *removed = calloc(count ? count : 1, sizeof removed[0]);
+    const struct tree tree = { removed, (uint32_t)count };
+    uint64_t any = 0;
+
+    if (removed == NULL)
+        return error_no_memory(), -1;
+    for (uint64_t i = 0; i < count; i++)
+        any |= removed[i] = t->l1[first + i] & L1_OFFSET_MASK;
+    if (any == 0)
+        return 0;
+    if (tree_cut_active(t, first, count) == -1 || tables_flush(t) == -1 ||
+        tree_lower(t, &tree) == -1)
+        return tables_fail(t);
+    return tables_settle(t);
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -167,7 +154,7 @@ static int cover_backing(struct qcow2_image *image, uint64_t size)
     return zero_beyond(image, end - old_size, old_size);
 }
 
-/* The rest of the last cluster, if the old disk ends inside it and it has a host cluster. */
+/* The rest of the last cluster, if the old disk ends inside it and it has content. */
 static int cover_last_cluster(struct qcow2_image *image, uint64_t size)
 {
     uint64_t old_size = image->disk->size;
@@ -178,17 +165,28 @@ static int cover_last_cluster(struct qcow2_image *image, uint64_t size)
         return 0;
     if (disk_plan(image->disk, 512, old_size - 512, &plan) == -1)
         return -1;
-    if (plan.extents[0].kind != EXTENT_DATA)
+    if (plan.extents[0].kind == EXTENT_UNALLOCATED || plan.extents[0].kind == EXTENT_ZERO)
         return 0;
     return zero_beyond(image, end - old_size, old_size);
+}
+
+/* L2 tables beyond the old end, which a power cut may have left behind when the disk shrank. */
+static int clear_new_part(struct qcow2_image *image, uint64_t size)
+{
+    struct tables *t = &image->tables;
+
+    if (tables_settle(t) == -1)
+        return -1;
+    return release_tables(t, geometry_l1_entries(&t->geometry, image->disk->size),
+                          min_u64(geometry_l1_entries(&t->geometry, size), t->l1_size));
 }
 
 static int grow(struct qcow2_image *image, uint64_t size, enum preallocation mode)
 {
     uint64_t old_size = image->disk->size;
 
-    if (cover_last_cluster(image, size) == -1 || cover_backing(image, size) == -1 ||
-        image_set_size(image, size) == -1)
+    if (clear_new_part(image, size) == -1 || cover_last_cluster(image, size) == -1 ||
+        cover_backing(image, size) == -1 || image_set_size(image, size) == -1)
         return -1;
     return image_preallocate(image, size - old_size, old_size, mode);
 }
@@ -197,62 +195,69 @@ static int grow(struct qcow2_image *image, uint64_t size, enum preallocation mod
  * Shrinking
  */
 
-/* The L2 tables that no part of the disk needs any more. */
-static int release_tables(struct tables *t, uint64_t old_entries)
+/* Where the free end of the file begins. */
+static int used_end(struct tables *t, uint64_t *end)
 {
-    uint64_t kept = geometry_l1_entries(&t->geometry, t->header.size);
-    uint64_t count = old_entries > kept ? old_entries - kept : 0;
-    CLEANUP_FREE uint64_t *removed = calloc(count ? count : 1, sizeof removed[0]);
-    const struct tree tree = { removed, (uint32_t)count };
-
-    if (removed == NULL)
-        return error_no_memory(), -1;
-    if (count == 0)
-        return 0;
-    memcpy(removed, t->l1 + kept, count * sizeof removed[0]);
-    if (tree_cut_active(t, kept, count) == -1 || tables_flush(t) == -1 ||
-        tree_lower(t, &tree) == -1)
-        return tables_fail(t);
-    return tables_settle(t);
-}
-
-/* Cut the free end of the file off. */
-static int cut_file(struct qcow2_image *image)
-{
-    struct tables *t = &image->tables;
-    uint64_t size = t->geometry.cluster_size, length;
+    uint64_t size = t->geometry.cluster_size;
     WRITE_SCOPE(&t->lock);
 
-    if (store_size(image->store, &length) == -1)
-        return -1;
-    for (uint64_t count = 0; t->high_water > size; t->high_water -= size) {
-        if (refcount_get(t, t->high_water - size, &count) == -1)
+    for (*end = t->high_water; *end > size; *end -= size) {
+        uint64_t count;
+
+        if (refcount_get(t, *end - size, &count) == -1)
             return -1;
         if (count > 0)
             break;
     }
-    return length > t->high_water ? store_truncate(image->store, t->high_water) : 0;
+    return 0;
+}
+
+/* Give the free end of the file back.  Only what is gone for sure reads as zeroes when it is allocated
+ * again: a device keeps its length. */
+static int cut_file(struct qcow2_image *image)
+{
+    struct tables *t = &image->tables;
+    uint64_t length, end;
+
+    if (used_end(t, &end) == -1 || store_size(image->store, &length) == -1)
+        return -1;
+    if (length <= end)
+        return 0;
+    if (store_truncate(image->store, end) == -1 || store_size(image->store, &length) == -1)
+        return -1;
+    WRITE_SCOPE(&t->lock);
+    t->high_water = round_up(length, t->geometry.cluster_size);
+    return 0;
+}
+
+/* What is cut off, as far as its L2 table stays, becomes zeroes. */
+static int clear_cut_part(struct qcow2_image *image, uint64_t size)
+{
+    const struct geometry *g = &image->tables.geometry;
+    uint64_t l2_span = g->cluster_size << g->l2_bits;
+    uint64_t old_size = image->disk->size;
+    uint64_t boundary = min_u64(round_up(size, g->cluster_size), old_size);
+    uint64_t table_end = min_u64(round_up(boundary, l2_span), old_size);
+
+    if (boundary > size &&
+        image->disk->ops->zero(image->disk, boundary - size, size, DISK_MAY_UNMAP) == -1)
+        return -1;
+    if (table_end == boundary)
+        return 0;
+    return image->disk->ops->discard(image->disk, table_end - boundary, boundary);
 }
 
 static int shrink(struct qcow2_image *image, uint64_t size)
 {
     struct tables *t = &image->tables;
-    uint64_t old_size = image->disk->size;
-    uint64_t old_entries = geometry_l1_entries(&t->geometry, old_size);
-    uint64_t boundary = min_u64(round_up(size, t->geometry.cluster_size), old_size);
+    uint64_t old_entries = geometry_l1_entries(&t->geometry, image->disk->size);
 
     if (t->header.version < 3 && image->disk->backing)
         return error_set(ENOTSUP,
-                         "Shrinking '%s', a version 2 image with a backing file, is not "
-                         "supported",
+                         "Shrinking '%s', a version 2 image with a backing file, is not supported",
                          image->filename);
-    if (boundary > size &&
-        image->disk->ops->zero(image->disk, boundary - size, size, DISK_MAY_UNMAP) == -1)
-        return -1;
-    if (old_size > boundary &&
-        image->disk->ops->discard(image->disk, old_size - boundary, boundary) == -1)
-        return -1;
-    if (image_set_size(image, size) == -1 || release_tables(t, old_entries) == -1)
+    if (clear_cut_part(image, size) == -1 || image_set_size(image, size) == -1 ||
+        release_tables(t, geometry_l1_entries(&t->geometry, size), old_entries) == -1)
         return -1;
     return cut_file(image);
 }

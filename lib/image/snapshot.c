@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* snapshot.c - internal snapshots: create, apply, delete
+/* snapshot.c - internal snapshots: create, apply, delete, list
  *
  * Each operation has one instant at which it takes effect: one write of the header.  Before it,
  * everything that the new state needs is durable; after it, what only the old state needed loses its
@@ -28,6 +28,7 @@
 #include "base/cleanup.h"
 #include "image/image.h"
 #include "table/flush.h"
+#include "table/l1.h"
 #include "table/refcount.h"
 #include "table/tree.h"
 
@@ -71,19 +72,14 @@ static void give_back(struct tables *t, uint64_t host_offset, uint64_t count)
         refcount_drop(t, host_offset, count);
 }
 
-/* Write entries of an L1 table, COPIED cleared, into new clusters. */
+/* Write an L1 table into new clusters, COPIED cleared. */
 static int write_l1(struct tables *t, const uint64_t *l1, uint32_t count, uint64_t *host_offset)
 {
     uint64_t bytes = (uint64_t)count * L1_ENTRY_SIZE;
-    CLEANUP_FREE uint8_t *table = malloc(bytes ? bytes : 1);
 
-    if (table == NULL)
-        return error_no_memory(), -1;
-    for (uint32_t i = 0; i < count; i++)
-        store_be64(table + (size_t)i * L1_ENTRY_SIZE, l1[i] & ~ENTRY_COPIED);
     if (allocate(t, bytes, host_offset) == -1)
         return -1;
-    if (bytes > 0 && store_pwrite(t->store, table, bytes, *host_offset) == -1) {
+    if (l1_write(t, l1, count, *host_offset, L1_CLEAR_COPIED) == -1) {
         give_back(t, *host_offset, bytes);
         return -1;
     }
@@ -236,15 +232,27 @@ static int extended_table(const struct qcow2_image *image, const struct snapshot
     return 0;
 }
 
-/* Until the instant; what was allocated is given back if it is not reached. */
+/* Until the instant. */
 static int create_prepare(struct tables *t, const struct tree *active)
 {
     if (tree_clear_copied(t, active) == -1 || tree_clear_active_l1(t) == -1 ||
         tables_flush(t) == -1)
         return -1;
-    if (tree_raise(t, active) == -1)
-        return tables_fail(t); /* some counts are too high by now */
-    return tables_flush(t);
+    return tree_raise(t, active) == -1 ? -1 : tables_flush(t);
+}
+
+/* The instant was not reached: everything as it was, if that is possible. */
+static void create_abandon(struct tables *t, const struct snapshot *s, uint64_t table_offset,
+                           uint64_t table_bytes)
+{
+    struct error error;
+
+    error_save(&error);
+    give_back(t, s->l1_table_offset, (uint64_t)s->l1_size * L1_ENTRY_SIZE);
+    give_back(t, table_offset, table_bytes);
+    if (tables_usable(t) == 0 && tree_update_copied(t) == 0)
+        tables_settle(t);
+    error_restore(&error);
 }
 
 static int create_switch(struct qcow2_image *image, struct snapshot_table *table)
@@ -262,7 +270,11 @@ static int create_switch(struct qcow2_image *image, struct snapshot_table *table
         give_back(t, s->l1_table_offset, (uint64_t)s->l1_size * L1_ENTRY_SIZE);
         return -1;
     }
-    if (create_prepare(t, &active) == -1 || switch_table(t, table, table_offset) == -1)
+    if (create_prepare(t, &active) == -1) {
+        create_abandon(t, s, table_offset, table->bytes);
+        return -1;
+    }
+    if (switch_table(t, table, table_offset) == -1)
         return -1;
     free(image->snapshots.entries); /* the entries themselves moved into table */
     if (adopt_table(image, table) == -1 || tree_release(t, old_offset, old_bytes) == -1)
@@ -316,46 +328,8 @@ static uint64_t *active_l1_of(struct qcow2_image *image, const struct snapshot *
     if (l1 == NULL)
         return error_no_memory();
     for (uint32_t i = 0; i < s->l1_size; i++)
-        l1[i] = from[i] & ~ENTRY_COPIED;
+        l1[i] = from[i] & L1_OFFSET_MASK;
     return l1;
-}
-
-/* Bytes 24 to 47 of the header: size, crypt_method, l1_size, l1_table_offset. */
-static int switch_active(struct tables *t, uint64_t size, uint32_t l1_size, uint64_t l1_offset)
-{
-    uint8_t bytes[HEADER_L1_AT + 12 - HEADER_SIZE_AT];
-
-    store_be64(bytes, size);
-    store_be32(bytes + 8, t->header.crypt_method);
-    store_be32(bytes + 12, l1_size);
-    store_be64(bytes + 16, l1_offset);
-    if (tables_write_header(t, HEADER_SIZE_AT, bytes, sizeof bytes) == -1)
-        return tables_fail(t);
-    t->header.size = size;
-    t->header.l1_size = l1_size;
-    t->header.l1_table_offset = l1_offset;
-    return 0;
-}
-
-/* The tables in memory are now those of the new L1 table, which they take over. */
-static int adopt_active(struct tables *t, uint64_t *l1, uint32_t l1_size, uint64_t l1_offset)
-{
-    WRITE_SCOPE(&t->lock);
-
-    for (uint32_t i = 0; i < t->l1_size; i++)
-        if (t->l1[i] & L1_OFFSET_MASK)
-            cache_drop(&t->l2_cache, t->l1[i] & L1_OFFSET_MASK, t->geometry.cluster_size);
-    free(t->l1);
-    t->l1 = l1;
-    t->l1_size = l1_size;
-    t->l1_table_offset = l1_offset;
-    metadata_map_clear_ranges(&t->map, METADATA_ACTIVE_L1);
-    metadata_map_clear_clusters(&t->map, METADATA_ACTIVE_L2);
-    for (uint32_t i = 0; i < l1_size; i++)
-        if (l1[i] && metadata_map_add_cluster(&t->map, METADATA_ACTIVE_L2, l1[i]) == -1)
-            return -1;
-    return metadata_map_add_range(&t->map, METADATA_ACTIVE_L1, l1_offset,
-                                  (uint64_t)l1_size * L1_ENTRY_SIZE);
 }
 
 /* The old active tree and its L1 table have lost their last place in the header. */
@@ -367,34 +341,46 @@ static int release_active(struct tables *t, const struct tree *old, uint64_t old
     return settle_copied(t);
 }
 
+static int adopt_active(struct tables *t, uint64_t *l1, uint64_t l1_offset, uint32_t l1_size)
+{
+    WRITE_SCOPE(&t->lock);
+
+    return l1_adopt_locked(t, l1, l1_offset, l1_size) == -1 ? tables_fail(t) : 0;
+}
+
+/* Until the instant: the new L1 table and all that it needs, durable. */
+static int apply_prepare(struct tables *t, const struct tree *new, uint64_t *l1_offset)
+{
+    struct error error;
+
+    if (tree_check_raise(t, new) == -1 || write_l1(t, new->l1, new->l1_size, l1_offset) == -1)
+        return -1;
+    if (tree_clear_copied(t, new) == 0 && tables_flush(t) == 0 && tree_raise(t, new) == 0)
+        return tables_flush(t);
+    error_save(&error);
+    give_back(t, *l1_offset, (uint64_t) new->l1_size *L1_ENTRY_SIZE);
+    return error_restore(&error);
+}
+
 static int apply_switch(struct qcow2_image *image, const struct snapshot *s)
 {
     struct tables *t = &image->tables;
     uint64_t size = round_down(s->disk_size, 512);
     uint64_t old_offset = t->l1_table_offset, new_offset;
-    CLEANUP_FREE uint64_t *old_l1 = NULL;
+    CLEANUP_FREE uint64_t *old_l1 = malloc((size_t)t->l1_size * L1_ENTRY_SIZE + 1);
     CLEANUP_FREE uint64_t *new_l1 = NULL;
-    uint32_t old_size = t->l1_size, new_size;
+    struct tree old = { old_l1, t->l1_size }, new;
 
+    if (old_l1 == NULL)
+        return error_no_memory(), -1;
     if (tables_settle(t) == -1)
         return -1;
-    new_l1 = active_l1_of(image, s, &new_size);
-    old_l1 = malloc((size_t)old_size * sizeof old_l1[0] + 1);
-    if (new_l1 == NULL || old_l1 == NULL)
-        return new_l1 ? (error_no_memory(), -1) : -1;
-    memcpy(old_l1, t->l1, old_size * sizeof old_l1[0]);
-
-    const struct tree old = { old_l1, old_size }, new = { new_l1, new_size };
-
-    if (tree_check_raise(t, &new) == -1 || write_l1(t, new_l1, new_size, &new_offset) == -1)
+    memcpy(old_l1, t->l1, (size_t)t->l1_size * L1_ENTRY_SIZE);
+    new.l1 = new_l1 = active_l1_of(image, s, &new.l1_size);
+    if (new_l1 == NULL || apply_prepare(t, &new, &new_offset) == -1 ||
+        l1_switch(t, size, new_offset, new.l1_size) == -1 ||
+        adopt_active(t, RELEASE(new_l1), new_offset, new.l1_size) == -1)
         return -1;
-    if (tree_clear_copied(t, &new) == -1 || tables_flush(t) == -1 || tree_raise(t, &new) == -1 ||
-        tables_flush(t) == -1)
-        return tables_fail(t);
-    if (switch_active(t, size, new_size, new_offset) == -1)
-        return -1;
-    if (adopt_active(t, RELEASE(new_l1), new_size, new_offset) == -1)
-        return tables_fail(t);
     image->disk->size = size;
     return release_active(t, &old, old_offset);
 }
@@ -479,4 +465,72 @@ int image_snapshot_delete(struct qcow2_image *image, const char *id_or_name)
         return -1;
     index = image_snapshot_find(image, id_or_name);
     return index == -1 ? -1 : delete_switch(image, (uint32_t)index);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * List
+ */
+
+struct listed {
+    qcow2_snapshot snapshot;
+    char *id, *name;
+};
+
+static void free_list(struct listed *list, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        free(list[i].id);
+        free(list[i].name);
+    }
+    free(list);
+}
+
+/* A copy that does not change while it is shown. */
+static struct listed *copy_list(struct qcow2_image *image, uint32_t *count)
+{
+    struct listed *list;
+    READ_SCOPE(&image->operations);
+
+    *count = image->snapshots.count;
+    list = calloc(*count ? *count : 1, sizeof list[0]);
+    if (list == NULL)
+        return error_no_memory();
+    for (uint32_t i = 0; i < *count; i++) {
+        const struct snapshot *s = &image->snapshots.entries[i];
+
+        list[i].id = strdup(s->id);
+        list[i].name = strdup(s->name);
+        if (list[i].id == NULL || list[i].name == NULL) {
+            free_list(list, *count);
+            return error_no_memory();
+        }
+        list[i].snapshot = (qcow2_snapshot){
+            .id = list[i].id,
+            .name = list[i].name,
+            .vm_state_size = s->vm_state_size,
+            .disk_size = s->disk_size,
+            .date_sec = s->date_sec,
+            .date_nsec = s->date_nsec,
+            .vm_clock_nsec = s->vm_clock_nsec,
+            .icount = s->icount,
+        };
+    }
+    return list;
+}
+
+int image_snapshot_list(struct qcow2_image *image, qcow2_snapshot_callback *callback, void *opaque)
+{
+    struct listed *list;
+    uint32_t count;
+    int r = 0;
+
+    if (image->format == FORMAT_RAW)
+        return error_set(ENOTSUP, "'%s' is a raw image: it has no snapshots", image->filename);
+    list = copy_list(image, &count);
+    if (list == NULL)
+        return -1;
+    for (uint32_t i = 0; i < count && r == 0; i++)
+        r = callback(opaque, &list[i].snapshot);
+    free_list(list, count);
+    return r;
 }

@@ -171,6 +171,8 @@ static int punch_range(struct tables *t, const struct dropped_range *range)
                     return -1;
                 if (count != 1)
                     break;
+                if (t->free_byte >> t->geometry.cluster_bits == stop >> t->geometry.cluster_bits)
+                    t->free_byte = 0; /* no compressed stream comes here, either */
             }
         }
         if (stop > start && store_discard(t->store, stop - start, start) == -1)

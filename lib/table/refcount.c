@@ -343,10 +343,12 @@ int refcount_raise(struct tables *t, uint64_t host_offset, uint64_t bytes)
     uint64_t first = host_offset >> t->geometry.cluster_bits;
     uint64_t end = div_round_up(host_offset + bytes, t->geometry.cluster_size);
 
+    if (refcount_check_raise(t, host_offset, bytes) == -1)
+        return -1;
     for (uint64_t c = first; c < end; c++) {
         uint64_t count;
 
-        if (get(t, c, &count) == -1 || check_raise(t, c, count) == -1 || set(t, c, count + 1) == -1)
+        if (get(t, c, &count) == -1 || set(t, c, count + 1) == -1)
             return -1;
     }
     return 0;

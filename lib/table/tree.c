@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "format/l2_entry.h"
+#include "table/l1.h"
 #include "table/l2.h"
 #include "table/refcount.h"
 
@@ -15,19 +16,27 @@
  * Walking
  */
 
+/* One walk over a tree. */
+struct walk {
+    struct tables *t;
+    uint64_t ranges; /* host ranges visited with success */
+    uint64_t limit;  /* stop after so many */
+};
+
 /* What to do with an L2 table: index of its L1 entry, its place, its content.  *changed is set when
  * the content is to be written back. */
-typedef int l2_visitor(struct tables *t, uint64_t l1_index, uint64_t l2_offset, uint8_t *entries,
+typedef int l2_visitor(struct walk *w, uint64_t l1_index, uint64_t l2_offset, uint8_t *entries,
                        bool *changed);
 
-static int visit_table(struct tables *t, uint64_t l1_index, uint64_t l2_offset, uint8_t *entries,
+static int visit_table(struct walk *w, uint64_t l1_index, uint64_t l2_offset, uint8_t *entries,
                        l2_visitor *visit)
 {
+    struct tables *t = w->t;
     uint64_t size = t->geometry.cluster_size;
     bool changed = false;
 
     if (store_pread(t->store, entries, size, l2_offset) == -1 ||
-        visit(t, l1_index, l2_offset, entries, &changed) == -1)
+        visit(w, l1_index, l2_offset, entries, &changed) == -1)
         return -1;
     if (!changed)
         return 0;
@@ -37,22 +46,30 @@ static int visit_table(struct tables *t, uint64_t l1_index, uint64_t l2_offset, 
     return store_pwrite(t->store, entries, size, l2_offset);
 }
 
-static int walk(struct tables *t, const struct tree *tree, l2_visitor *visit)
+static int walk(struct walk *w, const struct tree *tree, l2_visitor *visit)
 {
+    struct tables *t = w->t;
     CLEANUP_FREE uint8_t *entries = malloc(t->geometry.cluster_size);
     WRITE_SCOPE(&t->lock);
 
     if (entries == NULL)
         return error_no_memory(), -1;
-    for (uint64_t i = 0; i < tree->l1_size; i++) {
+    for (uint64_t i = 0; i < tree->l1_size && w->ranges < w->limit; i++) {
         uint64_t l2_offset;
 
         if (l2_table_offset(t, tree->l1[i], i, &l2_offset) == -1)
             return -1;
-        if (l2_offset != 0 && visit_table(t, i, l2_offset, entries, visit) == -1)
+        if (l2_offset != 0 && visit_table(w, i, l2_offset, entries, visit) == -1)
             return -1;
     }
     return 0;
+}
+
+static int walk_all(struct tables *t, const struct tree *tree, l2_visitor *visit)
+{
+    struct walk w = { .t = t, .limit = UINT64_MAX };
+
+    return walk(&w, tree, visit);
 }
 
 /* The host bytes that an entry refers to; count 0: none. */
@@ -74,48 +91,52 @@ static int entry_range(struct tables *t, uint64_t entry, uint64_t *offset, uint6
 
 typedef int range_visitor(struct tables *t, uint64_t host_offset, uint64_t count);
 
-static int for_each_range(struct tables *t, uint64_t l2_offset, const uint8_t *entries,
+static int visit_range(struct walk *w, uint64_t host_offset, uint64_t count, range_visitor *visit)
+{
+    if (count == 0 || w->ranges == w->limit)
+        return 0;
+    if (visit(w->t, host_offset, count) == -1)
+        return -1;
+    w->ranges++;
+    return 0;
+}
+
+static int for_each_range(struct walk *w, uint64_t l2_offset, const uint8_t *entries,
                           range_visitor *visit)
 {
-    for (uint64_t i = 0; i < t->geometry.l2_entries; i++) {
+    for (uint64_t i = 0; i < w->t->geometry.l2_entries; i++) {
         uint64_t offset, count;
 
-        if (entry_range(t, load_be64(entries + i * L2_ENTRY_SIZE), &offset, &count) == -1)
-            return -1;
-        if (count > 0 && visit(t, offset, count) == -1)
+        if (entry_range(w->t, load_be64(entries + i * L2_ENTRY_SIZE), &offset, &count) == -1 ||
+            visit_range(w, offset, count, visit) == -1)
             return -1;
     }
-    return visit(t, l2_offset, t->geometry.cluster_size);
+    return visit_range(w, l2_offset, w->t->geometry.cluster_size, visit);
 }
 
 /* ------------------------------------------------------------------------------------------------
  * Refcounts
  */
 
-static int check_raise_table(struct tables *t, uint64_t l1_index, uint64_t l2_offset,
+static int check_raise_table(struct walk *w, uint64_t l1_index, uint64_t l2_offset,
                              uint8_t *entries, bool *changed)
 {
     (void)l1_index;
     (void)changed;
-    return for_each_range(t, l2_offset, entries, refcount_check_raise);
+    return for_each_range(w, l2_offset, entries, refcount_check_raise);
 }
 
 int tree_check_raise(struct tables *t, const struct tree *tree)
 {
-    return walk(t, tree, check_raise_table);
+    return walk_all(t, tree, check_raise_table);
 }
 
-static int raise_table(struct tables *t, uint64_t l1_index, uint64_t l2_offset, uint8_t *entries,
+static int raise_table(struct walk *w, uint64_t l1_index, uint64_t l2_offset, uint8_t *entries,
                        bool *changed)
 {
     (void)l1_index;
     (void)changed;
-    return for_each_range(t, l2_offset, entries, refcount_raise);
-}
-
-int tree_raise(struct tables *t, const struct tree *tree)
-{
-    return walk(t, tree, raise_table);
+    return for_each_range(w, l2_offset, entries, refcount_raise);
 }
 
 static int release_range(struct tables *t, uint64_t host_offset, uint64_t count)
@@ -134,17 +155,33 @@ static int release_range(struct tables *t, uint64_t host_offset, uint64_t count)
     return 0;
 }
 
-static int lower_table(struct tables *t, uint64_t l1_index, uint64_t l2_offset, uint8_t *entries,
+static int lower_table(struct walk *w, uint64_t l1_index, uint64_t l2_offset, uint8_t *entries,
                        bool *changed)
 {
     (void)l1_index;
     (void)changed;
-    return for_each_range(t, l2_offset, entries, release_range);
+    return for_each_range(w, l2_offset, entries, release_range);
+}
+
+int tree_raise(struct tables *t, const struct tree *tree)
+{
+    struct walk raised = { .t = t, .limit = UINT64_MAX };
+    struct walk undone = { .t = t };
+    struct error error;
+
+    if (walk(&raised, tree, raise_table) == 0)
+        return 0;
+    /* a cluster of many compressed streams may have passed the check for each of them */
+    error_save(&error);
+    undone.limit = raised.ranges;
+    if (walk(&undone, tree, lower_table) == -1)
+        return tables_fail(t);
+    return error_restore(&error);
 }
 
 int tree_lower(struct tables *t, const struct tree *tree)
 {
-    return walk(t, tree, lower_table);
+    return walk_all(t, tree, lower_table);
 }
 
 int tree_release(struct tables *t, uint64_t host_offset, uint64_t count)
@@ -158,12 +195,12 @@ int tree_release(struct tables *t, uint64_t host_offset, uint64_t count)
  * COPIED
  */
 
-static int clear_table(struct tables *t, uint64_t l1_index, uint64_t l2_offset, uint8_t *entries,
+static int clear_table(struct walk *w, uint64_t l1_index, uint64_t l2_offset, uint8_t *entries,
                        bool *changed)
 {
     (void)l1_index;
     (void)l2_offset;
-    for (uint64_t i = 0; i < t->geometry.l2_entries; i++) {
+    for (uint64_t i = 0; i < w->t->geometry.l2_entries; i++) {
         uint64_t entry = load_be64(entries + i * L2_ENTRY_SIZE);
 
         if (!(entry & ENTRY_COPIED))
@@ -176,21 +213,7 @@ static int clear_table(struct tables *t, uint64_t l1_index, uint64_t l2_offset, 
 
 int tree_clear_copied(struct tables *t, const struct tree *tree)
 {
-    return walk(t, tree, clear_table);
-}
-
-static int write_active_l1(struct tables *t)
-{
-    uint64_t bytes = (uint64_t)t->l1_size * L1_ENTRY_SIZE;
-    CLEANUP_FREE uint8_t *table = malloc(bytes ? bytes : 1);
-
-    if (table == NULL)
-        return error_no_memory(), -1;
-    if (tables_check_overlap(t, t->l1_table_offset, bytes, METADATA_ACTIVE_L1) == -1)
-        return -1;
-    for (uint32_t i = 0; i < t->l1_size; i++)
-        store_be64(table + (size_t)i * L1_ENTRY_SIZE, t->l1[i]);
-    return bytes ? store_pwrite(t->store, table, bytes, t->l1_table_offset) : 0;
+    return walk_all(t, tree, clear_table);
 }
 
 int tree_clear_active_l1(struct tables *t)
@@ -199,7 +222,7 @@ int tree_clear_active_l1(struct tables *t)
 
     for (uint32_t i = 0; i < t->l1_size; i++)
         t->l1[i] &= ~ENTRY_COPIED;
-    return write_active_l1(t);
+    return l1_write_active_locked(t);
 }
 
 int tree_cut_active(struct tables *t, uint64_t first, uint64_t count)
@@ -215,7 +238,7 @@ int tree_cut_active(struct tables *t, uint64_t first, uint64_t count)
         cache_drop(&t->l2_cache, offset, t->geometry.cluster_size);
         metadata_map_remove_cluster(&t->map, METADATA_ACTIVE_L2, offset);
     }
-    return write_active_l1(t);
+    return l1_write_active_locked(t);
 }
 
 /* The flag that a reference to this cluster should have. */
@@ -229,27 +252,27 @@ static int wanted_flag(struct tables *t, uint64_t host_offset, uint64_t *flag)
     return 0;
 }
 
-static int update_table(struct tables *t, uint64_t l1_index, uint64_t l2_offset, uint8_t *entries,
+static int update_table(struct walk *w, uint64_t l1_index, uint64_t l2_offset, uint8_t *entries,
                         bool *changed)
 {
     uint64_t flag;
 
-    for (uint64_t i = 0; i < t->geometry.l2_entries; i++) {
+    for (uint64_t i = 0; i < w->t->geometry.l2_entries; i++) {
         uint64_t entry = load_be64(entries + i * L2_ENTRY_SIZE);
         uint64_t host = l2_entry_host_offset(entry);
 
         if (host == 0)
             continue;
-        if (wanted_flag(t, host, &flag) == -1)
+        if (wanted_flag(w->t, host, &flag) == -1)
             return -1;
         if ((entry & ENTRY_COPIED) == flag)
             continue;
         store_be64(entries + i * L2_ENTRY_SIZE, (entry & ~ENTRY_COPIED) | flag);
         *changed = true;
     }
-    if (wanted_flag(t, l2_offset, &flag) == -1)
+    if (wanted_flag(w->t, l2_offset, &flag) == -1)
         return -1;
-    t->l1[l1_index] = l2_offset | flag;
+    w->t->l1[l1_index] = l2_offset | flag;
     return 0;
 }
 
@@ -257,8 +280,8 @@ int tree_update_copied(struct tables *t)
 {
     const struct tree active = { t->l1, t->l1_size };
 
-    if (walk(t, &active, update_table) == -1)
+    if (walk_all(t, &active, update_table) == -1)
         return -1;
     WRITE_SCOPE(&t->lock);
-    return write_active_l1(t);
+    return l1_write_active_locked(t);
 }

@@ -18,7 +18,8 @@ struct tree {
 
 /* Can every cluster of the tree take one more reference?  Changes nothing. */
 int tree_check_raise(struct tables *tables, const struct tree *tree);
-/* One reference more, or less, for every L2 table and every cluster they refer to. */
+/* One reference more, or less, for every L2 table and every cluster they refer to.  When raising is not
+ * possible, nothing has changed. */
 int tree_raise(struct tables *tables, const struct tree *tree);
 int tree_lower(struct tables *tables, const struct tree *tree);
 
