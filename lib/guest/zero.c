@@ -187,13 +187,23 @@ static int zero_data(struct guest *g, uint64_t count, uint64_t offset, uint32_t 
     return write_zero_data(g, count, offset);
 }
 
+/* Version 2 has no zero flag; what holds nothing needs none. */
+static int holds_nothing(struct guest *g, uint64_t offset)
+{
+    struct plan plan;
+
+    if (guest_plan(g, 1, offset, &plan, false) == -1)
+        return -1;
+    return plan.extents[0].kind == EXTENT_UNALLOCATED;
+}
+
 static int zero_part(struct guest *g, uint64_t count, uint64_t offset, uint32_t flags,
                      enum change change)
 {
-    int r = 0;
+    uint64_t cluster = geometry_cluster_start(&g->tables->geometry, offset);
+    int r = g->tables->header.version >= 3 ? zero_cluster_if_zero(g, cluster, change)
+                                           : holds_nothing(g, offset);
 
-    if (g->tables->header.version >= 3)
-        r = zero_cluster_if_zero(g, geometry_cluster_start(&g->tables->geometry, offset), change);
     return r != 0 ? (r == 1 ? 0 : -1) : zero_data(g, count, offset, flags);
 }
 

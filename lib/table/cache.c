@@ -304,7 +304,7 @@ int cache_batch_write(const struct cache *cache, const struct cache_batch *batch
     return 0;
 }
 
-void cache_batch_finish(struct cache *cache, struct cache_batch *batch)
+void cache_batch_finish(struct cache *cache, const struct cache_batch *batch)
 {
     for (uint32_t i = 0; i < batch->count; i++) {
         struct cache_slice *s = lookup(cache, batch->offsets[i]);
@@ -312,6 +312,10 @@ void cache_batch_finish(struct cache *cache, struct cache_batch *batch)
         if (s != NULL)
             s->writeback = false;
     }
+}
+
+void cache_batch_free(struct cache_batch *batch)
+{
     free(batch->offsets);
     free(batch->data);
     *batch = (struct cache_batch){ 0 };

@@ -82,7 +82,9 @@ struct cache_batch {
 int cache_batch_take(struct cache *cache, struct cache_batch *batch);
 /* No lock needed. */
 int cache_batch_write(const struct cache *cache, const struct cache_batch *batch);
-/* Writeback is over; frees the batch. */
-void cache_batch_finish(struct cache *cache, struct cache_batch *batch);
+/* Writeback is over: its slices may be evicted. */
+void cache_batch_finish(struct cache *cache, const struct cache_batch *batch);
+/* Without cache_batch_finish the slices, which are newer than on disk, stay in memory. */
+void cache_batch_free(struct cache_batch *batch);
 
 #endif

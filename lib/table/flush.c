@@ -34,11 +34,11 @@ struct flush_work {
     struct cache_batch l2;      /* slices of L2 tables that are in use */
 };
 
-static void work_destroy(struct tables *t, struct flush_work *work)
+static void work_destroy(struct flush_work *work)
 {
     free(work->blocks.items);
     free(work->l1.items);
-    cache_batch_finish(&t->l2_cache, &work->l2);
+    cache_batch_free(&work->l2);
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -213,34 +213,34 @@ static int finish(struct tables *t, struct flush_work *work)
 
     {
         WRITE_SCOPE(&t->lock);
-        work_destroy(t, work);
+        cache_batch_finish(&t->l2_cache, &work->l2);
         r = quarantine_flush_end(&t->quarantine);
     }
     return r == -1 ? -1 : release(t);
 }
 
+/* When it fails after something was taken out of the lists, memory is newer than the disk for good: the
+ * slices stay where they are and nothing can be changed any more. */
+static int run_flush(struct tables *t, struct flush_work *work)
+{
+    {
+        WRITE_SCOPE(&t->lock);
+        if (collect_locked(t, work) == -1)
+            return work->l2.count > 0 ? tables_fail(t) : -1;
+    }
+    return write_stages(t, work) == -1 ? tables_fail(t) : finish(t, work);
+}
+
 static int flush_once(struct tables *t)
 {
     struct flush_work work = { 0 };
-    bool taken;
+    int r;
 
     if (tables_usable(t) == -1)
         return -1;
-    {
-        WRITE_SCOPE(&t->lock);
-        if (collect_locked(t, &work) == -1) {
-            taken = work.l2.count > 0;
-            work_destroy(t, &work);
-            return taken ? tables_fail(t) : -1;
-        }
-    }
-    if (write_stages(t, &work) == -1) {
-        tables_fail(t);
-        WRITE_SCOPE(&t->lock);
-        work_destroy(t, &work);
-        return -1;
-    }
-    return finish(t, &work);
+    r = run_flush(t, &work);
+    work_destroy(&work);
+    return r;
 }
 
 int tables_flush(struct tables *t)
