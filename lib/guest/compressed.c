@@ -122,7 +122,7 @@ static void abandon_stream(struct guest *g, uint64_t host_offset, uint64_t size)
     error_save(&error);
     {
         WRITE_SCOPE(&g->tables->lock);
-        refcount_drop(g->tables, host_offset, size);
+        refcount_lower(g->tables, host_offset, size);
     }
     error_restore(&error);
 }

@@ -205,12 +205,19 @@ static int publish(struct guest *g, const struct allocation *a)
     return 0;
 }
 
+/* Nobody has seen the clusters: they are free at once. */
 static void abandon(struct guest *g, const struct allocation *a)
 {
+    struct error error;
+
     if (a->kept || a->bytes == 0)
         return;
-    WRITE_SCOPE(&g->tables->lock);
-    refcount_drop(g->tables, a->host_offset, a->bytes);
+    error_save(&error);
+    {
+        WRITE_SCOPE(&g->tables->lock);
+        refcount_lower(g->tables, a->host_offset, a->bytes);
+    }
+    error_restore(&error);
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -234,11 +241,8 @@ static int write_reserved(struct guest *g, const void *buf, size_t count, uint64
         return 0;
     *done = min_u64(count, a.guest_offset + a.bytes - offset);
     if (write_data(g, &a, buf, *done, offset) == -1) {
-        struct error error;
-
-        error_save(&error);
         abandon(g, &a);
-        return error_restore(&error);
+        return -1;
     }
     return publish(g, &a);
 }

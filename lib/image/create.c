@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "format/refcount_block.h"
@@ -158,6 +160,15 @@ static int copy_image(struct store *to, struct store *from, enum preallocation m
     return store_pwrite(to, sector, sizeof sector, 0) == -1 ? -1 : store_flush(to);
 }
 
+/* A file that was not filled is not left behind; a device stays. */
+static void remove_failed(const char *filename)
+{
+    struct stat st;
+
+    if (lstat(filename, &st) == 0 && S_ISREG(st.st_mode))
+        unlink(filename);
+}
+
 static int create_qcow2(const char *filename, const struct qcow2_create_options *options)
 {
     struct store *memory = store_memory_new(filename), *file = NULL;
@@ -170,6 +181,8 @@ static int create_qcow2(const char *filename, const struct qcow2_create_options 
     if (file != NULL) {
         r = copy_image(file, memory, options->preallocation);
         store_close(file);
+        if (r == -1)
+            remove_failed(filename);
     }
     store_close(memory);
     return r;
@@ -191,6 +204,8 @@ static int create_raw(const char *filename, const struct qcow2_create_options *o
     if (r == 0)
         r = store_flush(file);
     store_close(file);
+    if (r == -1)
+        remove_failed(filename);
     return r;
 }
 

@@ -340,18 +340,47 @@ int image_close(struct qcow2_image *image)
     return r;
 }
 
+/* Formats that other tools know and this library does not: such a file is not taken for a raw disk. */
+static const struct {
+    const char *format;
+    unsigned offset;
+    unsigned size;
+    const char *magic;
+} foreign[] = {
+    { "qcow", 0, 8, "QFI\xfb\0\0\0\1" },
+    { "qed", 0, 4, "QED\0" },
+    { "vmdk", 0, 4, "KDMV" },
+    { "vmdk", 0, 4, "COWD" },
+    { "vpc", 0, 8, "conectix" },
+    { "vhdx", 0, 8, "vhdxfile" },
+    { "vdi", 64, 4, "\x7f\x10\xda\xbe" },
+    { "luks", 0, 8, "LUKS\xba\xbe\0\1" },
+    { "parallels", 0, 16, "WithoutFreeSpace" },
+    { "parallels", 0, 16, "WithouFreSpacExt" },
+};
+
+#define PROBE_SIZE 512
+
+static const char *format_of(const uint8_t *start)
+{
+    /* as other tools tell it: the magic and a version of at least 2 */
+    if (load_be32(start) == QCOW2_MAGIC && load_be32(start + 4) >= 2)
+        return "qcow2";
+    for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++)
+        if (memcmp(start + foreign[i].offset, foreign[i].magic, foreign[i].size) == 0)
+            return foreign[i].format;
+    return "raw";
+}
+
 const char *image_probe(const char *filename)
 {
     struct store *store = store_file_open(filename, STORE_READ_ONLY, STORE_LOCK_NONE);
-    uint8_t start[8];
+    uint8_t start[PROBE_SIZE];
     int r;
 
     if (store == NULL)
         return NULL;
     r = store_pread(store, start, sizeof start, 0);
     store_close(store);
-    if (r == -1)
-        return NULL;
-    /* as other tools tell it: the magic and a version of at least 2 */
-    return load_be32(start) == QCOW2_MAGIC && load_be32(start + 4) >= 2 ? "qcow2" : "raw";
+    return r == -1 ? NULL : format_of(start);
 }

@@ -33,7 +33,7 @@ int preallocate_store(struct store *store, uint64_t count, uint64_t offset, enum
     switch (mode) {
     case PREALLOCATION_OFF:
     case PREALLOCATION_METADATA: return 0;
-    case PREALLOCATION_FALLOC: return store->ops->zero(store, count, offset, false);
+    case PREALLOCATION_FALLOC: return store_zero(store, count, offset, false);
     case PREALLOCATION_FULL: return write_zeroes(store, count, offset);
     }
     return 0;

@@ -66,10 +66,14 @@ static int allocate(struct tables *t, uint64_t count, uint64_t *host_offset)
 /* Clusters that never came into use. */
 static void give_back(struct tables *t, uint64_t host_offset, uint64_t count)
 {
-    WRITE_SCOPE(&t->lock);
+    struct error error;
 
-    if (count > 0 && host_offset > 0)
-        refcount_drop(t, host_offset, count);
+    error_save(&error);
+    if (count > 0 && host_offset > 0) {
+        WRITE_SCOPE(&t->lock);
+        refcount_lower(t, host_offset, count);
+    }
+    error_restore(&error);
 }
 
 /* Write an L1 table into new clusters, COPIED cleared. */

@@ -101,8 +101,11 @@ int l2_make_writable_locked(struct tables *t, uint64_t guest_offset)
     if (refcount_allocate(t, 1, &new, &never_written) == -1)
         return -1;
     if ((old ? copy_table(t, old, new) : store_zero(t->store, size, new, false)) == -1) {
-        refcount_drop(t, new, size);
-        return -1;
+        struct error error;
+
+        error_save(&error);
+        refcount_lower(t, new, size);
+        return error_restore(&error);
     }
     cache_drop(&t->l2_cache, new, size);
     if (metadata_map_add_cluster(&t->map, METADATA_ACTIVE_L2, new) == -1 ||

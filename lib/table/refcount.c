@@ -365,7 +365,7 @@ int refcount_drop(struct tables *t, uint64_t host_offset, uint64_t bytes)
 int refcount_lower(struct tables *t, uint64_t host_offset, uint64_t bytes)
 {
     uint64_t first = host_offset >> t->geometry.cluster_bits;
-    uint64_t end = (host_offset + bytes) >> t->geometry.cluster_bits;
+    uint64_t end = div_round_up(host_offset + bytes, t->geometry.cluster_size);
 
     for (uint64_t c = first; c < end; c++) {
         uint64_t count;

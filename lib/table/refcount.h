@@ -24,7 +24,8 @@ int refcount_raise(struct tables *tables, uint64_t host_offset, uint64_t count);
 /* One reference less for every cluster of the range, as soon as that is safe (rules R5 and R6). */
 int refcount_drop(struct tables *tables, uint64_t host_offset, uint64_t count);
 
-/* Lower what the quarantine releases (flush.c). */
+/* One reference less at once, for every cluster that the range touches: of what the quarantine releases
+ * (flush.c), and of what was allocated and nothing ever referred to. */
 int refcount_lower(struct tables *tables, uint64_t host_offset, uint64_t count);
 
 /* Clusters next to each other with a refcount of 1.  never_written says that they lie behind
