@@ -148,5 +148,5 @@ clean() {
 # identity FILE: changes when a byte of the file does, or when it was written with the same bytes.
 identity() {
     sha256sum "$1"
-    stat -c 'modified %y, %s bytes, %b blocks' "$1"
+    stat -c 'modified %y, %s bytes' "$1"
 }
