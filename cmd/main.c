@@ -16,6 +16,8 @@ static const verb verbs[] = {
     { "create", VERB_CREATE, "FILE [SIZE]", "create an image", run_create },
     { "info", VERB_INFO, "FILE", "print facts about an image", run_info },
     { "map", VERB_MAP, "FILE", "print where the content of an image is stored", run_map },
+    { "measure", VERB_MEASURE, "--size SIZE | FILE", "say how large a new image would become",
+      run_measure },
     { "resize", VERB_RESIZE, "FILE [+-]SIZE", "change the size of the disk", run_resize },
     { "snapshot", VERB_SNAPSHOT, "FILE", "list, create, apply or delete internal snapshots",
       run_snapshot },

@@ -138,9 +138,9 @@ static int set_help(options *o, const option_row *row, const char *argument)
 
 enum {
     EVERY_VERB = VERB_CHECK | VERB_COMPARE | VERB_CONVERT | VERB_CREATE | VERB_INFO | VERB_MAP |
-                 VERB_RESIZE | VERB_SNAPSHOT,
+                 VERB_MEASURE | VERB_RESIZE | VERB_SNAPSHOT,
     OPENING_VERBS = EVERY_VERB & ~VERB_CREATE,
-    READING_VERBS = VERB_CHECK | VERB_COMPARE | VERB_CONVERT | VERB_INFO | VERB_MAP | VERB_SNAPSHOT,
+    READING_VERBS = OPENING_VERBS & ~VERB_RESIZE,
 };
 
 /* The shapes of rows: a flag, a text, a size, and an argument that a function of its own reads. */
@@ -168,8 +168,8 @@ static const option_row table[] = {
     CALL(EVERY_VERB, "object", "", "OBJECT", set_object, 0,
          "a secret, as in secret,id=ID,data=TEXT"),
 
-    TEXT(VERB_CHECK | VERB_INFO | VERB_MAP | VERB_RESIZE, "format", "f", "FMT", format,
-         "format of the image, raw or qcow2 (default: probe the file)"),
+    TEXT(VERB_CHECK | VERB_INFO | VERB_MAP | VERB_MEASURE | VERB_RESIZE, "format", "f", "FMT",
+         format, "format of the image, raw or qcow2 (default: probe the file)"),
     TEXT(VERB_CREATE, "format", "f", "FMT", format,
          "format of the new image, raw (default) or qcow2"),
     TEXT(VERB_COMPARE, "a-format", "f", "FMT", format,
@@ -180,7 +180,9 @@ static const option_row table[] = {
          "format of the sources (default: probe each file)"),
     TEXT(VERB_CONVERT, "target-format", "O", "FMT", target_format,
          "format of the target, raw (default) or qcow2"),
-    CALL(VERB_CREATE, "options", "o", "OPTIONS", set_creation, 0,
+    TEXT(VERB_MEASURE, "target-format", "O", "FMT", target_format,
+         "format of the new image, raw (default) or qcow2"),
+    CALL(VERB_CREATE | VERB_MEASURE, "options", "o", "OPTIONS", set_creation, 0,
          "options of the new image, NAME=VALUE[,...]; -o help lists them"),
     CALL(VERB_CONVERT, "target-format-options", "o", "OPTIONS", set_creation, 0,
          "options of the target, NAME=VALUE[,...]; -o help lists them"),
@@ -192,7 +194,7 @@ static const option_row table[] = {
     TEXT(VERB_CONVERT, "backing-format", "F", "FMT", backing_format, "format of the backing file"),
     FLAG(VERB_CREATE, "backing-unsafe", "u", backing_unsafe,
          "do not open the backing file, which may be missing"),
-    TEXT(VERB_CONVERT, "snapshot", "l", "SNAPSHOT", snapshot,
+    TEXT(VERB_CONVERT | VERB_MEASURE, "snapshot", "l", "SNAPSHOT", snapshot,
          "read this snapshot of the source: ID, NAME or snapshot.id=ID,snapshot.name=NAME"),
     FLAG(OPENING_VERBS, "image-opts", "", image_opts,
          "image names are options, as in driver=qcow2,file.filename=FILE"),
@@ -215,6 +217,8 @@ static const option_row table[] = {
     SIZE(VERB_MAP, "start-offset", "s", "OFFSET", start_offset, "start offset", "begin there"),
     SIZE(VERB_MAP, "max-length", "l", "LENGTH", max_length, "max length",
          "go no farther than that"),
+    SIZE(VERB_MEASURE, "size", "", "SIZE", measured_size, "image size",
+         "measure for an empty disk of that size rather than for an image"),
     FLAG(VERB_RESIZE, "shrink", "", shrink,
          "allow a smaller size, which loses what lies beyond it"),
     CALL(VERB_RESIZE, "preallocation", "", "MODE", set_preallocation, 0,
@@ -248,10 +252,11 @@ static const option_row table[] = {
     FLAG(VERB_CONVERT, "skip-broken-bitmaps", "", skip_broken_bitmaps,
          "leave out inconsistent bitmaps (needs --bitmaps)"),
 
-    CALL(VERB_CHECK | VERB_COMPARE | VERB_INFO | VERB_MAP, "output", "", "FORMAT", set_output, 0,
-         "human (default) or json"),
+    CALL(VERB_CHECK | VERB_COMPARE | VERB_INFO | VERB_MAP | VERB_MEASURE, "output", "", "FORMAT",
+         set_output, 0, "human (default) or json"),
     FLAG(VERB_COMPARE | VERB_CONVERT, "progress", "p", progress, "show progress"),
-    FLAG(EVERY_VERB & ~(VERB_INFO | VERB_MAP), "quiet", "q", quiet, "print nothing but errors"),
+    FLAG(EVERY_VERB & ~(VERB_INFO | VERB_MAP | VERB_MEASURE), "quiet", "q", quiet,
+         "print nothing but errors"),
 };
 
 enum {
@@ -329,7 +334,12 @@ int options_parse(options *o, verb_bit bit, int argc, char **argv)
     int words = count_words(bit, argc, argv);
     int value, result;
 
-    *o = (options){ .max_length = UINT64_MAX, .sparse_size = 4096, .workers = 8 };
+    *o = (options){
+        .max_length = UINT64_MAX,
+        .measured_size = UINT64_MAX,
+        .sparse_size = 4096,
+        .workers = 8,
+    };
     options_for_each(bit, add_to_grammar, &g);
     optind = 0;
     while ((value = getopt_long(words, argv, g.letters, g.names, NULL)) != -1) {

@@ -26,6 +26,7 @@ typedef enum {
     VERB_MAP = 0x0020,
     VERB_RESIZE = 0x0040,
     VERB_SNAPSHOT = 0x0080,
+    VERB_MEASURE = 0x0100,
 } verb_bit;
 
 typedef enum {
@@ -49,7 +50,7 @@ typedef struct options {
 
     const char *format;         /* -f: of the (first) image; NULL: probe */
     const char *second_format;  /* compare -F: of the second image */
-    const char *target_format;  /* convert -O; NULL: raw */
+    const char *target_format;  /* convert, measure -O; NULL: raw */
     const char *backing;        /* -b (convert also -B) */
     const char *backing_format; /* -F */
     bool backing_unsafe;        /* create -u: do not open the backing file */
@@ -69,10 +70,11 @@ typedef struct options {
     bool backing_chain;        /* info */
     uint64_t start_offset;     /* map -s: bytes */
     uint64_t max_length;       /* map -l: bytes; UINT64_MAX: to the end */
+    uint64_t measured_size;    /* measure --size: bytes; UINT64_MAX: not given */
     bool shrink;               /* resize */
     const char *preallocation; /* resize; NULL: off */
     snapshot_action snapshot_action;
-    const char *snapshot; /* snapshot -c -a -d: its argument; convert -l: as given */
+    const char *snapshot; /* snapshot -c -a -d: its argument; convert, measure -l: as given */
 
     bool strict;              /* compare -s */
     bool compress;            /* convert -c */

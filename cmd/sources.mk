@@ -33,12 +33,15 @@ qcow_img_sources = \
 	info.c \
 	main.c \
 	map.c \
+	measure.c \
 	options.c \
 	pipeline.c \
 	pipeline.h \
 	progress.c \
 	progress.h \
 	resize.c \
+	snapshot-open.c \
+	snapshot-open.h \
 	snapshot.c \
 	verb.h
 

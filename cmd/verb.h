@@ -25,6 +25,7 @@ int run_convert(const options *o);
 int run_create(const options *o);
 int run_info(const options *o);
 int run_map(const options *o);
+int run_measure(const options *o);
 int run_resize(const options *o);
 int run_snapshot(const options *o);
 

@@ -8,6 +8,7 @@ man_pages = \
 	qcow-img-create.1 \
 	qcow-img-info.1 \
 	qcow-img-map.1 \
+	qcow-img-measure.1 \
 	qcow-img-resize.1 \
 	qcow-img-snapshot.1 \
 	qcow-img.1 \

@@ -10,7 +10,7 @@ fail() {
 
 help=$(qcow-img --help)
 [ "$help" = "$(qcow-img -h)" ] || fail "-h and --help differ"
-for verb in check compare convert create info map resize snapshot; do
+for verb in check compare convert create info map measure resize snapshot; do
     grep -q "^  $verb " <<<"$help" || fail "qcow-img --help does not name $verb"
     for option in -h --help; do
         text=$(qcow-img "$verb" "$option") || fail "qcow-img $verb $option fails"

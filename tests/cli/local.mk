@@ -14,6 +14,8 @@ cli_tests = \
 	cli/cli-locked-images-are-refused-as-by-qemu-img.sh \
 	cli/cli-long-names-of-newer-qemu-img-are-known.sh \
 	cli/cli-map-speaks-as-qemu-img.sh \
+	cli/cli-measure-is-never-exceeded.sh \
+	cli/cli-measure-speaks-as-qemu-img.sh \
 	cli/cli-names-inside-images-are-printed-harmlessly.sh \
 	cli/cli-resize-preallocates-as-qemu-img.sh \
 	cli/cli-resize-speaks-as-qemu-img.sh \
@@ -37,9 +39,11 @@ cli_verbs_need_no_command_line_SOURCES = \
 	../cmd/image-open.c \
 	../cmd/json.c \
 	../cmd/keyval.c \
+	../cmd/measure.c \
 	../cmd/message.c \
 	../cmd/path.c \
 	../cmd/resize.c \
+	../cmd/snapshot-open.c \
 	../cmd/snapshot.c
 cli_verbs_need_no_command_line_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cmd
 cli_verbs_need_no_command_line_LDADD = $(top_builddir)/lib/libqcow2.la $(CMOCKA_LIBS) $(JANSSON_LIBS)

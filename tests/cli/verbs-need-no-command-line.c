@@ -30,6 +30,7 @@ static options options_for(char **arguments, size_t nb_arguments)
         .nb_arguments = nb_arguments,
         .quiet = true,
         .max_length = UINT64_MAX,
+        .measured_size = UINT64_MAX,
     };
 }
 
@@ -72,6 +73,22 @@ static void create_resize_check(void **state)
     assert_int_equal(run_resize(&resize), 0);
     assert_int_equal(size_on_disk(), 2 << 20);
     assert_int_equal(run_check(&check), 0);
+}
+
+static void measure_an_image_and_a_size(void **state)
+{
+    char *arguments[] = { filename };
+    options image = options_for(arguments, 1);
+    options size = options_for(NULL, 0);
+
+    (void)state;
+    image.target_format = "qcow2";
+    assert_int_equal(run_measure(&image), 0);
+    image.measured_size = 1 << 20;
+    assert_int_equal(run_measure(&image), 1);
+    assert_int_equal(run_measure(&size), 1);
+    size.measured_size = 1 << 20;
+    assert_int_equal(run_measure(&size), 0);
 }
 
 static void create_and_delete_a_snapshot(void **state)
@@ -155,6 +172,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(create_resize_check),
+        cmocka_unit_test(measure_an_image_and_a_size),
         cmocka_unit_test(create_and_delete_a_snapshot),
         cmocka_unit_test(sizes_are_read),
         cmocka_unit_test(names_become_printable),
