@@ -91,8 +91,10 @@ static int allocate(struct guest *g, uint64_t start, uint64_t end, struct alloca
         return -1;
     if (a->bytes == 0)
         return 0;
-    if (a->kept)
+    if (a->kept) {
+        t->high_water = max_u64(t->high_water, a->host_offset + a->bytes);
         return tables_check_overlap(t, a->host_offset, a->bytes, METADATA_NONE);
+    }
     return refcount_allocate(t, a->bytes >> t->geometry.cluster_bits, &a->host_offset,
                              &a->never_written);
 }
@@ -176,16 +178,21 @@ static int write_data(struct guest *g, const struct allocation *a, const void *b
 
 int guest_drop_entry(struct guest *g, uint64_t entry)
 {
-    const struct geometry *geometry = &g->tables->geometry;
-    uint64_t host = l2_entry_host_offset(entry);
+    struct tables *t = g->tables;
+    uint64_t host = l2_entry_host_offset(entry), count = t->geometry.cluster_size;
 
-    if (entry & L2_COMPRESSED)
-        return refcount_drop(g->tables, l2_entry_compressed_offset(geometry, entry),
-                             l2_entry_compressed_length(geometry, entry));
-    if (!is_aligned(host, geometry->cluster_size))
-        return tables_corrupt(g->tables, "L2 entry 0x%016" PRIx64 " points to no cluster boundary",
-                              entry);
-    return host ? refcount_drop(g->tables, host, geometry->cluster_size) : 0;
+    if (entry & L2_COMPRESSED) {
+        host = l2_entry_compressed_offset(&t->geometry, entry);
+        count = l2_entry_compressed_length(&t->geometry, entry);
+    } else if (host == 0) {
+        return 0;
+    } else if (!is_aligned(host, count)) {
+        return tables_corrupt(t, "L2 entry 0x%016" PRIx64 " points to no cluster boundary", entry);
+    }
+    /* metadata would be punched and given to somebody else */
+    if (tables_check_overlap(t, host, count, METADATA_NONE) == -1)
+        return -1;
+    return refcount_drop(t, host, count);
 }
 
 static int publish(struct guest *g, const struct allocation *a)

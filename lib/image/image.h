@@ -93,6 +93,9 @@ int image_resize(struct qcow2_image *image, uint64_t size, uint32_t flags);
 
 /* ---- snapshot.c ---- */
 
+/* Put the snapshot table and the L1 tables of snapshots out of bounds for writes.  The tables' lock is
+ * held exclusively, or nobody else knows the image. */
+int image_map_snapshots(struct qcow2_image *image);
 /* The index of a snapshot: an id is looked for first, then a name.  -1 with ENOENT. */
 int64_t image_snapshot_find(const struct qcow2_image *image, const char *id_or_name);
 int image_snapshot_list(struct qcow2_image *image, qcow2_snapshot_callback *callback, void *opaque);

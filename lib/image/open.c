@@ -154,22 +154,28 @@ static int load_snapshots(struct qcow2_image *image)
     }
 }
 
-/* Their table and L1 tables are out of bounds for every write. */
-static int map_snapshots(struct qcow2_image *image)
+int image_map_snapshots(struct qcow2_image *image)
 {
     struct metadata_map *map = &image->tables.map;
+    uint32_t count = image->snapshots.count;
+    struct metadata_l1 *list = calloc(count ? count : 1, sizeof list[0]);
+    size_t n = 0;
 
-    if (metadata_map_add_range(map, METADATA_SNAPSHOT_TABLE, image->tables.header.snapshots_offset,
-                               image->snapshots.bytes) == -1)
-        return -1;
-    for (uint32_t i = 0; i < image->snapshots.count; i++) {
+    if (list == NULL)
+        return error_no_memory(), -1;
+    for (uint32_t i = 0; i < count; i++) {
         const struct snapshot *s = &image->snapshots.entries[i];
 
-        if (metadata_map_add_range(map, METADATA_INACTIVE_L1, s->l1_table_offset,
-                                   (uint64_t)s->l1_size * L1_ENTRY_SIZE) == -1)
-            return -1;
+        if (s->l1_size > 0)
+            list[n++] = (struct metadata_l1){
+                .offset = s->l1_table_offset,
+                .end = s->l1_table_offset + (uint64_t)s->l1_size * L1_ENTRY_SIZE,
+            };
     }
-    return 0;
+    metadata_map_set_inactive_l1(map, list, n);
+    metadata_map_clear_ranges(map, METADATA_SNAPSHOT_TABLE);
+    return metadata_map_add_range(map, METADATA_SNAPSHOT_TABLE,
+                                  image->tables.header.snapshots_offset, image->snapshots.bytes);
 }
 
 int64_t image_snapshot_find(const struct qcow2_image *image, const char *id_or_name)
@@ -235,7 +241,7 @@ static int open_qcow2(struct qcow2_image *image, const struct qcow2_open_options
     if (load_snapshots(image) == -1) {
         if (!(image->flags & QCOW2_OPEN_CHECK))
             return -1;
-    } else if (!t->read_only && map_snapshots(image) == -1) {
+    } else if (!t->read_only && image_map_snapshots(image) == -1) {
         return -1;
     }
     if (image->flags & QCOW2_OPEN_NO_IO)

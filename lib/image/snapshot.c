@@ -130,22 +130,11 @@ static int switch_table(struct tables *t, const struct snapshot_table *table, ui
 /* The image's list is now this one; what is out of bounds for writes follows it. */
 static int adopt_table(struct qcow2_image *image, struct snapshot_table *table)
 {
-    struct tables *t = &image->tables;
-    WRITE_SCOPE(&t->lock);
+    WRITE_SCOPE(&image->tables.lock);
 
     image->snapshots = *table;
     *table = (struct snapshot_table){ 0 };
-    metadata_map_clear_ranges(&t->map, METADATA_SNAPSHOT_TABLE);
-    metadata_map_clear_ranges(&t->map, METADATA_INACTIVE_L1);
-    if (metadata_map_add_range(&t->map, METADATA_SNAPSHOT_TABLE, t->header.snapshots_offset,
-                               image->snapshots.bytes) == -1)
-        return -1;
-    for (uint32_t i = 0; i < image->snapshots.count; i++)
-        if (metadata_map_add_range(
-                &t->map, METADATA_INACTIVE_L1, image->snapshots.entries[i].l1_table_offset,
-                (uint64_t)image->snapshots.entries[i].l1_size * L1_ENTRY_SIZE) == -1)
-            return -1;
-    return 0;
+    return image_map_snapshots(image);
 }
 
 /* The L1 table of a snapshot, which must lie inside the file. */

@@ -21,6 +21,7 @@ void metadata_map_init(struct metadata_map *map, uint32_t cluster_bits)
 void metadata_map_destroy(struct metadata_map *map)
 {
     free(map->ranges);
+    free(map->inactive_l1);
     free(map->slots);
     *map = (struct metadata_map){ 0 };
 }
@@ -54,6 +55,44 @@ void metadata_map_clear_ranges(struct metadata_map *map, enum metadata_class cla
         if (map->ranges[i].class != class)
             map->ranges[kept++] = map->ranges[i];
     map->range_count = kept;
+}
+
+static int compare_l1(const void *a, const void *b)
+{
+    const struct metadata_l1 *x = a, *y = b;
+
+    return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+void metadata_map_set_inactive_l1(struct metadata_map *map, struct metadata_l1 *list, size_t count)
+{
+    uint64_t cluster_size = UINT64_C(1) << map->cluster_bits, max_end = 0;
+
+    if (count > 0)
+        qsort(list, count, sizeof list[0], compare_l1);
+    for (size_t i = 0; i < count; i++) {
+        list[i].end = round_up(list[i].end, cluster_size);
+        list[i].max_end = max_end = max_u64(max_end, list[i].end);
+    }
+    free(map->inactive_l1);
+    map->inactive_l1 = list;
+    map->inactive_l1_count = count;
+}
+
+/* Of the tables that begin before the end of a range, does one end behind its start? */
+static bool touches_inactive_l1(const struct metadata_map *map, uint64_t start, uint64_t end)
+{
+    size_t low = 0, high = map->inactive_l1_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (map->inactive_l1[middle].offset < end)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low > 0 && map->inactive_l1[low - 1].max_end > start;
 }
 
 static struct metadata_slot *slot_of(const struct metadata_map *map, uint64_t cluster)
@@ -156,6 +195,9 @@ enum metadata_class metadata_map_find(const struct metadata_map *map, uint64_t o
                            (end - first) << map->cluster_bits))
             return range->class;
     }
+    if (ignore != METADATA_INACTIVE_L1 &&
+        touches_inactive_l1(map, first << map->cluster_bits, end << map->cluster_bits))
+        return METADATA_INACTIVE_L1;
     if (map->slot_count == 0)
         return METADATA_NONE;
     for (uint64_t cluster = first; cluster < end; cluster++) {

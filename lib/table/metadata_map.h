@@ -2,8 +2,8 @@
 /* metadata_map.h - where the metadata of an image lie, so that no write hits them by mistake
  *
  * Every write is held against this map before it is issued.  A write to a structure ignores its own
- * class.  L2 tables and refcount blocks, one cluster each and many, are in a hash; the others are a
- * few ranges.
+ * class.  L2 tables and refcount blocks, one cluster each and many, are in a hash; the L1 tables of
+ * snapshots, which may be many, too, are a sorted list; the others are a few ranges.
  *
  * Locking: metadata_map_find under a shared lock, changes under the exclusive one.
  */
@@ -31,6 +31,13 @@ struct metadata_range {
     enum metadata_class class;
 };
 
+/* The L1 table of a snapshot.  They may overlap in a damaged image. */
+struct metadata_l1 {
+    uint64_t offset;
+    uint64_t end;
+    uint64_t max_end; /* of this one and all before it in the sorted list */
+};
+
 struct metadata_slot {
     uint64_t cluster;     /* index; 0: free slot (the header is never in the hash) */
     uint32_t l2_count;    /* active L1 entries that point here */
@@ -42,6 +49,8 @@ struct metadata_map {
     struct metadata_range *ranges;
     size_t range_count;
     size_t range_capacity;
+    struct metadata_l1 *inactive_l1; /* sorted by offset */
+    size_t inactive_l1_count;
     struct metadata_slot *slots;
     size_t slot_count; /* a power of two, or 0 */
     size_t used;
@@ -54,6 +63,9 @@ void metadata_map_destroy(struct metadata_map *map);
 int metadata_map_add_range(struct metadata_map *map, enum metadata_class class, uint64_t offset,
                            uint64_t count);
 void metadata_map_clear_ranges(struct metadata_map *map, enum metadata_class class);
+
+/* Replace the L1 tables of snapshots; the list, with offset and end filled in, is taken over. */
+void metadata_map_set_inactive_l1(struct metadata_map *map, struct metadata_l1 *list, size_t count);
 
 /* class: METADATA_ACTIVE_L2 or METADATA_REFCOUNT_BLOCK. */
 int metadata_map_add_cluster(struct metadata_map *map, enum metadata_class class,

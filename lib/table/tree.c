@@ -86,7 +86,7 @@ static int entry_range(struct tables *t, uint64_t entry, uint64_t *offset, uint6
             return tables_corrupt(t, "L2 entry 0x%016" PRIx64 " points to no cluster boundary",
                                   entry);
     }
-    return 0;
+    return *count ? tables_check_overlap(t, *offset, *count, METADATA_NONE) : 0;
 }
 
 typedef int range_visitor(struct tables *t, uint64_t host_offset, uint64_t count);
