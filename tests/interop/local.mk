@@ -16,5 +16,19 @@ interop_layout_follows_qemu_SOURCES = \
 	interop/twin-tools.c \
 	interop/twin-tools.h
 
+bad_tests = \
+	interop/bad-backing-files.sh \
+	interop/bad-images-through-the-programs.sh
+check_PROGRAMS += interop/bad-images
+TESTS += interop/bad-images $(bad_tests)
+EXTRA_DIST += $(bad_tests)
+
+interop_bad_images_SOURCES = \
+	interop/bad-images.c \
+	interop/bad-images.h \
+	interop/bad-images-table.c \
+	interop/twin-tools.c \
+	interop/twin-tools.h
+
 include $(srcdir)/interop/convert.mk
 include $(srcdir)/interop/check.mk

@@ -27,10 +27,11 @@ extern char **environ;
 
 static char folder[PATH_MAX / 2];
 static char doing[200];
+static pid_t owner; /* of the folder: children leave it alone */
 
 static void remove_scratch_folder(void)
 {
-    DIR *files = opendir(folder);
+    DIR *files = getpid() == owner ? opendir(folder) : NULL;
     const struct dirent *entry;
 
     if (files == NULL || chdir(folder) == -1)
@@ -63,7 +64,8 @@ void enter_scratch_folder(void)
         die("no scratch folder");
     if (getenv("KEEP"))
         printf("working in %s\n", folder);
-    else
+    owner = getpid();
+    if (getenv("KEEP") == NULL)
         atexit(remove_scratch_folder);
 }
 
