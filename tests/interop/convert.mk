@@ -3,6 +3,11 @@ convert_tests = \
 	interop/compare-finds-the-first-difference.sh \
 	interop/compare-prints-json.sh \
 	interop/compare-says-what-qemu-says.sh \
+	interop/compressed-clusters-of-one-bit-refcounts.sh \
+	interop/compressed-clusters-under-snapshots.sh \
+	interop/compressed-images-are-served.sh \
+	interop/compressed-map-equals-qemu-img.sh \
+	interop/compressed-writes-equal-qemu-io.sh \
 	interop/convert-all-clusters-and-refcounts.sh \
 	interop/convert-backing-copies-what-lies-above.sh \
 	interop/convert-compressed-above-a-backing-file.sh \
