@@ -189,6 +189,11 @@ static int check_options(conversion *c)
     c->filename = o->arguments[o->nb_arguments - 1];
     if (o->target_image_opts)
         return 0;
+    if (!path_of_image(c->filename)) {
+        error_report("Unknown protocol '%.*s'", (int)strcspn(c->filename, ":"), c->filename);
+        return -1;
+    }
+    c->filename = path_of_image(c->filename);
     why = target_refusal(c);
     if (why) {
         error_report("%s", why);

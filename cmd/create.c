@@ -56,7 +56,7 @@ static qcow2_image *open_backing(const options *o, const char *path, const char 
     image_source source = {
         .filename = path,
         .format = format,
-        .flags = QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_NO_IO,
+        .flags = QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_NO_IO | QCOW2_OPEN_FORCE_SHARE,
         .backing = o->untrusted ? QCOW2_BACKING_REFUSE : QCOW2_BACKING_ALLOW_PROBE,
     };
     qcow2_image *image = try_open_image(&source, &why);
@@ -140,7 +140,7 @@ static int create(const options *o, const char *format, const keyval_list *list)
     if (create_options_check_words(list, format, &why))
         return refuse(o, why);
     new = create_options_make(list, format);
-    result = new ? qcow2_create(o->arguments[0], new) : -1;
+    result = new ? qcow2_create(path_of_image(o->arguments[0]), new) : -1;
     if (result)
         refuse(o, qcow2_get_error());
     qcow2_create_options_free(new);
@@ -180,6 +180,11 @@ int run_create(const options *o)
         return usage_error("Unexpected argument: %s", o->arguments[2]);
     if (!format) {
         error_report("%s: Unknown file format '%s'", o->arguments[0], o->format);
+        return EXIT_FAILURE;
+    }
+    if (!path_of_image(o->arguments[0])) {
+        error_report("%s: Unknown protocol '%.*s'", o->arguments[0],
+                     (int)strcspn(o->arguments[0], ":"), o->arguments[0]);
         return EXIT_FAILURE;
     }
     return settle_and_create(o, format, o->nb_arguments > 1 ? &size : NULL) ? EXIT_FAILURE

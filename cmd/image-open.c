@@ -253,16 +253,15 @@ static int read_image_opts(target *t, const char *text, char **why)
 
 static int read_plain_name(target *t, const image_source *source, char **why)
 {
-    t->filename = source->filename;
     if (source->format) {
         t->format = format_known(source->format);
         if (!t->format)
             return fail(why, "Unknown driver '%s'", source->format);
     }
-    if (strncmp(t->filename, "file:", strlen("file:")) == 0)
-        t->filename += strlen("file:");
-    else if (path_has_protocol(t->filename))
-        return fail(why, "Unknown protocol '%.*s'", (int)strcspn(t->filename, ":"), t->filename);
+    t->filename = path_of_image(source->filename);
+    if (!t->filename)
+        return fail(why, "Unknown protocol '%.*s'", (int)strcspn(source->filename, ":"),
+                    source->filename);
     if (t->filename[0] == '\0')
         return fail(why, "The 'file' block driver requires a file name");
     return 0;

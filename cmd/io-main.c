@@ -5,6 +5,7 @@
  */
 
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +50,7 @@ static const io_option table[] = {
     { 'm', "misalign", NULL, "accepted: every alignment works" },
     { 'k', "native-aio", NULL, "accepted: requests are done one by one" },
     { 'i', "aio", "MODE", "accepted: requests are done one by one" },
-    { 't', "cache", "MODE", "none, writeback (default), writethrough, directsync, unsafe" },
+    { 't', "cache", "MODE", "none, writeback, writethrough (default), directsync, unsafe" },
     { 'd', "discard", "MODE", "what discarding does on the host: ignore (default) or unmap" },
     { 'T', "trace", "PATTERN", "accepted and ignored" },
     { 'U', "force-share", NULL, "share the image with other writers (only with -r)" },
@@ -199,11 +200,13 @@ static int run(io_session *session, const io_options *o)
 
 int main(int argc, char **argv)
 {
-    io_options o = { .source = { .backing = QCOW2_BACKING_ALLOW_PROBE } };
+    /* as qemu-io: what a command has reported as written survives a kill */
+    io_options o = { .source = { .backing = QCOW2_BACKING_ALLOW_PROBE, .cache = "writethrough" } };
     io_session session = { 0 };
     int status;
 
     message_set_program(argv[0]);
+    signal(SIGXFSZ, SIG_IGN); /* a write beyond the limit then fails and is reported */
     /* getopt opens its complaints with the whole of argv[0]. */
     argv[0] = (char *)message_program();
     status = parse(&o, argc, argv);
