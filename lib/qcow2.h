@@ -16,7 +16,8 @@
  * Durability
  *   What qcow2_flush (or a call with QCOW2_FUA) has acknowledged survives a power cut at any later
  *   instant.  Until then every 512-byte sector reads, after a cut, as its old value or as one
- *   written since.  Snapshot and resize operations are atomic and durable when they return 0.
+ *   written since.  Snapshot operations and growing are atomic, and durable when they return 0; see
+ *   qcow2_resize for shrinking.
  */
 
 #ifndef QCOW2_H
@@ -57,15 +58,16 @@ QCOW2_PUBLIC const char *qcow2_get_version(void);
  */
 
 /* Flags of qcow2_open_options_set_flags. */
-#define QCOW2_OPEN_READ_ONLY 0x0001u   /* never write a byte */
-#define QCOW2_OPEN_FORCE_SHARE 0x0002u /* take no exclusive lock; only with READ_ONLY */
-#define QCOW2_OPEN_NO_LOCK 0x0004u     /* take no lock at all */
-#define QCOW2_OPEN_DIRECT 0x0008u      /* bypass the host's page cache (O_DIRECT) */
+#define QCOW2_OPEN_READ_ONLY 0x0001u    /* never write a byte */
+#define QCOW2_OPEN_FORCE_SHARE 0x0002u  /* take no exclusive lock; only with READ_ONLY */
+#define QCOW2_OPEN_NO_LOCK 0x0004u      /* take no lock at all */
+#define QCOW2_OPEN_DIRECT 0x0008u       /* bypass the host's page cache (O_DIRECT) */
 #define QCOW2_OPEN_WRITETHROUGH 0x0010u /* every write is durable when it returns */
-#define QCOW2_OPEN_UNSAFE 0x0020u      /* flushes order nothing: a power cut may destroy the image */
-#define QCOW2_OPEN_DISCARD 0x0040u     /* give the host space of freed clusters back (punch holes) */
-#define QCOW2_OPEN_NO_IO 0x0080u       /* metadata only: guest reads and writes are refused */
-#define QCOW2_OPEN_CHECK 0x0100u       /* for qcow2_check: open despite the dirty or corrupt bit and
+#define QCOW2_OPEN_UNSAFE 0x0020u  /* flushes order nothing: a power cut may destroy the image */
+#define QCOW2_OPEN_DISCARD 0x0040u /* give the host space of freed clusters back (punch holes) */
+#define QCOW2_OPEN_NO_IO 0x0080u   /* metadata only: guest reads and writes are refused */
+#define QCOW2_OPEN_CHECK \
+    0x0100u /* for qcow2_check: open despite the dirty or corrupt bit and
                                           despite damage that only a check can describe; implies
                                           NO_IO */
 
@@ -125,15 +127,15 @@ QCOW2_PUBLIC const char *qcow2_probe(const char *filename);
  */
 
 /* Flags of the calls below. */
-#define QCOW2_FUA 0x0001u       /* durable when the call returns */
-#define QCOW2_MAY_UNMAP 0x0002u /* zero: the space may be given back */
-#define QCOW2_FAST_ZERO 0x0004u /* zero: fail with ENOTSUP rather than write zeroes as data */
+#define QCOW2_FUA 0x0001u         /* durable when the call returns */
+#define QCOW2_MAY_UNMAP 0x0002u   /* zero: the space may be given back */
+#define QCOW2_FAST_ZERO 0x0004u   /* zero: fail with ENOTSUP rather than write zeroes as data */
 #define QCOW2_MAP_SHALLOW 0x0008u /* map: this image only, do not ask its backing files */
 
 /* The size of the virtual disk. */
 QCOW2_PUBLIC uint64_t qcow2_get_size(const qcow2_image *image);
 
-/* All five: errors EINVAL beyond the end of the disk, EROFS or EACCES on a read-only image, EIO,
+/* The calls of this section: errors EINVAL beyond the end of the disk, EROFS or EACCES on a read-only image, EIO,
  * ENOSPC, ENOTSUP for a feature that this version does not handle.  A failed write may have been
  * done in part, sector by sector. */
 QCOW2_PUBLIC int qcow2_pread(qcow2_image *image, void *buf, size_t count, uint64_t offset,
@@ -157,15 +159,14 @@ QCOW2_PUBLIC int qcow2_pwrite_stream(qcow2_image *image, const void *stream, siz
                                      uint64_t offset, uint32_t flags);
 
 /* A discarded range reads as zeroes where a whole cluster was discarded and as before elsewhere. */
-QCOW2_PUBLIC int qcow2_discard(qcow2_image *image, uint64_t count, uint64_t offset,
-                               uint32_t flags);
+QCOW2_PUBLIC int qcow2_discard(qcow2_image *image, uint64_t count, uint64_t offset, uint32_t flags);
 QCOW2_PUBLIC int qcow2_flush(qcow2_image *image, uint32_t flags);
 
 /* Bits of qcow2_extent.status. */
-#define QCOW2_EXTENT_PRESENT 0x01u    /* some image of the chain holds it (allocated) */
-#define QCOW2_EXTENT_ZERO 0x02u       /* reads as zeroes */
-#define QCOW2_EXTENT_DATA 0x04u       /* the content comes from host storage; with ZERO: a hole there */
-#define QCOW2_EXTENT_OFFSET 0x08u     /* host_offset is valid: plain bytes at that place */
+#define QCOW2_EXTENT_PRESENT 0x01u /* some image of the chain holds it (allocated) */
+#define QCOW2_EXTENT_ZERO 0x02u    /* reads as zeroes */
+#define QCOW2_EXTENT_DATA 0x04u   /* the content comes from host storage; with ZERO: a hole there */
+#define QCOW2_EXTENT_OFFSET 0x08u /* host_offset is valid: plain bytes at that place */
 #define QCOW2_EXTENT_COMPRESSED 0x10u /* stored as compressed clusters */
 
 typedef struct {
@@ -199,21 +200,21 @@ QCOW2_PUBLIC int qcow2_map(qcow2_image *image, uint64_t count, uint64_t offset, 
 #define QCOW2_FEATURE_DATA_FILE_RAW 0x0080u
 
 typedef struct {
-    const char *format;           /* "qcow2" or "raw" */
-    uint64_t virtual_size;        /* bytes */
-    uint64_t actual_size;         /* bytes the file occupies on the host */
-    uint64_t file_length;         /* bytes from start to end of the file */
-    uint64_t cluster_size;        /* bytes; 0 for raw */
-    uint32_t version;             /* 2 or 3; 0 for raw */
-    uint32_t refcount_bits;       /* 1 to 64; 0 for raw */
-    uint32_t features;            /* QCOW2_FEATURE_... */
-    uint32_t compression_type;    /* 0 deflate ("zlib"), 1 zstd */
-    uint32_t crypt_method;        /* 0 none, 1 AES, 2 LUKS */
-    uint32_t nb_snapshots;        /* internal snapshots */
-    const char *backing_filename; /* as recorded, or NULL */
+    const char *format;                /* "qcow2" or "raw" */
+    uint64_t virtual_size;             /* bytes */
+    uint64_t actual_size;              /* bytes the file occupies on the host */
+    uint64_t file_length;              /* bytes from start to end of the file */
+    uint64_t cluster_size;             /* bytes; 0 for raw */
+    uint32_t version;                  /* 2 or 3; 0 for raw */
+    uint32_t refcount_bits;            /* 1 to 64; 0 for raw */
+    uint32_t features;                 /* QCOW2_FEATURE_... */
+    uint32_t compression_type;         /* 0 deflate ("zlib"), 1 zstd */
+    uint32_t crypt_method;             /* 0 none, 1 AES, 2 LUKS */
+    uint32_t nb_snapshots;             /* internal snapshots */
+    const char *backing_filename;      /* as recorded, or NULL */
     const char *full_backing_filename; /* resolved against the image's directory, or NULL */
-    const char *backing_format;   /* as recorded, or NULL */
-    const char *data_file;        /* as recorded, or NULL */
+    const char *backing_format;        /* as recorded, or NULL */
+    const char *data_file;             /* as recorded, or NULL */
     bool read_only;
 } qcow2_info;
 
@@ -239,7 +240,7 @@ typedef struct {
     uint32_t date_sec;      /* seconds since 1970, UTC */
     uint32_t date_nsec;
     uint64_t vm_clock_nsec;
-    uint64_t icount;        /* UINT64_MAX: not recorded */
+    uint64_t icount; /* UINT64_MAX: not recorded */
 } qcow2_snapshot;
 
 typedef int qcow2_snapshot_callback(void *opaque, const qcow2_snapshot *snapshot);
@@ -268,14 +269,13 @@ QCOW2_PUBLIC void qcow2_create_options_free(qcow2_create_options *options);
 QCOW2_PUBLIC int qcow2_create_options_set(qcow2_create_options *options, const char *name,
                                           const char *value);
 /* "qcow2" (the default) or "raw". */
-QCOW2_PUBLIC int qcow2_create_options_set_format(qcow2_create_options *options,
-                                                 const char *format);
+QCOW2_PUBLIC int qcow2_create_options_set_format(qcow2_create_options *options, const char *format);
 
 /* Create or overwrite the named file.  The backing file, if any, is recorded and not opened. */
 QCOW2_PUBLIC int qcow2_create(const char *filename, const qcow2_create_options *options);
 
 typedef struct {
-    uint64_t required;        /* bytes the new image takes at most when it holds the source's data */
+    uint64_t required; /* bytes the new image takes at most when it holds the source's data */
     uint64_t fully_allocated; /* bytes it takes when every cluster is allocated */
 } qcow2_measurement;
 
@@ -315,7 +315,8 @@ typedef struct {
 /* One finding, in the wording of qemu-img ("ERROR cluster 5 refcount=1 reference=2"). */
 typedef void qcow2_check_message(void *opaque, const char *message);
 
-/* Compare the image's reference counts with its references.  Returns 0 when the check could be
+/* Compare the image's reference counts with its references.  The image is kept busy meanwhile: message
+ * must not use it.  Returns 0 when the check could be
  * done, whatever it found. */
 QCOW2_PUBLIC int qcow2_check(qcow2_image *image, uint32_t flags, qcow2_check_result *result,
                              size_t result_size, qcow2_check_message *message, void *opaque);

@@ -7,6 +7,8 @@ libqcow2_sources = \
 	base/cleanup.h \
 	base/error.c \
 	base/error.h \
+	base/text.c \
+	base/text.h \
 	format/disk.h \
 	format/geometry.h \
 	format/header.c \
@@ -97,6 +99,6 @@ libqcow2_sources = \
 	check/stored.h \
 	check/sweep.c \
 	check/sweep.h \
-	check/tables.c \
-	check/tables.h \
+	check/entry_tables.c \
+	check/entry_tables.h \
 	check/tree.c

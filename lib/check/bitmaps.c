@@ -7,7 +7,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "check/checking.h"
-#include "check/tables.h"
+#include "check/entry_tables.h"
 
 /* ------------------------------------------------------------------------------------------------
  * The directory
@@ -44,7 +44,7 @@ static uint64_t decode_bitmap(const struct checking *c, const uint8_t *buf, uint
     return size;
 }
 
-static int collect_tables(struct checking *c, const uint8_t *directory, struct tables *tables)
+static int collect_tables(struct checking *c, const uint8_t *directory, struct entry_tables *tables)
 {
     uint64_t left = c->header->bitmap_directory_size;
     struct disk_bitmap bitmap;
@@ -58,7 +58,7 @@ static int collect_tables(struct checking *c, const uint8_t *directory, struct t
         }
         directory += size;
         left -= size;
-        if (tables_add(tables, bitmap.table_offset,
+        if (entry_tables_add(tables, bitmap.table_offset,
                        (uint64_t)bitmap.table_size * BITMAP_TABLE_ENTRY_SIZE) == -1)
             return -1;
     }
@@ -88,14 +88,14 @@ static int count_entry(void *opaque, uint64_t at, uint64_t entry, uint64_t weigh
 
 static int count_directory(struct checking *c, const uint8_t *directory)
 {
-    struct tables tables;
-    int result = tables_init(&tables, c, c->header->nb_bitmaps, count_entry);
+    struct entry_tables tables;
+    int result = entry_tables_init(&tables, c, c->header->nb_bitmaps, count_entry);
 
     if (result == 0)
         result = collect_tables(c, directory, &tables);
     if (result == 0 && !c->gave_up)
-        result = tables_count(&tables);
-    tables_destroy(&tables);
+        result = entry_tables_count(&tables);
+    entry_tables_destroy(&tables);
     return result;
 }
 

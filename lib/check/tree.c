@@ -11,7 +11,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "check/checking.h"
-#include "check/tables.h"
+#include "check/entry_tables.h"
 #include "format/l2_entry.h"
 #include "format/snapshot_table.h"
 
@@ -112,15 +112,15 @@ int checking_count_active_l1(struct checking *c)
 
 int checking_count_snapshot_l1s(struct checking *c, const struct snapshot_table *table)
 {
-    struct tables tables;
-    int result = tables_init(&tables, c, table->count, count_inactive_entry);
+    struct entry_tables tables;
+    int result = entry_tables_init(&tables, c, table->count, count_inactive_entry);
 
     for (uint32_t i = 0; i < table->count && result == 0; i++)
-        result = tables_add(&tables, table->entries[i].l1_table_offset,
+        result = entry_tables_add(&tables, table->entries[i].l1_table_offset,
                             (uint64_t)table->entries[i].l1_size * L1_ENTRY_SIZE);
     if (result == 0)
-        result = tables_count(&tables);
-    tables_destroy(&tables);
+        result = entry_tables_count(&tables);
+    entry_tables_destroy(&tables);
     return result;
 }
 

@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/text.h"
 
 /* ------------------------------------------------------------------------------------------------
  * Decoding: fixed fields
@@ -199,24 +200,13 @@ struct extensions {
     bool has_crypto;
 };
 
-static char *copy_name(const uint8_t *from, size_t size)
-{
-    char *to = malloc(size + 1);
-
-    if (to == NULL)
-        return error_no_memory();
-    memcpy(to, from, size);
-    to[size] = '\0';
-    return to;
-}
-
 static int set_name(char **to, const uint8_t *data, uint32_t length, const char *what)
 {
     if (*to != NULL)
         return error_set(EINVAL, "Duplicate header extension: %s", what);
     if (memchr(data, '\0', length) != NULL)
         return error_set(EINVAL, "The %s holds a NUL byte", what);
-    *to = copy_name(data, length);
+    *to = text_copy(data, length);
     return *to ? 0 : -1;
 }
 

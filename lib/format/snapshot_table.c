@@ -8,22 +8,11 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/text.h"
 
 static uint64_t entry_size(const struct snapshot *s)
 {
     return round_up(sizeof(struct disk_snapshot) + s->extra_size + s->id_size + s->name_size, 8);
-}
-
-/* A copy with a terminating NUL that size does not count. */
-static char *copy_string(const uint8_t *from, size_t size)
-{
-    char *to = malloc(size + 1);
-
-    if (to == NULL)
-        return error_no_memory();
-    memcpy(to, from, size);
-    to[size] = '\0';
-    return to;
 }
 
 static int validate(const struct snapshot *s, uint32_t number, const struct geometry *g)
@@ -96,9 +85,9 @@ static int decode_entry(struct snapshot *s, uint32_t number, const uint8_t *buf,
                          " lies beyond the end of the file",
                          number);
     buf += sizeof disk;
-    if ((s->extra = (uint8_t *)copy_string(buf, s->extra_size)) == NULL ||
-        (s->id = copy_string(buf + s->extra_size, s->id_size)) == NULL ||
-        (s->name = copy_string(buf + s->extra_size + s->id_size, s->name_size)) == NULL)
+    if ((s->extra = (uint8_t *)text_copy(buf, s->extra_size)) == NULL ||
+        (s->id = text_copy(buf + s->extra_size, s->id_size)) == NULL ||
+        (s->name = text_copy(buf + s->extra_size + s->id_size, s->name_size)) == NULL)
         return -1;
     decode_extra(s);
     return validate(s, number, g);

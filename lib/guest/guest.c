@@ -27,38 +27,40 @@ static int read_op(struct disk *disk, void *buf, size_t count, uint64_t offset)
     return r;
 }
 
-/* Before a change: is the image in a state to be changed, and is there room in memory for more? */
-static int prepare(struct guest *g)
+/* Before a change: is the image in a state to be changed, and is there room in memory for more?  Then
+ * the request is counted. */
+static int change_begin(struct guest *g, uint64_t *ticket)
 {
-    return tables_usable(g->tables) == -1 ? -1 : tables_relieve(g->tables);
+    if (tables_usable(g->tables) == -1 || tables_relieve(g->tables) == -1)
+        return -1;
+    *ticket = quarantine_enter(&g->tables->quarantine);
+    return 0;
+}
+
+static int change_end(struct guest *g, uint64_t ticket, int result)
+{
+    quarantine_leave(&g->tables->quarantine, ticket);
+    return result;
 }
 
 static int write_op(struct disk *disk, const void *buf, size_t count, uint64_t offset)
 {
     struct guest *g = guest_of(disk);
     uint64_t ticket;
-    int r;
 
-    if (prepare(g) == -1)
+    if (change_begin(g, &ticket) == -1)
         return -1;
-    ticket = quarantine_enter(&g->tables->quarantine);
-    r = guest_write(g, buf, count, offset);
-    quarantine_leave(&g->tables->quarantine, ticket);
-    return r;
+    return change_end(g, ticket, guest_write(g, buf, count, offset));
 }
 
 static int write_compressed_op(struct disk *disk, const void *buf, size_t count, uint64_t offset)
 {
     struct guest *g = guest_of(disk);
     uint64_t ticket;
-    int r;
 
-    if (prepare(g) == -1)
+    if (change_begin(g, &ticket) == -1)
         return -1;
-    ticket = quarantine_enter(&g->tables->quarantine);
-    r = guest_write_compressed(g, buf, count, offset);
-    quarantine_leave(&g->tables->quarantine, ticket);
-    return r;
+    return change_end(g, ticket, guest_write_compressed(g, buf, count, offset));
 }
 
 static ssize_t compress_op(struct disk *disk, const void *buf, size_t count, void *out)
@@ -70,42 +72,30 @@ static int write_stream_op(struct disk *disk, const void *stream, size_t size, u
 {
     struct guest *g = guest_of(disk);
     uint64_t ticket;
-    int r;
 
-    if (prepare(g) == -1)
+    if (change_begin(g, &ticket) == -1)
         return -1;
-    ticket = quarantine_enter(&g->tables->quarantine);
-    r = guest_write_stream(g, stream, size, offset);
-    quarantine_leave(&g->tables->quarantine, ticket);
-    return r;
+    return change_end(g, ticket, guest_write_stream(g, stream, size, offset));
 }
 
 static int zero_op(struct disk *disk, uint64_t count, uint64_t offset, uint32_t flags)
 {
     struct guest *g = guest_of(disk);
     uint64_t ticket;
-    int r;
 
-    if (prepare(g) == -1)
+    if (change_begin(g, &ticket) == -1)
         return -1;
-    ticket = quarantine_enter(&g->tables->quarantine);
-    r = guest_zero(g, count, offset, flags);
-    quarantine_leave(&g->tables->quarantine, ticket);
-    return r;
+    return change_end(g, ticket, guest_zero(g, count, offset, flags));
 }
 
 static int discard_op(struct disk *disk, uint64_t count, uint64_t offset)
 {
     struct guest *g = guest_of(disk);
     uint64_t ticket;
-    int r;
 
-    if (prepare(g) == -1)
+    if (change_begin(g, &ticket) == -1)
         return -1;
-    ticket = quarantine_enter(&g->tables->quarantine);
-    r = guest_discard(g, count, offset);
-    quarantine_leave(&g->tables->quarantine, ticket);
-    return r;
+    return change_end(g, ticket, guest_discard(g, count, offset));
 }
 
 static int flush_op(struct disk *disk)

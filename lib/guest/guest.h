@@ -29,7 +29,7 @@ struct disk *guest_disk_new(struct tables *tables);
 
 /* ---- Between the files of this room ---- */
 
-/* The plan of a range (guest_map.c); for_write refuses extents that overlap metadata. */
+/* The plan of a range (map.c); for_write refuses extents that overlap metadata. */
 int guest_plan(struct guest *guest, uint64_t count, uint64_t offset, struct plan *plan,
                bool for_write);
 

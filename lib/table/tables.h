@@ -2,7 +2,7 @@
 /* tables.h - the metadata of an open image: what is in memory, what is on disk, in which order
  *
  * An image on disk is consistent at every instant, under any reordering of writes that no barrier
- * (a flush of the store) separates.  The rules, each with tests of its number:
+ * (a flush of the store) separates.  The rules:
  *
  *   R1  Refcount floor.  The refcount of a host cluster on disk is never lower than the number of
  *       references to it on disk.
@@ -36,8 +36,8 @@
  * Locks, in the order in which they may be taken:
  *   flush.lock   one flush at a time; callers that wait share the next one
  *   lock         all members below, unless they say otherwise: shared to look up, exclusive to
- *                change or to load into a cache; never held over guest data I/O or a barrier of
- *                guest traffic
+ *                change or to load into a cache; never held over guest data I/O, nor over a
+ *                barrier but when the refcount table grows
  * Functions that need lock held exclusively end in _locked; those that need it at least shared say
  * so.  Structural operations (snapshots, resizing) run while the image above keeps all guest
  * requests out.

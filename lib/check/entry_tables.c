@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* tables.c - tables of 8-byte entries that many owners name */
+/* entry_tables.c - tables of 8-byte entries that many owners name */
 
-#include "check/tables.h"
+#include "check/entry_tables.h"
 
-int tables_init(struct tables *t, struct checking *c, size_t count, source_word *visit)
+int entry_tables_init(struct entry_tables *t, struct checking *c, size_t count, source_word *visit)
 {
-    *t = (struct tables){ .checking = c, .visit = visit };
+    *t = (struct entry_tables){ .checking = c, .visit = visit };
     return sweep_init(&t->clusters, count) == -1 ? -1 : sweep_init(&t->entries, count);
 }
 
-int tables_add(struct tables *t, uint64_t offset, uint64_t bytes)
+int entry_tables_add(struct entry_tables *t, uint64_t offset, uint64_t bytes)
 {
     struct checking *c = t->checking;
     uint64_t cluster_size = c->geometry->cluster_size;
@@ -24,7 +24,7 @@ int tables_add(struct tables *t, uint64_t offset, uint64_t bytes)
 /* Whole clusters, of which the last one may be half inside the file: its first byte is enough. */
 static int refer_stretch(void *opaque, uint64_t start, uint64_t end, uint64_t weight)
 {
-    struct tables *t = opaque;
+    struct entry_tables *t = opaque;
     uint64_t count = end - start - (t->checking->geometry->cluster_size - 1);
 
     return checking_refer(t->checking, start, count, weight);
@@ -32,19 +32,19 @@ static int refer_stretch(void *opaque, uint64_t start, uint64_t end, uint64_t we
 
 static int visit_stretch(void *opaque, uint64_t start, uint64_t end, uint64_t weight)
 {
-    struct tables *t = opaque;
+    struct entry_tables *t = opaque;
 
     return source_visit_words(&t->checking->source, start, end, weight, t->visit, t->checking);
 }
 
-int tables_count(struct tables *t)
+int entry_tables_count(struct entry_tables *t)
 {
     if (sweep_walk(&t->clusters, refer_stretch, t) == -1)
         return -1;
     return sweep_walk(&t->entries, visit_stretch, t);
 }
 
-void tables_destroy(struct tables *t)
+void entry_tables_destroy(struct entry_tables *t)
 {
     sweep_destroy(&t->clusters);
     sweep_destroy(&t->entries);
