@@ -540,14 +540,24 @@ static int count_data(copier *c)
     return 0;
 }
 
+/* From a sick medium one reader gets as much as many, and its warnings come in order.  Compressing is
+ * so much slower than all else that on a busy machine threads pay, and windows to wait in for the
+ * slowest. */
+static unsigned useful_workers(const copier *c)
+{
+    uint64_t nb_windows = (c->total + WINDOW - 1) / WINDOW;
+    unsigned useful = pipeline_useful_workers(c->job->workers, nb_windows);
+
+    if (c->job->salvage)
+        return 0;
+    return c->job->cluster_size > 0 ? (unsigned)min_u64(2 * useful, c->job->workers) : useful;
+}
+
 static int copy_windows(copier *c)
 {
     static const pipeline_stages stages = { plan_window, work_on_window, finish_window };
-    uint64_t nb_windows = (c->total + WINDOW - 1) / WINDOW;
-    /* From a sick medium one reader gets as much as many, and its warnings come in order. */
-    unsigned nb_workers =
-        c->job->salvage ? 0 : pipeline_useful_workers(c->job->workers, nb_windows);
-    unsigned nb_slots = nb_workers + 2;
+    unsigned nb_workers = useful_workers(c);
+    unsigned nb_slots = c->job->cluster_size > 0 ? 2 * nb_workers + 2 : nb_workers + 2;
     window *windows = xrealloc(NULL, nb_slots * sizeof *windows);
     void **slots = xrealloc(NULL, nb_slots * sizeof *slots);
     int result;
