@@ -225,7 +225,7 @@ int qcow2_check(qcow2_image *image, uint32_t flags, qcow2_check_result *result, 
         return error_set(ENOTSUP, "This image format does not support checks");
     {
         WRITE_SCOPE(&image->operations);
-        if (image->disk && !image_read_only(image) && image->disk->ops->flush(image->disk) == -1)
+        if (image->disk && !image_read_only(image) && tables_settle(&image->tables) == -1)
             return -1;
         r = check_run(image->store, &image->tables.header, message ? message : no_message, opaque,
                       &whole);
