@@ -258,6 +258,7 @@ static void every_field_out_of_range_is_refused(void **state)
 static const struct patch acceptable[][MOST_PATCHES] = {
     { { 0, 0, 0 } },
     { { SIZE, 0 }, { L1_SIZE, 0 }, { L1_OFFSET, 0 } },
+    { { SIZE, 0 }, { L1_SIZE, 0 }, { L1_OFFSET, 64 * CLUSTER } },
     { { SIZE, 1 } }, /* less than a sector is nothing */
     { { L1_SIZE, 8192 } },
     { { L1_OFFSET, FILE_LENGTH - CLUSTER } },
