@@ -51,8 +51,9 @@ static struct operation draw_operation(struct run *run)
         o.kind = choice == 19 ? OPERATION_FLUSH : OPERATION_ZERO;
         o.pattern = 0;
     }
+    /* for zeroes in version 2 QEMU makes L2 tables that nobody needs */
     if (o.kind == OPERATION_ZERO && strcmp(run->options.compat, "v2") == 0)
-        o.kind = OPERATION_FLUSH; /* version 2 cannot say "zero", and each does without as it can */
+        o.kind = OPERATION_FLUSH;
     return o;
 }
 
