@@ -31,6 +31,7 @@
 #include "image-open.h"
 #include "message.h"
 #include "path.h"
+#include "snapshot-open.h"
 #include "verb.h"
 
 #define MAX_SPARSE_SIZE (16u << 20)
@@ -215,80 +216,6 @@ static image_source source_of(const options *o, size_t index)
     return source;
 }
 
-typedef struct {
-    const char *id;   /* wanted, or NULL */
-    const char *name; /* wanted, or NULL */
-    char *found;      /* the id of the first that is as wanted */
-} snapshot_search;
-
-static int match_snapshot(void *opaque, const qcow2_snapshot *snapshot)
-{
-    snapshot_search *search = opaque;
-
-    if ((search->id && strcmp(snapshot->id, search->id) != 0) ||
-        (search->name && strcmp(snapshot->name, search->name) != 0))
-        return 0;
-    search->found = xstrdup(snapshot->id);
-    return 1;
-}
-
-/* Only "snapshot.id" and "snapshot.name" may be there. */
-static int parse_snapshot(keyval_list *list, const char *text)
-{
-    if (keyval_parse(list, text, NULL) == -1)
-        return -1;
-    for (size_t i = 0; i < list->count; i++) {
-        const char *key = list->items[i].key;
-
-        if (strcmp(key, "snapshot.id") != 0 && strcmp(key, "snapshot.name") != 0) {
-            error_report("Invalid parameter '%s'", key);
-            error_report("Failed in parsing snapshot param '%s'", text);
-            return -1;
-        }
-    }
-    return 0;
-}
-
-/* The id behind "snapshot.id=...,snapshot.name=...", which the caller frees; NULL when there is no
- * such snapshot. */
-static char *find_snapshot(image_source source, const keyval_list *wanted)
-{
-    snapshot_search search = {
-        .id = keyval_get(wanted, "snapshot.id"),
-        .name = keyval_get(wanted, "snapshot.name"),
-    };
-    CLEANUP_IMAGE qcow2_image *image = NULL;
-
-    source.flags |= QCOW2_OPEN_NO_IO;
-    image = open_image(&source);
-    if (!image)
-        return NULL;
-    if (qcow2_snapshot_list(image, match_snapshot, &search) == -1)
-        error_report("Failed to load snapshot: %s", qcow2_get_error());
-    else if (!search.found)
-        error_report("Failed to load snapshot: Can't find snapshot");
-    return search.found;
-}
-
-/* An id or a name is the library's to look up; the longer spelling says which of them it is. */
-static qcow2_image *open_snapshot(image_source source, const char *text)
-{
-    keyval_list wanted = { 0 };
-    CLEANUP_FREE char *id = NULL;
-
-    source.snapshot = text;
-    if (strncmp(text, "snapshot.", strlen("snapshot.")) == 0) {
-        if (parse_snapshot(&wanted, text) == 0) {
-            source.snapshot = NULL;
-            source.snapshot = id = find_snapshot(source, &wanted);
-        }
-        keyval_list_clear(&wanted);
-        if (!id)
-            return NULL;
-    }
-    return open_image(&source);
-}
-
 static int check_bitmaps(qcow2_image *image)
 {
     qcow2_info info;
@@ -316,7 +243,8 @@ static int open_sources(conversion *c)
     c->sources = xrealloc(NULL, count * sizeof(qcow2_image *));
     for (; c->nb_sources < count; c->nb_sources++) {
         image_source source = source_of(o, c->nb_sources);
-        qcow2_image *image = o->snapshot ? open_snapshot(source, o->snapshot) : open_image(&source);
+        qcow2_image *image =
+            o->snapshot ? open_image_snapshot(&source, o->snapshot) : open_image(&source);
 
         if (!image)
             return -1;

@@ -15,6 +15,8 @@
 #include "base/cleanup.h"
 #include "image/image.h"
 
+#define FAILED "Could not open backing file: "
+
 /* A colon before any slash makes a prefix. */
 static bool has_protocol(const char *name)
 {
@@ -151,5 +153,7 @@ int image_open_backing(struct qcow2_image *image, const struct qcow2_open_option
         r = open_given(image, options);
     else if (image->full_backing_file != NULL)
         r = open_recorded(image, options);
-    return r == -1 ? error_prefix("Could not open backing file: ") : 0;
+    if (r == -1 && strncmp(error_message(), FAILED, strlen(FAILED)) != 0)
+        error_prefix(FAILED); /* once, however deep the chain */
+    return r;
 }

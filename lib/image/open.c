@@ -323,13 +323,29 @@ struct qcow2_image *image_open(const char *filename, const struct qcow2_open_opt
  * Closing
  */
 
+/* The L2 entry of a compressed cluster speaks of whole sectors: the last one must be there. */
+static int complete_last_sector(struct tables *t)
+{
+    uint64_t length;
+
+    if (!t->streams_written)
+        return 0;
+    if (store_size(t->store, &length) == -1)
+        return -1;
+    if (is_aligned(length, COMPRESSED_SECTOR))
+        return 0;
+    if (store_truncate(t->store, round_up(length, COMPRESSED_SECTOR)) == -1)
+        return -1;
+    return store_flush(t->store);
+}
+
 int image_close(struct qcow2_image *image)
 {
     bool writable = !image_read_only(image);
     int r = 0;
 
     if (writable && image->tables_open && image->disk)
-        r = tables_settle(&image->tables);
+        r = tables_settle(&image->tables) == -1 ? -1 : complete_last_sector(&image->tables);
     else if (writable && image->disk)
         r = image->disk->ops->flush(image->disk);
     disk_close(image->disk);

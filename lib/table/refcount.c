@@ -126,6 +126,8 @@ static int find_free(struct tables *t, uint64_t clusters, uint64_t *first)
 
         if (get(t, t->free_cursor, &count) == -1 || (count != 0 && check_cursor(t) == -1))
             return -1;
+        if (t->free_cursor == 0 && count == 0) /* nothing that the counts say can be believed */
+            return tables_corrupt(t, "the header cluster has a refcount of 0");
         t->free_cursor++;
         run = count == 0 ? run + 1 : 0;
     }
@@ -210,8 +212,6 @@ static int take(struct tables *t, uint64_t first, uint64_t clusters, uint64_t *h
     uint64_t bytes = clusters << t->geometry.cluster_bits;
 
     *host_offset = first << t->geometry.cluster_bits;
-    if (first == 0)
-        return tables_corrupt(t, "the header cluster has a refcount of 0 and would be allocated");
     if (tables_check_overlap(t, *host_offset, bytes, METADATA_NONE) == -1)
         return -1;
     for (uint64_t i = 0; i < clusters; i++)
@@ -298,6 +298,7 @@ int refcount_allocate_bytes(struct tables *t, uint64_t size, uint64_t *host_offs
                          t->store->name);
     if (count_bytes(t, *host_offset, new_cluster) == -1)
         return -1;
+    t->streams_written = true;
     t->free_byte = *host_offset + size;
     if (is_aligned(t->free_byte, cluster_size))
         t->free_byte = 0;

@@ -99,6 +99,7 @@ struct tables {
     struct cache refcount_cache;
     struct metadata_map map; /* filled only when writable */
 
+    bool streams_written; /* compressed ones: the file must end with a whole sector */
     uint64_t free_byte; /* host offset where the next compressed stream may go; 0: a new cluster */
     uint64_t free_cursor; /* host cluster where the next search for a free one begins */
     uint64_t high_water;  /* bytes; nothing at or beyond it was ever written */

@@ -20,7 +20,7 @@ for snapshot in 1 first 2 1st snapshot.id=2 snapshot.name=first snapshot.id=2,sn
     same_disk ours.qcow2 qcow2 qemu.raw raw
 done
 rm ours.raw
-refuses "third" convert -f qcow2 -l third image.qcow2 ours.raw
+refuses "Can't find snapshot" convert -f qcow2 -l third image.qcow2 ours.raw
 refuses "Failed to load snapshot: Can't find snapshot" \
     convert -f qcow2 -l snapshot.id=1,snapshot.name=1st image.qcow2 ours.raw
 refuses "Failed to load snapshot: Can't find snapshot" \
