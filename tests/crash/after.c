@@ -123,8 +123,7 @@ static void note_corruption(void *opaque, const char *finding)
 {
     struct verdict *verdict = opaque;
 
-    if (verdict->rule == NULL && strncmp(finding, "ERROR", 5) == 0 &&
-        (strstr(finding, "OFLAG_COPIED") == NULL || strstr(finding, "refcount=1") == NULL))
+    if (verdict->rule == NULL && strncmp(finding, "ERROR", 5) == 0 && !judge_is_harmless(finding))
         verdict_set(verdict, "later", "%s", finding);
 }
 
@@ -182,7 +181,7 @@ struct findings {
 static void count_finding(void *opaque, const char *line)
 {
     struct findings *f = opaque;
-    bool harmless = strstr(line, "OFLAG_COPIED") != NULL && strstr(line, "refcount=1") != NULL;
+    bool harmless = judge_is_harmless(line);
 
     if (strncmp(line, "Leaked cluster ", 15) == 0)
         f->leaks++;

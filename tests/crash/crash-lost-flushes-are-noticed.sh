@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# The simulation can fail: where no flush does anything, every scenario is found out; where one flush
-# alone is lost, some are.
+# The simulation can fail: where no flush does anything, every scenario is found out; where one
+# flush alone is lost, many are.
 set -eu
 . "$(dirname "$0")/simulate.sh"
 

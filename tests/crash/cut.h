@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* cut.h - what one power cut leaves behind: a store of its own
  *
- * The durable content of a recorder and, over it, those changes of its journal that arrived.  Sectors
- * that differ are the only ones kept, so that a state costs what it changes; the next state starts
- * by forgetting them.  It may be written, too: what an image does after the cut is tried on it.
+ * The durable content of a recorder and, over it, those changes of its journal that arrived.  Only
+ * sectors that differ are kept, so that a state costs what it changes; the next state starts by
+ * forgetting them.  It may be written, too: what an image does after the cut is tried on it.
  */
 
 #ifndef CRASH_CUT_H

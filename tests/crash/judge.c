@@ -47,8 +47,7 @@ struct qcow2_image *judge_open(struct store *store, struct disk *backing, uint32
  * Check
  */
 
-/* A clear COPIED flag on a cluster with one reference costs a copy and harms nobody. */
-static bool is_harmless(const char *finding)
+bool judge_is_harmless(const char *finding)
 {
     unsigned long long entry, refcount;
     const char *at = strstr(finding, "_entry=");
@@ -73,7 +72,7 @@ static void note_finding(void *opaque, const char *finding)
     struct verdict *verdict = opaque;
 
     if (verdict->rule == NULL && strncmp(finding, "Leaked cluster ", 15) != 0 &&
-        !is_harmless(finding))
+        !judge_is_harmless(finding))
         verdict_set(verdict, rule_of(finding), "%s", finding);
 }
 

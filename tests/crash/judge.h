@@ -56,6 +56,9 @@ struct judge {
     uint64_t random; /* state, for what is done after the cut */
 };
 
+/* A clear COPIED flag on a cluster with one reference costs a copy and harms nobody. */
+bool judge_is_harmless(const char *finding);
+
 /* The store as an image with its backing disk; flags as for opening.  NULL with the error set. */
 struct qcow2_image *judge_open(struct store *store, struct disk *backing, uint32_t flags,
                                const char *snapshot, uint64_t l2_cache_size);

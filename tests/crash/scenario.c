@@ -2,7 +2,7 @@
 /* scenario.c - what is done to an image while the power may fail
  *
  * Most scripts are random: a table says how often which request is made.  What a request touches is
- * chosen so that neighbours are often touched again: a few places, whole clusters and parts of them.
+ * chosen so that neighbours are often touched again: a few places, whole clusters, parts of them.
  */
 
 #include "crash/scenario.h"

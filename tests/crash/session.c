@@ -285,8 +285,8 @@ void session_resize(struct session *s, uint64_t size)
                s->shape->version < 3 && (s->backing || next.count > 0));
 }
 
-/* Each snapshot, and the active disk, may refer to a cluster once, and one of them twice while it is
- * created or applied.  Compressed clusters share theirs with others. */
+/* Each snapshot, and the active disk, may refer to a cluster once, and one of them twice while it
+ * is created or applied.  Compressed clusters share theirs with others. */
 static bool counts_suffice(const struct session *s)
 {
     uint32_t bits = s->shape->refcount_bits;

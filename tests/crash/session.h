@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* session.h - an image in use, every step of it under the oracle's eyes
  *
- * Each call makes one request of the image, tells the oracle before and after, and compares what the
- * image shows with what it should.  The recorder shows every flush to the states, so that power cuts
- * are tried while the request runs.  When something is wrong the session is over: further calls do
+ * Each call makes one request of the image, tells the oracle before and after, and compares what
+ * the image shows with what it should.  The recorder shows every flush to the states, so that power
+ * cuts are tried while the request runs.  When something is wrong the session is over: further calls do
  * nothing, and session_end tells.
  */
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* simulate.c - cut the power at every instant of many scenarios
  *
- * Each scenario has its own seed, made of the given one and its name, so that one alone does what it
- * does among the others.
+ * Each scenario has its own seed, made of the given one and its name, so that one alone does what
+ * it does among the others.
  */
 
 #include <dirent.h>
