@@ -3,8 +3,8 @@
  *
  * Each call makes one request of the image, tells the oracle before and after, and compares what
  * the image shows with what it should.  The recorder shows every flush to the states, so that power
- * cuts are tried while the request runs.  When something is wrong the session is over: further calls do
- * nothing, and session_end tells.
+ * cuts are tried while the request runs.  When something is wrong the session is over: further
+ * calls do nothing, and session_end tells.
  */
 
 #ifndef CRASH_SESSION_H
