@@ -258,6 +258,77 @@ static void a_kept_zero_cluster_beyond_the_end_can_be_written_and_read(void **st
     destroy(&f);
 }
 
+/* A store with other ways: some operations replaced. */
+static struct store_ops changed_ops;
+
+static struct store_ops *change_ops(struct store *store)
+{
+    changed_ops = *store->ops;
+    store->ops = &changed_ops;
+    return &changed_ops;
+}
+
+static int keep_length(struct store *store, uint64_t size)
+{
+    (void)store;
+    (void)size;
+    return 0;
+}
+
+/* A device keeps its length, and so its content, when it is truncated. */
+static void what_shrinking_leaves_on_a_device_is_never_shown(void **state)
+{
+    struct qcow2_create_options options = defaults(40 * CLUSTER);
+    struct fixture f = make(&options, 0);
+
+    (void)state;
+    fill(&f, 7, 40 * CLUSTER, 0);
+    assert_int_equal(image_flush(f.image), 0);
+    change_ops(f.store)->truncate = keep_length;
+    assert_int_equal(image_resize(f.image, CLUSTER, QCOW2_RESIZE_SHRINK), 0);
+    assert_int_equal(image_resize(f.image, 40 * CLUSTER, 0), 0);
+    for (unsigned i = 2; i < 20; i++) {
+        fill(&f, 9, 512, (uint64_t)i * CLUSTER + 512);
+        expect(&f, 0, 512, (uint64_t)i * CLUSTER);
+        expect(&f, 0, CLUSTER - 1024, (uint64_t)i * CLUSTER + 1024);
+    }
+    destroy(&f);
+}
+
+static struct fixture *punched;
+static int (*memory_discard)(struct store *store, uint64_t count, uint64_t offset);
+
+/* Somebody writes a compressed cluster in the instant before the hole is punched. */
+static int write_then_punch(struct store *store, uint64_t count, uint64_t offset)
+{
+    store->ops = &changed_ops;
+    changed_ops.discard = memory_discard; /* once */
+    compress(punched, 'C', CLUSTER, 8 * CLUSTER);
+    return memory_discard(store, count, offset);
+}
+
+static void a_hole_is_not_punched_where_a_stream_was_just_written(void **state)
+{
+    struct qcow2_create_options options = defaults(16 * CLUSTER);
+    struct fixture f = make(&options, QCOW2_OPEN_DISCARD);
+
+    (void)state;
+    compress(&f, 'A', CLUSTER, 0);
+    assert_int_equal(image_flush(f.image), 0);
+    assert_int_equal(image_discard(f.image, CLUSTER, 0, 0), 0);
+    punched = &f;
+    memory_discard = f.store->ops->discard;
+    change_ops(f.store)->discard = write_then_punch;
+    assert_int_equal(image_flush(f.image), 0);
+    assert_ptr_equal(changed_ops.discard, memory_discard); /* it did happen */
+    assert_int_equal(image_flush(f.image), 0);
+    close_image(&f);
+    reopen(&f, 0);
+    expect(&f, 'C', CLUSTER, 8 * CLUSTER);
+    expect_clean(&f);
+    destroy(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +337,8 @@ int main(void)
         cmocka_unit_test(a_snapshot_that_cannot_be_counted_changes_nothing),
         cmocka_unit_test(a_check_of_a_writable_image_sees_no_leaks_that_are_none),
         cmocka_unit_test(what_metadata_occupy_is_not_given_back),
+        cmocka_unit_test(what_shrinking_leaves_on_a_device_is_never_shown),
+        cmocka_unit_test(a_hole_is_not_punched_where_a_stream_was_just_written),
         cmocka_unit_test(a_kept_zero_cluster_beyond_the_end_can_be_written_and_read),
     };
 
