@@ -33,6 +33,10 @@ struct disk *guest_disk_new(struct tables *tables);
 int guest_plan(struct guest *guest, uint64_t count, uint64_t offset, struct plan *plan,
                bool for_write);
 
+/* Does a range inside one cluster read as zeroes, as far as metadata tell?  Only that counts: other
+ * requests may write an allocated cluster at any time.  1 yes, 0 not known, -1 error. */
+int guest_reads_zero(struct guest *guest, uint64_t count, uint64_t offset);
+
 /* Read without counting as a request of its own. */
 int guest_read(struct guest *guest, void *buf, size_t count, uint64_t offset);
 int guest_write(struct guest *guest, const void *buf, size_t count, uint64_t offset);

@@ -150,3 +150,18 @@ int guest_plan(struct guest *g, uint64_t count, uint64_t offset, struct plan *pl
     WRITE_SCOPE(&g->tables->lock);
     return fill(g, count, offset, plan, for_write, true);
 }
+
+int guest_reads_zero(struct guest *g, uint64_t count, uint64_t offset)
+{
+    struct plan plan;
+
+    if (offset >= g->disk.size)
+        return 1;
+    count = min_u64(count, g->disk.size - offset);
+    if (guest_plan(g, count, offset, &plan, false) == -1)
+        return -1;
+    /* it lies in one cluster: one extent */
+    if (plan.extents[0].kind == EXTENT_UNALLOCATED)
+        return disk_backing_is_zero(&g->disk, count, offset);
+    return plan.extents[0].kind == EXTENT_ZERO;
+}

@@ -110,22 +110,6 @@ struct border {
     uint8_t *bytes; /* NULL: nothing needs to be written */
 };
 
-/* Does the border read as zeroes, as far as metadata tell?  1 yes, 0 not known, -1 error. */
-static int border_is_zero(struct guest *g, uint64_t offset, uint64_t count)
-{
-    struct plan plan;
-
-    if (offset >= g->disk.size)
-        return 1;
-    count = min_u64(count, g->disk.size - offset);
-    if (guest_plan(g, count, offset, &plan, false) == -1)
-        return -1;
-    /* it lies in one cluster: one extent */
-    if (plan.extents[0].kind == EXTENT_UNALLOCATED)
-        return disk_backing_is_zero(&g->disk, count, offset);
-    return plan.extents[0].kind == EXTENT_ZERO;
-}
-
 static int border_load(struct guest *g, const struct allocation *a, struct border *b)
 {
     uint64_t inside = b->offset < g->disk.size ? min_u64(b->count, g->disk.size - b->offset) : 0;
@@ -133,7 +117,7 @@ static int border_load(struct guest *g, const struct allocation *a, struct borde
     if (b->count == 0)
         return 0;
     if (a->never_written) {
-        int zero = border_is_zero(g, b->offset, b->count);
+        int zero = guest_reads_zero(g, b->count, b->offset);
 
         if (zero != 0)
             return zero == 1 ? 0 : -1;

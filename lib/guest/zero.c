@@ -133,21 +133,8 @@ static int change_clusters(struct guest *g, uint64_t start, uint64_t end, enum c
  * Parts of clusters
  */
 
-/* Can a cluster of which the guest zeroes a part become a zero cluster as a whole?  Only what
- * metadata tell counts: other requests may write the rest of an allocated cluster at any time.
- * 1 yes, 0 no, -1 error. */
-static int reads_zero(struct guest *g, uint64_t cluster, uint64_t size)
-{
-    struct plan plan;
-    uint64_t count = min_u64(size, g->disk.size - cluster);
-
-    if (guest_plan(g, count, cluster, &plan, false) == -1)
-        return -1;
-    if (plan.extents[0].kind == EXTENT_UNALLOCATED)
-        return disk_backing_is_zero(&g->disk, count, cluster);
-    return plan.extents[0].kind == EXTENT_ZERO;
-}
-
+/* A cluster of which the guest zeroes a part can become a zero cluster as a whole if the rest reads as
+ * zeroes, too.  1: it has, 0: it cannot, -1 error. */
 static int zero_cluster_if_zero(struct guest *g, uint64_t cluster, enum change change)
 {
     uint64_t size = g->tables->geometry.cluster_size;
@@ -155,18 +142,21 @@ static int zero_cluster_if_zero(struct guest *g, uint64_t cluster, enum change c
     int r;
 
     inflight_reserve(&g->inflight, &reservation, cluster, cluster + size);
-    r = reads_zero(g, cluster, size);
+    r = guest_reads_zero(g, size, cluster);
     if (r == 1 && change_table(g, cluster, cluster + size, change) == -1)
         r = -1;
     inflight_release(&g->inflight, &reservation);
     return r;
 }
 
-static int write_zero_data(struct guest *g, uint64_t count, uint64_t offset)
+static int zero_data(struct guest *g, uint64_t count, uint64_t offset, uint32_t flags)
 {
     size_t piece = min_u64(count, ZERO_PIECE);
-    CLEANUP_FREE uint8_t *zeroes = calloc(1, piece);
+    CLEANUP_FREE uint8_t *zeroes = NULL;
 
+    if (flags & DISK_FAST_ZERO)
+        return error_set(ENOTSUP, "Zeroing a part of a cluster is no faster than writing it");
+    zeroes = calloc(1, piece);
     if (zeroes == NULL)
         return error_no_memory(), -1;
     while (count > 0) {
@@ -178,13 +168,6 @@ static int write_zero_data(struct guest *g, uint64_t count, uint64_t offset)
         count -= now;
     }
     return 0;
-}
-
-static int zero_data(struct guest *g, uint64_t count, uint64_t offset, uint32_t flags)
-{
-    if (flags & DISK_FAST_ZERO)
-        return error_set(ENOTSUP, "Zeroing a part of a cluster is no faster than writing it");
-    return write_zero_data(g, count, offset);
 }
 
 /* Version 2 has no zero flag; what holds nothing needs none. */

@@ -119,7 +119,7 @@ int image_format_store(struct store *store, const struct qcow2_create_options *o
 static int copy_rest(struct store *to, struct store *from, uint64_t length, enum preallocation mode)
 {
     CLEANUP_FREE uint8_t *piece = malloc(COPY_PIECE);
-    uint64_t old_length;
+    uint64_t old_length, new_length;
 
     if (piece == NULL)
         return error_no_memory(), -1;
@@ -142,9 +142,9 @@ static int copy_rest(struct store *to, struct store *from, uint64_t length, enum
         }
         at += n;
     }
-    if (old_length < length && store_size(to, &old_length) == 0 && old_length < length)
-        return store_truncate(to, length);
-    return 0;
+    if (store_size(to, &new_length) == -1)
+        return -1;
+    return new_length < length ? store_truncate(to, length) : 0;
 }
 
 static int copy_image(struct store *to, struct store *from, enum preallocation mode)

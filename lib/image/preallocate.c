@@ -3,30 +3,8 @@
 
 #include "image/preallocate.h"
 
-#include <stdlib.h>
-
-#include "base/cleanup.h"
 #include "guest/guest.h"
 #include "table/flush.h"
-
-#define ZERO_PIECE (UINT64_C(1) << 20)
-
-static int write_zeroes(struct store *store, uint64_t count, uint64_t offset)
-{
-    CLEANUP_FREE uint8_t *zeroes = calloc(1, ZERO_PIECE);
-
-    if (zeroes == NULL)
-        return error_no_memory(), -1;
-    while (count > 0) {
-        uint64_t now = min_u64(count, ZERO_PIECE);
-
-        if (store_pwrite(store, zeroes, now, offset) == -1)
-            return -1;
-        offset += now;
-        count -= now;
-    }
-    return 0;
-}
 
 int preallocate_store(struct store *store, uint64_t count, uint64_t offset, enum preallocation mode)
 {
@@ -34,7 +12,7 @@ int preallocate_store(struct store *store, uint64_t count, uint64_t offset, enum
     case PREALLOCATION_OFF:
     case PREALLOCATION_METADATA: return 0;
     case PREALLOCATION_FALLOC: return store_zero(store, count, offset, false);
-    case PREALLOCATION_FULL: return write_zeroes(store, count, offset);
+    case PREALLOCATION_FULL: return store_write_zeroes(store, count, offset);
     }
     return 0;
 }

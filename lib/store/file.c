@@ -314,9 +314,9 @@ static const struct store_ops file_ops = {
     .close = file_close,
 };
 
-static int check_kind(const char *filename, const struct stat *st, uint32_t flags)
+static int check_kind(const char *filename, const struct stat *st)
 {
-    if (S_ISREG(st->st_mode) || (S_ISBLK(st->st_mode) && (flags & STORE_REGULAR_ONLY) == 0))
+    if (S_ISREG(st->st_mode) || S_ISBLK(st->st_mode))
         return 0;
     return error_set(S_ISDIR(st->st_mode) ? EISDIR : EINVAL,
                      "'file' driver requires '%s' to be a regular file", filename);
@@ -331,7 +331,7 @@ static int open_file(const char *filename, uint32_t flags, struct stat *st)
     CLEANUP_CLOSE int fd = -1;
     int result;
 
-    if (stat(filename, st) == 0 && !S_ISDIR(st->st_mode) && check_kind(filename, st, flags) < 0)
+    if (stat(filename, st) == 0 && !S_ISDIR(st->st_mode) && check_kind(filename, st) < 0)
         return -1;
     mode |= (flags & STORE_READ_ONLY) != 0 ? O_RDONLY : O_RDWR;
     mode |= (flags & STORE_CREATE) != 0 ? O_CREAT : 0;
@@ -347,7 +347,7 @@ static int open_file(const char *filename, uint32_t flags, struct stat *st)
                             (flags & STORE_CREATE) != 0 ? "create" : "open", filename);
     if (fstat(fd, st) < 0 || fcntl(fd, F_SETFL, mode & O_DIRECT) < 0)
         return error_system(errno, "Could not open '%s'", filename);
-    if (check_kind(filename, st, flags) < 0)
+    if (check_kind(filename, st) < 0)
         return -1;
     result = fd;
     fd = -1;

@@ -13,7 +13,7 @@
 #define ZERO_PIECE (ZERO_BLOCK * ZERO_BLOCKS)
 
 /* Write zeroes in pieces that end on multiples of the piece, so that O_DIRECT finds them aligned. */
-static int write_zeroes(struct store *store, uint64_t count, uint64_t offset)
+int store_write_zeroes(struct store *store, uint64_t count, uint64_t offset)
 {
     static const uint8_t block[ZERO_BLOCK] __attribute__((aligned(4096)));
     struct iovec iov[ZERO_BLOCKS];
@@ -40,5 +40,5 @@ int store_zero(struct store *store, uint64_t count, uint64_t offset, bool may_pu
         return 0;
     if (error_errno() != ENOTSUP)
         return -1;
-    return write_zeroes(store, count, offset);
+    return store_write_zeroes(store, count, offset);
 }

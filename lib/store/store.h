@@ -56,9 +56,8 @@ struct store {
 /* Open flags. */
 #define STORE_READ_ONLY 0x01u
 #define STORE_DIRECT 0x02u
-#define STORE_UNSAFE 0x04u       /* flush does nothing */
-#define STORE_CREATE 0x08u       /* create the file, or empty it once the lock is held */
-#define STORE_REGULAR_ONLY 0x10u /* refuse anything but a regular file */
+#define STORE_UNSAFE 0x04u /* flush does nothing */
+#define STORE_CREATE 0x08u /* create the file, or empty it once the lock is held */
 
 /* Who else may hold the file, as QEMU's byte-range locks say it (lock.h). */
 enum store_sharing {
@@ -125,6 +124,9 @@ static inline void store_close(struct store *store)
     if (store)
         store->ops->close(store);
 }
+
+/* Write zeroes as data. */
+int store_write_zeroes(struct store *store, uint64_t count, uint64_t offset);
 
 /* Make a range read as zeroes, by writing them if the store has no better way. */
 int store_zero(struct store *store, uint64_t count, uint64_t offset, bool may_punch);
