@@ -10,7 +10,7 @@ static int read_extent(struct guest *g, const struct extent *e, uint8_t *buf)
     switch (e->kind) {
     case EXTENT_UNALLOCATED: return disk_read_backing(&g->disk, buf, e->length, e->guest_offset);
     case EXTENT_ZERO: memset(buf, 0, e->length); return 0;
-    case EXTENT_DATA: return store_pread(g->tables->store, buf, e->length, e->host_offset);
+    case EXTENT_DATA: return store_pread(g->tables->data, buf, e->length, e->host_offset);
     case EXTENT_COMPRESSED: return guest_read_compressed(g, e, buf);
     }
     return -1;

@@ -153,7 +153,7 @@ static int write_data(struct guest *g, const struct allocation *a, const void *b
     iov[n++] = (struct iovec){ (void *)(uintptr_t)buf, count };
     if (tail_bytes != NULL)
         iov[n++] = (struct iovec){ tail_bytes, tail.count };
-    return store_pwritev(g->tables->store, iov, n, at);
+    return store_pwritev(g->tables->data, iov, n, at);
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -269,7 +269,7 @@ static int preallocate_reserved(struct guest *g, uint64_t start, uint64_t end, u
     *done = a.bytes ? a.bytes : g->tables->geometry.cluster_size;
     if (a.bytes == 0)
         return 0;
-    if (!a.never_written && store_zero(g->tables->store, a.bytes, a.host_offset, true) == -1) {
+    if (!a.never_written && store_zero(g->tables->data, a.bytes, a.host_offset, true) == -1) {
         abandon(g, &a);
         return -1;
     }
@@ -338,7 +338,7 @@ int guest_write(struct guest *g, const void *buf, size_t count, uint64_t offset)
         for (unsigned i = 0; i < plan.count && plan.extents[i].in_place; i++) {
             const struct extent *e = &plan.extents[i];
 
-            if (store_pwrite(g->tables->store, from + done, e->length, e->host_offset) == -1)
+            if (store_pwrite(g->tables->data, from + done, e->length, e->host_offset) == -1)
                 return -1;
             done += e->length;
         }

@@ -136,7 +136,7 @@ int tables_open(struct tables *t, struct store *store, struct header *header, bo
 {
     uint64_t length;
 
-    *t = (struct tables){ .store = store, .read_only = read_only };
+    *t = (struct tables){ .store = store, .data = store, .read_only = read_only };
     init_locks(t);
     t->header = *header;
     *header = (struct header){ 0 };

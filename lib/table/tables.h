@@ -77,6 +77,7 @@ struct flush_state {
 
 struct tables {
     struct store *store; /* not owned */
+    struct store *data;  /* where the guest's standard clusters lie; not owned */
     bool read_only;
     bool discard;         /* punch holes for freed clusters */
     struct header header; /* geometry, version and features are constant while open */
