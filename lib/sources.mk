@@ -85,6 +85,7 @@ libqcow2_sources = \
 	image/resize.c \
 	image/size.h \
 	image/snapshot.c \
+	image/snapshot_list.c \
 	check/bitmaps.c \
 	check/check.c \
 	check/check.h \

@@ -91,14 +91,23 @@ int image_format_store(struct store *store, const struct qcow2_create_options *o
 
 int image_resize(struct qcow2_image *image, uint64_t size, uint32_t flags);
 
-/* ---- snapshot.c ---- */
+/* ---- snapshot_list.c ---- */
 
+/* Read the snapshot table that the header points to. */
+int image_load_snapshots(struct qcow2_image *image);
 /* Put the snapshot table and the L1 tables of snapshots out of bounds for writes.  The tables' lock is
  * held exclusively, or nobody else knows the image. */
 int image_map_snapshots(struct qcow2_image *image);
 /* The index of a snapshot: an id is looked for first, then a name.  -1 with ENOENT. */
 int64_t image_snapshot_find(const struct qcow2_image *image, const char *id_or_name);
+/* The L1 table of a snapshot, in host byte order; an error if it lies beyond the end of the file. */
+uint64_t *image_snapshot_l1(struct qcow2_image *image, const struct snapshot *snapshot);
+/* Show the disk as a snapshot has it.  Read-only images, while they are being opened. */
+int image_show_snapshot(struct qcow2_image *image, const char *id_or_name);
 int image_snapshot_list(struct qcow2_image *image, qcow2_snapshot_callback *callback, void *opaque);
+
+/* ---- snapshot.c ---- */
+
 int image_snapshot_create(struct qcow2_image *image, const char *name);
 int image_snapshot_apply(struct qcow2_image *image, const char *id_or_name);
 int image_snapshot_delete(struct qcow2_image *image, const char *id_or_name);

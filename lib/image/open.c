@@ -123,101 +123,6 @@ static int clear_unknown_autoclear(struct qcow2_image *image)
 }
 
 /* ------------------------------------------------------------------------------------------------
- * Snapshots
- */
-
-/* The table's length is known only when it is decoded: read more until it fits. */
-static int load_snapshots(struct qcow2_image *image)
-{
-    const struct header *h = &image->tables.header;
-    uint64_t length, available;
-
-    if (h->nb_snapshots == 0)
-        return 0;
-    if (store_size(image->store, &length) == -1)
-        return -1;
-    available = h->snapshots_offset < length
-                    ? min_u64(length - h->snapshots_offset, MAX_SNAPSHOT_TABLE_BYTES)
-                    : 0;
-    for (uint64_t size = min_u64(available, FIRST_READ);; size = min_u64(available, size * 8)) {
-        CLEANUP_FREE uint8_t *buf = malloc(size ? size : 1);
-
-        if (buf == NULL)
-            return error_no_memory(), -1;
-        if (store_pread(image->store, buf, size, h->snapshots_offset) == -1)
-            return -1;
-        if (snapshot_table_decode(&image->snapshots, h->nb_snapshots, buf, size, h->size,
-                                  &h->geometry) == 0)
-            return 0;
-        if (size == available)
-            return could_not_open(image->filename);
-    }
-}
-
-int image_map_snapshots(struct qcow2_image *image)
-{
-    struct metadata_map *map = &image->tables.map;
-    uint32_t count = image->snapshots.count;
-    struct metadata_l1 *list = calloc(count ? count : 1, sizeof list[0]);
-    size_t n = 0;
-
-    if (list == NULL)
-        return error_no_memory(), -1;
-    for (uint32_t i = 0; i < count; i++) {
-        const struct snapshot *s = &image->snapshots.entries[i];
-
-        if (s->l1_size > 0)
-            list[n++] = (struct metadata_l1){
-                .offset = s->l1_table_offset,
-                .end = s->l1_table_offset + (uint64_t)s->l1_size * L1_ENTRY_SIZE,
-            };
-    }
-    metadata_map_set_inactive_l1(map, list, n);
-    metadata_map_clear_ranges(map, METADATA_SNAPSHOT_TABLE);
-    return metadata_map_add_range(map, METADATA_SNAPSHOT_TABLE,
-                                  image->tables.header.snapshots_offset, image->snapshots.bytes);
-}
-
-int64_t image_snapshot_find(const struct qcow2_image *image, const char *id_or_name)
-{
-    const struct snapshot_table *table = &image->snapshots;
-
-    for (uint32_t i = 0; i < table->count; i++)
-        if (strcmp(table->entries[i].id, id_or_name) == 0)
-            return i;
-    for (uint32_t i = 0; i < table->count; i++)
-        if (strcmp(table->entries[i].name, id_or_name) == 0)
-            return i;
-    return error_set(ENOENT, "Could not find snapshot '%s' in '%s'", id_or_name, image->filename);
-}
-
-/* Show the disk as a snapshot has it. */
-static int load_snapshot_state(struct qcow2_image *image, const char *id_or_name)
-{
-    int64_t index = image_snapshot_find(image, id_or_name);
-    const struct snapshot *s;
-    uint64_t length;
-
-    if (index == -1)
-        return -1;
-    if (!image_read_only(image))
-        return error_set(EINVAL, "A snapshot of '%s' can only be opened read-only",
-                         image->filename);
-    s = &image->snapshots.entries[index];
-    if (store_size(image->store, &length) == -1)
-        return -1;
-    if (!range_within(s->l1_table_offset, (uint64_t)s->l1_size * L1_ENTRY_SIZE, length))
-        return error_set(EINVAL,
-                         "The L1 table of snapshot '%s' at offset 0x%" PRIx64
-                         " lies beyond the end of '%s'",
-                         s->name, s->l1_table_offset, image->filename);
-    if (tables_load_l1(&image->tables, s->l1_table_offset, s->l1_size) == -1)
-        return -1;
-    image->disk->size = round_down(s->disk_size, 512);
-    return 0;
-}
-
-/* ------------------------------------------------------------------------------------------------
  * Opening
  */
 
@@ -238,7 +143,7 @@ static int open_qcow2(struct qcow2_image *image, const struct qcow2_open_options
     image->tables_open = true;
     t->discard = image->flags & QCOW2_OPEN_DISCARD;
     tables_set_cache_sizes(t, options->l2_cache_size, options->refcount_cache_size);
-    if (load_snapshots(image) == -1) {
+    if (image_load_snapshots(image) == -1) {
         if (!(image->flags & QCOW2_OPEN_CHECK))
             return -1;
     } else if (!t->read_only && image_map_snapshots(image) == -1) {
@@ -249,7 +154,7 @@ static int open_qcow2(struct qcow2_image *image, const struct qcow2_open_options
     image->disk = guest_disk_new(t);
     if (image->disk == NULL)
         return -1;
-    if (options->snapshot != NULL && load_snapshot_state(image, options->snapshot) == -1)
+    if (options->snapshot != NULL && image_show_snapshot(image, options->snapshot) == -1)
         return -1;
     if (image_open_backing(image, options) == -1)
         return -1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* snapshot.c - internal snapshots: create, apply, delete, list
+/* snapshot.c - internal snapshots: create, apply, delete
  *
  * Each operation has one instant at which it takes effect: one write of the header.  Before it,
  * everything that the new state needs is durable; after it, what only the old state needed loses its
@@ -135,24 +135,6 @@ static int adopt_table(struct qcow2_image *image, struct snapshot_table *table)
     image->snapshots = *table;
     *table = (struct snapshot_table){ 0 };
     return image_map_snapshots(image);
-}
-
-/* The L1 table of a snapshot, which must lie inside the file. */
-static uint64_t *read_l1(struct qcow2_image *image, const struct snapshot *s)
-{
-    uint64_t length;
-
-    if (store_size(image->store, &length) == -1)
-        return NULL;
-    if (!range_within(s->l1_table_offset, (uint64_t)s->l1_size * L1_ENTRY_SIZE, length)) {
-        error_set(EINVAL,
-                  "The L1 table of snapshot '%s' at offset 0x%" PRIx64
-                  " lies beyond the end of '%s'",
-                  s->name, s->l1_table_offset, image->filename);
-        return NULL;
-    }
-    return tables_read_entries(&image->tables, s->l1_table_offset, s->l1_size,
-                               "L1 table of a snapshot");
 }
 
 /* After references are gone for good: counts durable, then flags, then flags durable. */
@@ -311,7 +293,7 @@ int image_snapshot_create(struct qcow2_image *image, const char *name)
 static uint64_t *active_l1_of(struct qcow2_image *image, const struct snapshot *s,
                               uint32_t *l1_size)
 {
-    CLEANUP_FREE uint64_t *from = read_l1(image, s);
+    CLEANUP_FREE uint64_t *from = image_snapshot_l1(image, s);
     uint64_t *l1;
 
     if (from == NULL)
@@ -432,7 +414,7 @@ static int delete_switch(struct qcow2_image *image, uint32_t index)
 
     if (tables_settle(t) == -1)
         return -1;
-    l1 = read_l1(image, &s);
+    l1 = image_snapshot_l1(image, &s);
     if (l1 == NULL || reduced_table(image, index, &table) == -1)
         return -1;
     if (write_table(t, &table, &table_offset) == -1 || tables_flush(t) == -1 ||
@@ -458,72 +440,4 @@ int image_snapshot_delete(struct qcow2_image *image, const char *id_or_name)
         return -1;
     index = image_snapshot_find(image, id_or_name);
     return index == -1 ? -1 : delete_switch(image, (uint32_t)index);
-}
-
-/* ------------------------------------------------------------------------------------------------
- * List
- */
-
-struct listed {
-    qcow2_snapshot snapshot;
-    char *id, *name;
-};
-
-static void free_list(struct listed *list, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        free(list[i].id);
-        free(list[i].name);
-    }
-    free(list);
-}
-
-/* A copy that does not change while it is shown. */
-static struct listed *copy_list(struct qcow2_image *image, uint32_t *count)
-{
-    struct listed *list;
-    READ_SCOPE(&image->operations);
-
-    *count = image->snapshots.count;
-    list = calloc(*count ? *count : 1, sizeof list[0]);
-    if (list == NULL)
-        return error_no_memory();
-    for (uint32_t i = 0; i < *count; i++) {
-        const struct snapshot *s = &image->snapshots.entries[i];
-
-        list[i].id = strdup(s->id);
-        list[i].name = strdup(s->name);
-        if (list[i].id == NULL || list[i].name == NULL) {
-            free_list(list, *count);
-            return error_no_memory();
-        }
-        list[i].snapshot = (qcow2_snapshot){
-            .id = list[i].id,
-            .name = list[i].name,
-            .vm_state_size = s->vm_state_size,
-            .disk_size = s->disk_size,
-            .date_sec = s->date_sec,
-            .date_nsec = s->date_nsec,
-            .vm_clock_nsec = s->vm_clock_nsec,
-            .icount = s->icount,
-        };
-    }
-    return list;
-}
-
-int image_snapshot_list(struct qcow2_image *image, qcow2_snapshot_callback *callback, void *opaque)
-{
-    struct listed *list;
-    uint32_t count;
-    int r = 0;
-
-    if (image->format == FORMAT_RAW)
-        return error_set(ENOTSUP, "'%s' is a raw image: it has no snapshots", image->filename);
-    list = copy_list(image, &count);
-    if (list == NULL)
-        return -1;
-    for (uint32_t i = 0; i < count && r == 0; i++)
-        r = callback(opaque, &list[i].snapshot);
-    free_list(list, count);
-    return r;
 }

@@ -59,16 +59,22 @@ uint64_t *tables_read_entries(struct tables *t, uint64_t offset, uint64_t count,
     return RELEASE(entries);
 }
 
-int tables_load_l1(struct tables *t, uint64_t l1_table_offset, uint32_t l1_size)
+void tables_show_l1(struct tables *t, uint64_t *l1, uint64_t l1_table_offset, uint32_t l1_size)
 {
-    uint64_t *l1 = tables_read_entries(t, l1_table_offset, l1_size, "L1 table");
-
-    if (l1 == NULL)
-        return -1;
     free(t->l1);
     t->l1 = l1;
     t->l1_size = l1_size;
     t->l1_table_offset = l1_table_offset;
+}
+
+static int load_active_l1(struct tables *t)
+{
+    const struct header *h = &t->header;
+    uint64_t *l1 = tables_read_entries(t, h->l1_table_offset, h->l1_size, "L1 table");
+
+    if (l1 == NULL)
+        return -1;
+    tables_show_l1(t, l1, h->l1_table_offset, h->l1_size);
     return 0;
 }
 
@@ -146,7 +152,7 @@ int tables_open(struct tables *t, struct store *store, struct header *header, bo
         cache_init(&t->l2_cache, store, t->geometry.cluster_size, whole_disk_l2(t), false) == -1 ||
         cache_init(&t->refcount_cache, store, t->geometry.cluster_size, DEFAULT_REFCOUNT_CACHE,
                    true) == -1 ||
-        tables_load_l1(t, t->header.l1_table_offset, t->header.l1_size) == -1)
+        load_active_l1(t) == -1)
         goto fail;
     t->high_water = round_up(length, t->geometry.cluster_size);
     if (!read_only && (load_refcount_table(t) == -1 || fill_map(t) == -1))

@@ -116,8 +116,9 @@ struct tables {
 /* Read the refcount table (writable images only) and the L1 table of header, or the given one of a
  * snapshot.  The tables take over header. */
 int tables_open(struct tables *tables, struct store *store, struct header *header, bool read_only);
-/* Load another L1 table: a snapshot's, for reading. */
-int tables_load_l1(struct tables *tables, uint64_t l1_table_offset, uint32_t l1_size);
+/* Read through another L1 table: a snapshot's.  The tables take it over. */
+void tables_show_l1(struct tables *tables, uint64_t *l1, uint64_t l1_table_offset,
+                    uint32_t l1_size);
 void tables_set_cache_sizes(struct tables *tables, uint64_t l2_bytes, uint64_t refcount_bytes);
 void tables_close(struct tables *tables);
 

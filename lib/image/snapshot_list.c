@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* snapshot_list.c - the list of internal snapshots: loaded, searched, shown, one of them opened */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "image/image.h"
+
+/* ------------------------------------------------------------------------------------------------
+ * Loading
+ */
+
+#define FIRST_READ 65536u /* enough for most lists */
+
+/* The table's length is known only when it is decoded: read more until it fits. */
+int image_load_snapshots(struct qcow2_image *image)
+{
+    const struct header *h = &image->tables.header;
+    uint64_t length, available;
+
+    if (h->nb_snapshots == 0)
+        return 0;
+    if (store_size(image->store, &length) == -1)
+        return -1;
+    available = h->snapshots_offset < length
+                    ? min_u64(length - h->snapshots_offset, MAX_SNAPSHOT_TABLE_BYTES)
+                    : 0;
+    for (uint64_t size = min_u64(available, FIRST_READ);; size = min_u64(available, size * 8)) {
+        CLEANUP_FREE uint8_t *buf = malloc(size ? size : 1);
+
+        if (buf == NULL)
+            return error_no_memory(), -1;
+        if (store_pread(image->store, buf, size, h->snapshots_offset) == -1)
+            return -1;
+        if (snapshot_table_decode(&image->snapshots, h->nb_snapshots, buf, size, h->size,
+                                  &h->geometry) == 0)
+            return 0;
+        if (size == available)
+            return error_prefix("Could not open '%s': ", image->filename);
+    }
+}
+
+int image_map_snapshots(struct qcow2_image *image)
+{
+    struct metadata_map *map = &image->tables.map;
+    uint32_t count = image->snapshots.count;
+    struct metadata_l1 *list = calloc(count ? count : 1, sizeof list[0]);
+    size_t n = 0;
+
+    if (list == NULL)
+        return error_no_memory(), -1;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct snapshot *s = &image->snapshots.entries[i];
+
+        if (s->l1_size > 0)
+            list[n++] = (struct metadata_l1){
+                .offset = s->l1_table_offset,
+                .end = s->l1_table_offset + (uint64_t)s->l1_size * L1_ENTRY_SIZE,
+            };
+    }
+    metadata_map_set_inactive_l1(map, list, n);
+    metadata_map_clear_ranges(map, METADATA_SNAPSHOT_TABLE);
+    return metadata_map_add_range(map, METADATA_SNAPSHOT_TABLE,
+                                  image->tables.header.snapshots_offset, image->snapshots.bytes);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * One of them
+ */
+
+int64_t image_snapshot_find(const struct qcow2_image *image, const char *id_or_name)
+{
+    const struct snapshot_table *table = &image->snapshots;
+
+    for (uint32_t i = 0; i < table->count; i++)
+        if (strcmp(table->entries[i].id, id_or_name) == 0)
+            return i;
+    for (uint32_t i = 0; i < table->count; i++)
+        if (strcmp(table->entries[i].name, id_or_name) == 0)
+            return i;
+    return error_set(ENOENT, "Could not find snapshot '%s' in '%s'", id_or_name, image->filename);
+}
+
+uint64_t *image_snapshot_l1(struct qcow2_image *image, const struct snapshot *s)
+{
+    uint64_t length;
+
+    if (store_size(image->store, &length) == -1)
+        return NULL;
+    if (!range_within(s->l1_table_offset, (uint64_t)s->l1_size * L1_ENTRY_SIZE, length)) {
+        error_set(EINVAL,
+                  "The L1 table of snapshot '%s' at offset 0x%" PRIx64
+                  " lies beyond the end of '%s'",
+                  s->name, s->l1_table_offset, image->filename);
+        return NULL;
+    }
+    return tables_read_entries(&image->tables, s->l1_table_offset, s->l1_size,
+                               "L1 table of a snapshot");
+}
+
+int image_show_snapshot(struct qcow2_image *image, const char *id_or_name)
+{
+    int64_t index = image_snapshot_find(image, id_or_name);
+    const struct snapshot *s;
+    uint64_t *l1;
+
+    if (index == -1)
+        return -1;
+    if (!image_read_only(image))
+        return error_set(EINVAL, "A snapshot of '%s' can only be opened read-only",
+                         image->filename);
+    s = &image->snapshots.entries[index];
+    l1 = image_snapshot_l1(image, s);
+    if (l1 == NULL)
+        return -1;
+    tables_show_l1(&image->tables, l1, s->l1_table_offset, s->l1_size);
+    image->disk->size = round_down(s->disk_size, 512);
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * List
+ */
+
+struct listed {
+    qcow2_snapshot snapshot;
+    char *id, *name;
+};
+
+static void free_list(struct listed *list, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        free(list[i].id);
+        free(list[i].name);
+    }
+    free(list);
+}
+
+/* A copy that does not change while it is shown. */
+static struct listed *copy_list(struct qcow2_image *image, uint32_t *count)
+{
+    struct listed *list;
+    READ_SCOPE(&image->operations);
+
+    *count = image->snapshots.count;
+    list = calloc(*count ? *count : 1, sizeof list[0]);
+    if (list == NULL)
+        return error_no_memory();
+    for (uint32_t i = 0; i < *count; i++) {
+        const struct snapshot *s = &image->snapshots.entries[i];
+
+        list[i].id = strdup(s->id);
+        list[i].name = strdup(s->name);
+        if (list[i].id == NULL || list[i].name == NULL) {
+            free_list(list, *count);
+            return error_no_memory();
+        }
+        list[i].snapshot = (qcow2_snapshot){
+            .id = list[i].id,
+            .name = list[i].name,
+            .vm_state_size = s->vm_state_size,
+            .disk_size = s->disk_size,
+            .date_sec = s->date_sec,
+            .date_nsec = s->date_nsec,
+            .vm_clock_nsec = s->vm_clock_nsec,
+            .icount = s->icount,
+        };
+    }
+    return list;
+}
+
+int image_snapshot_list(struct qcow2_image *image, qcow2_snapshot_callback *callback, void *opaque)
+{
+    struct listed *list;
+    uint32_t count;
+    int r = 0;
+
+    if (image->format == FORMAT_RAW)
+        return error_set(ENOTSUP, "'%s' is a raw image: it has no snapshots", image->filename);
+    list = copy_list(image, &count);
+    if (list == NULL)
+        return -1;
+    for (uint32_t i = 0; i < count && r == 0; i++)
+        r = callback(opaque, &list[i].snapshot);
+    free_list(list, count);
+    return r;
+}
