@@ -13,6 +13,8 @@ libqcow2_sources = \
 	format/geometry.h \
 	format/header.c \
 	format/header.h \
+	format/header_encode.c \
+	format/header_encode.h \
 	format/l2_entry.h \
 	format/refcount_block.h \
 	format/snapshot_table.c \
@@ -36,6 +38,8 @@ libqcow2_sources = \
 	table/cache.h \
 	table/flush.c \
 	table/flush.h \
+	table/header_update.c \
+	table/header_update.h \
 	table/l1.c \
 	table/l1.h \
 	table/l2.c \

@@ -73,12 +73,14 @@ enum { COMPRESSION_DEFLATE = 0, COMPRESSION_ZSTD = 1 };
 
 /* ---- Header extensions ---- */
 
+#define EXTENSION_HEAD 8u /* type and length, before the data */
 #define EXTENSION_END 0x00000000u
 #define EXTENSION_BACKING_FORMAT 0xe2792acau
 #define EXTENSION_FEATURE_NAMES 0x6803f857u
 #define EXTENSION_BITMAPS 0x23852875u
 #define EXTENSION_CRYPTO 0x0537be77u
 #define EXTENSION_DATA_FILE 0x44415441u
+#define EXTENSION_PADDING 0x50414464u /* ours, unknown to others: "PADd" (header_encode.h) */
 
 #define EXTENSION_BITMAPS_NB_AT 0u /* then 4 reserved bytes */
 #define EXTENSION_BITMAPS_SIZE_AT 8u

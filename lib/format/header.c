@@ -126,14 +126,14 @@ static int validate_tables(const struct header *h, uint64_t file_length, uint32_
  */
 
 /* The name that the image's feature name table gives to a bit, or NULL. */
-static const char *feature_name(const uint8_t *names, uint32_t size, uint8_t type, uint32_t bit,
+static const char *feature_name(const struct header_bytes *names, uint8_t type, uint32_t bit,
                                 char out[47])
 {
-    for (uint32_t at = 0; at + sizeof(struct disk_feature_name) <= size;
+    for (size_t at = 0; at + sizeof(struct disk_feature_name) <= names->size;
          at += sizeof(struct disk_feature_name)) {
         struct disk_feature_name entry;
 
-        memcpy(&entry, names + at, sizeof entry);
+        memcpy(&entry, names->data + at, sizeof entry);
         if (entry.type == type && entry.bit == bit) {
             memcpy(out, entry.name, sizeof entry.name);
             out[sizeof entry.name] = '\0';
@@ -146,7 +146,7 @@ static const char *feature_name(const uint8_t *names, uint32_t size, uint8_t typ
     return NULL;
 }
 
-static int refuse_features(uint64_t unknown, const uint8_t *names, uint32_t names_size)
+static int refuse_features(uint64_t unknown, const struct header_bytes *names)
 {
     char list[512] = "";
     size_t used = 0;
@@ -157,7 +157,7 @@ static int refuse_features(uint64_t unknown, const uint8_t *names, uint32_t name
 
         if (!(unknown >> bit & 1) || used >= sizeof list - 1)
             continue;
-        name = feature_name(names, names_size, 0, bit, buf);
+        name = feature_name(names, 0, bit, buf);
         used += (size_t)(name ? snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "",
                                          name)
                               : snprintf(list + used, sizeof list - used,
@@ -167,13 +167,13 @@ static int refuse_features(uint64_t unknown, const uint8_t *names, uint32_t name
     return error_set(ENOTSUP, "Unsupported qcow2 feature(s): %s", list);
 }
 
-static int validate_features(const struct header *h, const uint8_t *names, uint32_t names_size)
+static int validate_features(const struct header *h)
 {
     uint64_t incompatible = h->incompatible_features;
     bool compression_bit = incompatible & INCOMPATIBLE_COMPRESSION;
 
     if (incompatible & ~INCOMPATIBLE_KNOWN)
-        return refuse_features(incompatible & ~INCOMPATIBLE_KNOWN, names, names_size);
+        return refuse_features(incompatible & ~INCOMPATIBLE_KNOWN, &h->feature_names);
     if (compression_bit != (h->compression_type != COMPRESSION_DEFLATE))
         return error_set(EINVAL,
                          "Compression type %" PRIu32 " contradicts the compression type "
@@ -194,11 +194,20 @@ static int validate_features(const struct header *h, const uint8_t *names, uint3
  * Decoding: extensions and the backing file name
  */
 
-struct extensions {
-    const uint8_t *feature_names;
-    uint32_t feature_names_size;
-    bool has_crypto;
-};
+/* size bytes more, with zeroes up to padded_size. */
+static int append_bytes(struct header_bytes *to, const uint8_t *data, size_t size,
+                        size_t padded_size)
+{
+    uint8_t *grown = realloc(to->data, to->size + padded_size + 1);
+
+    if (grown == NULL)
+        return error_no_memory(), -1;
+    memcpy(grown + to->size, data, size);
+    memset(grown + to->size + size, 0, padded_size - size);
+    to->data = grown;
+    to->size += padded_size;
+    return 0;
+}
 
 static int set_name(char **to, const uint8_t *data, uint32_t length, const char *what)
 {
@@ -210,9 +219,13 @@ static int set_name(char **to, const uint8_t *data, uint32_t length, const char 
     return *to ? 0 : -1;
 }
 
-static int decode_extension(uint32_t type, const uint8_t *data, uint32_t length, struct header *h,
-                            struct extensions *ext)
+/* head: the extension, whose data of length bytes begin behind type and length. */
+static int decode_extension(const uint8_t *head, uint32_t length, struct header *h,
+                            bool *has_crypto)
 {
+    const uint8_t *data = head + EXTENSION_HEAD;
+    uint32_t type = load_be32(head);
+
     switch (type) {
     case EXTENSION_BACKING_FORMAT:
         if (length > MAX_BACKING_FORMAT_SIZE)
@@ -222,9 +235,8 @@ static int decode_extension(uint32_t type, const uint8_t *data, uint32_t length,
         return set_name(&h->backing_format, data, length, "backing format");
     case EXTENSION_DATA_FILE: return set_name(&h->data_file, data, length, "data file name");
     case EXTENSION_FEATURE_NAMES:
-        ext->feature_names = data;
-        ext->feature_names_size = length;
-        return 0;
+        h->feature_names.size = 0;
+        return append_bytes(&h->feature_names, data, length, length);
     case EXTENSION_BITMAPS:
         if (length != 24)
             return error_set(
@@ -243,34 +255,37 @@ static int decode_extension(uint32_t type, const uint8_t *data, uint32_t length,
                              "CRYPTO header extension size %" PRIu32 ", but expected "
                              "size 16",
                              length);
-        ext->has_crypto = true;
+        *has_crypto = true;
         h->crypto_offset = load_be64(data + EXTENSION_CRYPTO_OFFSET_AT);
         h->crypto_length = load_be64(data + EXTENSION_CRYPTO_LENGTH_AT);
         return 0;
-    default: return 0; /* unknown: stays where it is */
+    case EXTENSION_PADDING: return 0;
+    default:
+        return append_bytes(&h->unknown_extensions, head, EXTENSION_HEAD + length,
+                            round_up(EXTENSION_HEAD + length, 8));
     }
 }
 
 static int decode_extensions(const uint8_t *cluster, uint64_t at, uint64_t end, struct header *h,
-                             struct extensions *ext)
+                             bool *has_crypto)
 {
     while (at < end) {
         uint32_t type, length;
 
-        if (end - at < 8)
+        if (end - at < EXTENSION_HEAD)
             return error_set(EINVAL, "Header extension too large: no room for one at 0x%" PRIx64,
                              at);
         type = load_be32(cluster + at);
         length = load_be32(cluster + at + 4);
-        at += 8;
+        at += EXTENSION_HEAD;
         if (type == EXTENSION_END)
             return 0;
         if (length > end - at)
             return error_set(EINVAL,
                              "Header extension too large: type 0x%08" PRIx32 " at 0x%" PRIx64
                              " has %" PRIu32 " bytes, %" PRIu64 " are left",
-                             type, at - 8, length, end - at);
-        if (decode_extension(type, cluster + at, length, h, ext) == -1)
+                             type, at - EXTENSION_HEAD, length, end - at);
+        if (decode_extension(cluster + at - EXTENSION_HEAD, length, h, has_crypto) == -1)
             return -1;
         at = round_up(at + length, 8);
     }
@@ -296,7 +311,7 @@ static int decode_backing_file(const uint8_t *cluster, uint64_t offset, uint32_t
 
 static int decode(const uint8_t *cluster, uint64_t file_length, uint32_t flags, struct header *h)
 {
-    struct extensions ext = { 0 };
+    bool has_crypto = false;
     struct disk_header disk;
     uint32_t header_length;
     uint64_t backing_offset, end;
@@ -323,11 +338,15 @@ static int decode(const uint8_t *cluster, uint64_t file_length, uint32_t flags, 
     if (backing_offset != 0 && backing_offset < header_length)
         return error_set(EINVAL, "Invalid backing file offset: 0x%" PRIx64 " lies in the header",
                          backing_offset);
-    if (decode_extensions(cluster, header_length, end, h, &ext) == -1)
+    if (header_length > HEADER_LENGTH &&
+        append_bytes(&h->unknown_fields, cluster + HEADER_LENGTH, header_length - HEADER_LENGTH,
+                     header_length - HEADER_LENGTH) == -1)
         return -1;
-    if (validate_features(h, ext.feature_names, ext.feature_names_size) == -1)
+    if (decode_extensions(cluster, header_length, end, h, &has_crypto) == -1)
         return -1;
-    if (h->crypt_method == CRYPT_LUKS && !ext.has_crypto)
+    if (validate_features(h) == -1)
+        return -1;
+    if (h->crypt_method == CRYPT_LUKS && !has_crypto)
         return error_set(EINVAL, "CRYPTO header extension not found; it is mandatory with LUKS");
     if (decode_backing_file(cluster, backing_offset, be32toh(disk.backing_file_size), h) == -1)
         return -1;
@@ -350,101 +369,37 @@ void header_destroy(struct header *header)
     free(header->backing_file);
     free(header->backing_format);
     free(header->data_file);
-    header->backing_file = header->backing_format = header->data_file = NULL;
+    free(header->feature_names.data);
+    free(header->unknown_extensions.data);
+    free(header->unknown_fields.data);
+    *header = (struct header){ 0 };
 }
 
-/* ------------------------------------------------------------------------------------------------
- * Encoding
- */
-
-/* What goes into a new image's feature name table, in the order that QEMU writes it, because tools
- * print and compare it. */
-static const struct disk_feature_name feature_names[] = {
-    { 0, 0, "dirty bit" },        { 0, 1, "corrupt bit" },         { 0, 2, "external data file" },
-    { 0, 3, "compression type" }, { 0, 4, "extended L2 entries" }, { 1, 0, "lazy refcounts" },
-    { 2, 0, "bitmaps" },          { 2, 1, "raw external data" },
-};
-
-#define FEATURE_NAMES_MIN_CLUSTER 8192u /* smaller clusters go without the table */
-
-struct encoder {
-    uint8_t *cluster;
-    uint64_t used;
-    uint64_t size;
-};
-
-static int encode_bytes(struct encoder *e, const void *data, size_t count)
+static int copy_text(char **to, const char *from)
 {
-    if (count > e->size - e->used)
-        return error_set(ENOSPC,
-                         "The header, its extensions and the backing file name do not fit "
-                         "in the first cluster of %" PRIu64 " bytes",
-                         e->size);
-    if (count > 0)
-        memcpy(e->cluster + e->used, data, count);
-    e->used += count;
+    if (from != NULL && (*to = strdup(from)) == NULL)
+        return error_no_memory(), -1;
     return 0;
 }
 
-static int encode_extension(struct encoder *e, uint32_t type, const void *data, size_t count)
+static int copy_bytes(struct header_bytes *to, const struct header_bytes *from)
 {
-    static const uint8_t padding[8];
-    uint8_t head[8];
-
-    store_be32(head, type);
-    store_be32(head + 4, (uint32_t)count);
-    if (encode_bytes(e, head, sizeof head) == -1 || encode_bytes(e, data, count) == -1)
-        return -1;
-    return encode_bytes(e, padding, round_up(count, 8) - count);
+    *to = (struct header_bytes){ 0 };
+    return from->data ? append_bytes(to, from->data, from->size, from->size) : 0;
 }
 
-static void encode_fixed(const struct header *h, struct disk_header *disk)
+int header_copy(struct header *to, const struct header *from)
 {
-    *disk = (struct disk_header){
-        .magic = htobe32(QCOW2_MAGIC),
-        .version = htobe32(h->version),
-        .cluster_bits = htobe32(h->geometry.cluster_bits),
-        .size = htobe64(h->size),
-        .crypt_method = htobe32(h->crypt_method),
-        .l1_size = htobe32(h->l1_size),
-        .l1_table_offset = htobe64(h->l1_table_offset),
-        .refcount_table_offset = htobe64(h->refcount_table_offset),
-        .refcount_table_clusters = htobe32(h->refcount_table_clusters),
-        .nb_snapshots = htobe32(h->nb_snapshots),
-        .snapshots_offset = htobe64(h->snapshots_offset),
-        .incompatible_features = htobe64(h->incompatible_features),
-        .compatible_features = htobe64(h->compatible_features),
-        .autoclear_features = htobe64(h->autoclear_features),
-        .refcount_order = htobe32(h->geometry.refcount_order),
-        .header_length = htobe32(HEADER_LENGTH),
-        .compression_type = (uint8_t)h->compression_type,
-    };
-}
-
-int header_encode(const struct header *h, uint8_t *cluster)
-{
-    struct encoder e = { .cluster = cluster, .size = h->geometry.cluster_size };
-    bool v3 = h->version >= 3;
-    struct disk_header disk;
-
-    encode_fixed(h, &disk);
-    e.used = v3 ? HEADER_LENGTH : HEADER_V2_LENGTH;
-    if (h->backing_format && encode_extension(&e, EXTENSION_BACKING_FORMAT, h->backing_format,
-                                              strlen(h->backing_format)) == -1)
-        return -1;
-    if (v3 && h->geometry.cluster_size >= FEATURE_NAMES_MIN_CLUSTER &&
-        encode_extension(&e, EXTENSION_FEATURE_NAMES, feature_names, sizeof feature_names) == -1)
-        return -1;
-    if (encode_extension(&e, EXTENSION_END, NULL, 0) == -1)
-        return -1;
-    if (h->backing_file) {
-        size_t size = strlen(h->backing_file);
-
-        disk.backing_file_offset = htobe64(e.used);
-        disk.backing_file_size = htobe32((uint32_t)size);
-        if (encode_bytes(&e, h->backing_file, size) == -1)
-            return -1;
-    }
-    memcpy(cluster, &disk, v3 ? HEADER_LENGTH : HEADER_V2_LENGTH);
-    return 0;
+    *to = *from;
+    to->backing_file = to->backing_format = to->data_file = NULL;
+    to->feature_names = to->unknown_extensions = to->unknown_fields = (struct header_bytes){ 0 };
+    if (copy_text(&to->backing_file, from->backing_file) == 0 &&
+        copy_text(&to->backing_format, from->backing_format) == 0 &&
+        copy_text(&to->data_file, from->data_file) == 0 &&
+        copy_bytes(&to->feature_names, &from->feature_names) == 0 &&
+        copy_bytes(&to->unknown_extensions, &from->unknown_extensions) == 0 &&
+        copy_bytes(&to->unknown_fields, &from->unknown_fields) == 0)
+        return 0;
+    header_destroy(to);
+    return -1;
 }

@@ -14,6 +14,12 @@
 
 #include "format/geometry.h"
 
+/* Bytes as an image has them. */
+struct header_bytes {
+    uint8_t *data;
+    size_t size;
+};
+
 struct header {
     uint32_t version;
     uint64_t size; /* of the virtual disk, bytes, a multiple of 512 */
@@ -41,6 +47,11 @@ struct header {
     uint32_t nb_bitmaps;
     uint64_t bitmap_directory_size; /* bytes */
     uint64_t bitmap_directory_offset;
+
+    /* Kept as they are when the header is written anew. */
+    struct header_bytes feature_names;      /* the data of the extension */
+    struct header_bytes unknown_extensions; /* whole, one behind the other, each padded to 8 */
+    struct header_bytes unknown_fields;     /* from HEADER_LENGTH to the header's end */
 };
 
 /* Set when the image is opened only to be checked: tables may be damaged. */
@@ -55,8 +66,7 @@ int header_decode(const uint8_t *cluster, uint64_t file_length, uint32_t flags,
                   struct header *header);
 void header_destroy(struct header *header);
 
-/* The first cluster of a new image: the header, backing format and feature names as extensions, the
- * backing file name.  cluster has cluster_size zeroed bytes.  ENOSPC if it does not fit. */
-int header_encode(const struct header *header, uint8_t *cluster);
+/* A copy that is changed before it is written (header_encode.h); header_destroy it. */
+int header_copy(struct header *to, const struct header *from);
 
 #endif

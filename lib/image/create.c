@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "format/header_encode.h"
 #include "format/refcount_block.h"
 #include "image/image.h"
 #include "image/preallocate.h"
@@ -67,10 +68,11 @@ static int write_skeleton(struct store *store, const struct header *h)
 {
     uint64_t size = h->geometry.cluster_size;
     CLEANUP_FREE uint8_t *clusters = calloc(3, size);
+    struct header_used used;
 
     if (clusters == NULL)
         return error_no_memory(), -1;
-    if (header_encode(h, clusters) == -1)
+    if (header_encode(h, &header_layout_new, clusters, &used) == -1)
         return -1;
     store_be64(clusters + size, 2 * size);
     for (uint64_t i = 0; i < 3; i++)

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "format/header.h"
+#include "format/header_encode.h"
 
 #define CLUSTER 65536u
 #define FILE_LENGTH (UINT64_C(16) * CLUSTER)
@@ -49,8 +49,10 @@ static void good_header(uint8_t *cluster)
         .geometry = geometry_of(16, 4),
     };
 
+    struct header_used used;
+
     memset(cluster, 0, CLUSTER);
-    assert_int_equal(header_encode(&h, cluster), 0);
+    assert_int_equal(header_encode(&h, &header_layout_new, cluster, &used), 0);
 }
 
 static void apply(uint8_t *cluster, const struct patch *patches)
@@ -321,6 +323,7 @@ static void what_is_encoded_is_decoded(void **state)
 {
     uint8_t *cluster = malloc(1u << MAX_CLUSTER_BITS);
     char backing[] = "dir/base.qcow2", format[] = "qcow2";
+    struct header_used used;
 
     (void)state;
     for (uint32_t bits = MIN_CLUSTER_BITS; bits <= MAX_CLUSTER_BITS; bits++)
@@ -340,7 +343,7 @@ static void what_is_encoded_is_decoded(void **state)
             struct header out;
 
             memset(cluster, 0, (size_t)1 << bits);
-            assert_int_equal(header_encode(&in, cluster), 0);
+            assert_int_equal(header_encode(&in, &header_layout_new, cluster, &used), 0);
             assert_int_equal(header_decode(cluster, UINT64_C(8) << bits, 0, &out), 0);
             assert_int_equal(out.version, 3);
             assert_int_equal(out.size, in.size);
@@ -363,12 +366,13 @@ static void a_name_that_does_not_fit_is_refused(void **state)
 {
     char backing[500];
     uint8_t cluster[512] = { 0 };
+    struct header_used used;
     struct header h = { .version = 3, .geometry = geometry_of(9, 4), .backing_file = backing };
 
     (void)state;
     memset(backing, 'x', sizeof backing);
     backing[sizeof backing - 1] = '\0';
-    assert_int_equal(header_encode(&h, cluster), -1);
+    assert_int_equal(header_encode(&h, &header_layout_new, cluster, &used), -1);
     assert_int_equal(error_errno(), ENOSPC);
 }
 
