@@ -13,6 +13,7 @@
 #include "cleanup.h"
 #include "io.h"
 #include "message.h"
+#include "object.h"
 #include "qcow2.h"
 
 /* What the command line said. */
@@ -38,7 +39,7 @@ enum {
 static const io_option table[] = {
     { 'h', "help", NULL, "show this help and exit" },
     { 'V', "version", NULL, "show the version and exit" },
-    { OPTION_OBJECT, "object", "OBJECT", "accepted: nothing here needs a secret" },
+    { OPTION_OBJECT, "object", "OBJECT", "a secret, as in secret,id=ID,data=TEXT" },
     { OPTION_IMAGE_OPTS, "image-opts", NULL,
       "FILE is options, as in driver=qcow2,file.filename=FILE" },
     { 'c', "cmd", "COMMAND", "run this command; may be given again" },
@@ -87,7 +88,7 @@ static void add_command(io_options *o, const char *command)
     o->commands[o->nb_commands++] = command;
 }
 
-/* Returns -1 when an error was reported. */
+/* Returns -1 when an error was reported, 1 when help was printed. */
 static int set_option(io_options *o, int letter)
 {
     switch (letter) {
@@ -98,6 +99,7 @@ static int set_option(io_options *o, int letter)
     case 'n': o->source.cache = "none"; break;
     case 't': o->source.cache = optarg; break;
     case 'd': return io_parse_discard(optarg, &o->source.flags);
+    case OPTION_OBJECT: return object_add(optarg);
     case OPTION_IMAGE_OPTS: o->source.image_opts = true; break;
     case OPTION_UNTRUSTED: o->source.backing = QCOW2_BACKING_REFUSE; break;
     case 's': error_report("A temporary snapshot (-s) is not supported by this version"); return -1;
@@ -130,7 +132,7 @@ static int parse(io_options *o, int argc, char **argv)
 {
     char short_options[2 * TABLE_ROWS + 1];
     struct option long_options[TABLE_ROWS + 1];
-    int letter;
+    int letter, result;
 
     make_grammar(short_options, long_options);
     while ((letter = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
@@ -142,8 +144,9 @@ static int parse(io_options *o, int argc, char **argv)
             printf("%s version %s (qcow-tools)\n", message_program(), qcow2_get_version());
             return EXIT_SUCCESS;
         }
-        if (set_option(o, letter))
-            return EXIT_FAILURE;
+        result = set_option(o, letter);
+        if (result)
+            return result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     }
     if (argc - optind > 1) {
         print_help();

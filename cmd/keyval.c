@@ -68,6 +68,25 @@ int keyval_parse(keyval_list *list, const char *text, const char *implied_key)
     return 0;
 }
 
+int keyval_parse_strictly(keyval_list *list, const char *text, const char *implied_key, char **why)
+{
+    while (text && *text) {
+        CLEANUP_FREE char *element = take_element(&text);
+        size_t length;
+
+        if (!strchr(element, '=') && !implied_key) {
+            *why = element[0] ? xasprintf("Expected '=' after parameter '%s'", element)
+                              : xstrdup("Invalid parameter ''");
+            return -1;
+        }
+        length = strlen(element);
+        set_element(list, element, implied_key);
+        explicit_bzero(element, length);
+        implied_key = NULL;
+    }
+    return 0;
+}
+
 static keyval *find(const keyval_list *list, const char *key)
 {
     for (size_t i = 0; i < list->count; i++)
@@ -106,6 +125,13 @@ bool keyval_wants_help(const char *text)
             return true;
     }
     return false;
+}
+
+void keyval_list_wipe(keyval_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        explicit_bzero(list->items[i].value, strlen(list->items[i].value));
+    keyval_list_clear(list);
 }
 
 void keyval_list_clear(keyval_list *list)

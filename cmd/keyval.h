@@ -26,6 +26,10 @@ typedef struct {
  * returns -1 when an element is empty. */
 int keyval_parse(keyval_list *list, const char *text, const char *implied_key);
 
+/* The same where every element but the first must have its "=".  On failure returns -1 and in *why a
+ * sentence that the caller frees. */
+int keyval_parse_strictly(keyval_list *list, const char *text, const char *implied_key, char **why);
+
 /* Sets or replaces one pair. */
 void keyval_set(keyval_list *list, const char *key, const char *value);
 
@@ -36,5 +40,8 @@ const char *keyval_get(const keyval_list *list, const char *key);
 bool keyval_wants_help(const char *text);
 
 void keyval_list_clear(keyval_list *list);
+
+/* The same for values that nobody shall find in memory afterwards. */
+void keyval_list_wipe(keyval_list *list);
 
 #endif /* QCOW_CMD_KEYVAL_H */

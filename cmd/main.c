@@ -60,7 +60,8 @@ static int run_verb(const verb *v, int argc, char **argv)
     if (parsed == 0) {
         status = v->run(&o);
     } else if (parsed > 0) {
-        print_verb_help(v);
+        if (parsed == OPTIONS_HELP)
+            print_verb_help(v);
         status = EXIT_SUCCESS;
     }
     options_clear(&o);

@@ -10,6 +10,7 @@
 
 #include "cleanup.h"
 #include "message.h"
+#include "utf8.h"
 
 static const char *program = "qcow-img";
 
@@ -72,32 +73,13 @@ char *xasprintf(const char *format, ...)
     return text;
 }
 
-/* The length of the well-formed UTF-8 sequence of a printable character at s, or 0. */
+/* The length of the UTF-8 sequence of a printable character at s, or 0. */
 static size_t printable_length(const unsigned char *s)
 {
-    static const struct {
-        unsigned char mask, lead;
-        uint32_t least;
-    } form[] = {
-        { 0x80, 0x00, 0x20 }, { 0xe0, 0xc0, 0xa0 }, { 0xf0, 0xe0, 0x800 }, { 0xf8, 0xf0, 0x10000 }
-    };
+    uint32_t code;
+    size_t length = utf8_decode(s, &code);
 
-    for (size_t tail = 0; tail < 4; tail++) {
-        uint32_t code = s[0] & (unsigned char)~form[tail].mask;
-
-        if ((s[0] & form[tail].mask) != form[tail].lead)
-            continue;
-        for (size_t i = 1; i <= tail; i++) {
-            if ((s[i] & 0xc0) != 0x80)
-                return 0;
-            code = code << 6 | (s[i] & 0x3f);
-        }
-        if (code < form[tail].least || code == 0x7f || code > 0x10ffff ||
-            (code >= 0xd800 && code <= 0xdfff))
-            return 0;
-        return tail + 1;
-    }
-    return 0;
+    return length > 0 && code >= 0x20 && (code < 0x7f || code >= 0xa0) ? length : 0;
 }
 
 static char *escape(const char *text, bool keep_newlines)

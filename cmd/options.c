@@ -7,6 +7,7 @@
 
 #include "human.h"
 #include "message.h"
+#include "object.h"
 #include "options.h"
 #include "verb.h"
 
@@ -61,18 +62,15 @@ static int set_creation(options *o, const option_row *row, const char *argument)
     return keyval_parse(&o->creation, argument, NULL);
 }
 
-/* Keys are looked up by nothing that this version reads or writes, so that a secret which is given
- * is a secret which is not needed. */
 static int set_object(options *o, const option_row *row, const char *argument)
 {
-    size_t length = strcspn(argument, ",");
-
     (void)o;
     (void)row;
-    if (length == strlen("secret") && strncmp(argument, "secret", length) == 0)
-        return 0;
-    error_report("Parameter 'qom-type' does not accept value '%.*s'", (int)length, argument);
-    return -1;
+    switch (object_add(argument)) {
+    case 0: return 0;
+    case 1: return OPTIONS_HELP_PRINTED;
+    default: return -1;
+    }
 }
 
 static int set_repair(options *o, const option_row *row, const char *argument)
@@ -129,7 +127,7 @@ static int set_help(options *o, const option_row *row, const char *argument)
     (void)o;
     (void)row;
     (void)argument;
-    return 1;
+    return OPTIONS_HELP;
 }
 
 /* ------------------------------------------------------------------------------------------------

@@ -108,8 +108,14 @@ struct option_row {
     const char *help;
 };
 
-/* Fills o from the words after the verb.  argv[0] is the verb.  Returns 0, or -1 when an error was
- * reported, or 1 when help was asked for (-h, --help) and nothing else should happen. */
+/* What options_parse returns when help was asked for and nothing else should happen. */
+enum {
+    OPTIONS_HELP = 1,     /* help on the verb */
+    OPTIONS_HELP_PRINTED, /* help on something else, which has been given */
+};
+
+/* Fills o from the words after the verb.  argv[0] is the verb.  Returns 0, one of the above, or -1
+ * when an error was reported. */
 int options_parse(options *o, verb_bit bit, int argc, char **argv);
 void options_clear(options *o);
 

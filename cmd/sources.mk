@@ -1,21 +1,33 @@
 # SPDX-License-Identifier: BSD-3-Clause
 shared_sources = \
+	base64.c \
+	base64.h \
 	cleanup.h \
+	decrypt.c \
+	decrypt.h \
 	facts.c \
 	facts.h \
 	human.c \
 	human.h \
 	image-open.c \
 	image-open.h \
+	json-keys.c \
+	json-keys.h \
 	json.c \
 	json.h \
 	keyval.c \
 	keyval.h \
 	message.c \
 	message.h \
+	object.c \
+	object.h \
 	options.h \
 	path.c \
-	path.h
+	path.h \
+	secret.c \
+	secret.h \
+	utf8.c \
+	utf8.h
 
 qcow_img_sources = \
 	$(shared_sources) \

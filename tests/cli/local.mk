@@ -19,6 +19,7 @@ cli_tests = \
 	cli/cli-names-inside-images-are-printed-harmlessly.sh \
 	cli/cli-resize-preallocates-as-qemu-img.sh \
 	cli/cli-resize-speaks-as-qemu-img.sh \
+	cli/cli-secrets-are-taken-as-by-qemu-img.sh \
 	cli/cli-snapshot-speaks-as-qemu-img.sh \
 	cli/cli-speaks-under-the-name-it-is-called-by.sh \
 	cli/cli-untrusted-opens-the-named-file-only.sh \
@@ -44,6 +45,7 @@ cli_verbs_need_no_command_line_SOURCES = \
 	../cmd/path.c \
 	../cmd/resize.c \
 	../cmd/snapshot-open.c \
-	../cmd/snapshot.c
+	../cmd/snapshot.c \
+	../cmd/utf8.c
 cli_verbs_need_no_command_line_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cmd
 cli_verbs_need_no_command_line_LDADD = $(top_builddir)/lib/libqcow2.la $(CMOCKA_LIBS) $(JANSSON_LIBS)

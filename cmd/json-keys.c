@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* json-keys.c - a JSON object as a list of dotted keys
+ *
+ * jansson bounds the depth of what it parses, so the recursion here is bounded, too.
+ */
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "json-keys.h"
+#include "json.h"
+#include "message.h"
+
+static void flatten(keyval_list *list, const char *key, const json_t *value);
+
+static char *join(const char *prefix, const char *name)
+{
+    return prefix[0] ? xasprintf("%s.%s", prefix, name) : xstrdup(name);
+}
+
+static void flatten_object(keyval_list *list, const char *prefix, json_t *object)
+{
+    const char *name;
+    json_t *member;
+
+    json_object_foreach(object, name, member)
+    {
+        CLEANUP_FREE char *key = join(prefix, name);
+
+        flatten(list, key, member);
+    }
+}
+
+static void flatten_array(keyval_list *list, const char *prefix, const json_t *array)
+{
+    size_t index;
+    json_t *member;
+
+    json_array_foreach(array, index, member)
+    {
+        CLEANUP_FREE char *key = xasprintf("%s.%zu", prefix, index);
+
+        flatten(list, key, member);
+    }
+}
+
+/* The caller frees it. */
+static char *text_of(const json_t *scalar)
+{
+    switch (json_typeof(scalar)) {
+    case JSON_STRING: return xstrdup(json_string_value(scalar));
+    case JSON_INTEGER: return xasprintf("%" JSON_INTEGER_FORMAT, json_integer_value(scalar));
+    case JSON_REAL: return xasprintf("%.17g", json_real_value(scalar));
+    case JSON_TRUE: return xstrdup("on");
+    case JSON_FALSE: return xstrdup("off");
+    default: return xstrdup("");
+    }
+}
+
+static void flatten(keyval_list *list, const char *key, const json_t *value)
+{
+    CLEANUP_FREE char *text = NULL;
+
+    if (json_is_object(value)) {
+        flatten_object(list, key, (json_t *)value);
+    } else if (json_is_array(value)) {
+        flatten_array(list, key, value);
+    } else {
+        text = text_of(value);
+        keyval_set(list, key, text);
+    }
+}
+
+int json_keys_parse(keyval_list *list, const char *text, char **why)
+{
+    json_error_t error;
+    CLEANUP_JSON json_t *object = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+
+    if (!object) {
+        *why = xasprintf("Could not parse the JSON options: %s (at character %d)", error.text,
+                         error.position);
+        return -1;
+    }
+    if (!json_is_object(object)) {
+        *why = xstrdup("Invalid JSON object given");
+        return -1;
+    }
+    flatten_object(list, "", object);
+    return 0;
+}
