@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cleanup.h"
 #include "image-open.h"
@@ -107,7 +108,7 @@ static int check(const options *o, qcow2_image *image)
         error_report("Check failed: %s", qcow2_get_error());
         return EXIT_NOT_CHECKED;
     }
-    if (info.cluster_size == 0) {
+    if (strcmp(info.format, "qcow2") != 0) {
         error_report("This image format does not support checks");
         return EXIT_UNSUPPORTED;
     }

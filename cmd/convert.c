@@ -468,10 +468,8 @@ int run_convert(const options *o)
     conversion c = { .options = o };
     int result = -1;
 
-    c.format = format_known(o->target_format ? o->target_format : "raw");
-    if (!c.format)
-        error_report("Unknown file format '%s'", o->target_format);
-    else if (o->creation_help)
+    c.format = format_to_create(o->target_format, NULL);
+    if (c.format && o->creation_help)
         create_options_print_help(c.format, o->nb_arguments > 1);
     if (!c.format || o->creation_help)
         return c.format ? EXIT_SUCCESS : EXIT_FAILURE;

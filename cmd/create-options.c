@@ -211,7 +211,7 @@ static const struct {
     { "compat", "version", { "0.10", "v2", "1.1", "v3" } },
     { "preallocation", "preallocation", { "off", "metadata", "falloc", "full" } },
     { "compression_type", "compression-type", { "zlib", "zstd" } },
-    { "backing_fmt", "backing-fmt", { "qcow2", "raw" } },
+    { "backing_fmt", "backing-fmt", { "qcow2", "raw", "qcow" } },
 };
 
 static int check_choice(const keyval *item, size_t row, const char *format, char **why)

@@ -161,16 +161,14 @@ static int settle_and_create(const options *o, const char *format, const uint64_
 
 int run_create(const options *o)
 {
-    const char *format = format_known(o->format ? o->format : "raw");
+    const char *format;
     uint64_t size;
 
-    if (o->creation_help && format) {
-        create_options_print_help(format, o->nb_arguments > 0);
-        return EXIT_SUCCESS;
-    }
     if (o->creation_help) {
-        error_report("Unknown file format '%s'", o->format);
-        return EXIT_FAILURE;
+        format = format_to_create(o->format, NULL);
+        if (format)
+            create_options_print_help(format, o->nb_arguments > 0);
+        return format ? EXIT_SUCCESS : EXIT_FAILURE;
     }
     if (o->nb_arguments == 0)
         return usage_error("Expecting image file name");
@@ -178,10 +176,9 @@ int run_create(const options *o)
         return EXIT_FAILURE;
     if (o->nb_arguments > 2)
         return usage_error("Unexpected argument: %s", o->arguments[2]);
-    if (!format) {
-        error_report("%s: Unknown file format '%s'", o->arguments[0], o->format);
+    format = format_to_create(o->format, o->arguments[0]);
+    if (!format)
         return EXIT_FAILURE;
-    }
     if (!path_of_image(o->arguments[0])) {
         error_report("%s: Unknown protocol '%.*s'", o->arguments[0],
                      (int)strcspn(o->arguments[0], ":"), o->arguments[0]);

@@ -82,11 +82,23 @@ int cache_mode_flags(const char *name, uint32_t *flags)
 
 const char *format_known(const char *name)
 {
-    static const char *const formats[] = { "qcow2", "raw" };
+    static const char *const formats[] = { "qcow2", "raw", "qcow" };
 
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
         if (strcmp(formats[i], name) == 0)
             return formats[i];
+    return NULL;
+}
+
+const char *format_to_create(const char *name, const char *filename)
+{
+    const char *format = format_known(name ? name : "raw");
+
+    if (format && strcmp(format, "qcow") != 0)
+        return format;
+    error_report(format ? "%s%sFormat driver '%s' does not support image creation"
+                        : "%s%sUnknown file format '%s'",
+                 filename ? filename : "", filename ? ": " : "", name);
     return NULL;
 }
 

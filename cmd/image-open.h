@@ -19,7 +19,7 @@
 
 typedef struct {
     const char *filename; /* or dotted keys, when image_opts is set */
-    const char *format;   /* "qcow2", "raw" or NULL: probe what the user named */
+    const char *format;   /* "qcow2", "raw", "qcow" or NULL: probe what the user named */
     bool image_opts;      /* filename is "driver=qcow2,file.filename=..." */
     const char *cache;    /* a name of the cache table; NULL: writeback */
     uint32_t flags;       /* QCOW2_OPEN_..., besides those of the cache mode */
@@ -41,8 +41,12 @@ qcow2_image *open_image(const image_source *source);
  * there is none of that name. */
 int cache_mode_flags(const char *name, uint32_t *flags);
 
-/* "qcow2" or "raw" in a static spelling; NULL when the format is not known. */
+/* "qcow2", "raw" or "qcow" in a static spelling; NULL when the format is not known. */
 const char *format_known(const char *name);
+
+/* The same for an image to be made (NULL: "raw"); a format that cannot be written is reported, with
+ * the file's name if there is one. */
+const char *format_to_create(const char *name, const char *filename);
 
 /* Closes; reports a failure under the file's name and returns -1. */
 int close_image(qcow2_image *image);

@@ -232,9 +232,9 @@ static int add_next(chain *c, const options *o)
     source.image_opts = false;
     source.backing = QCOW2_BACKING_IGNORE;
     probed = format ? NULL : qcow2_probe(filename);
-    if (probed && strcmp(probed, "qcow2") != 0) {
+    if (probed && strncmp(probed, "qcow", 4) != 0) {
         error_report("Could not open '%s': its format is not recorded, and it is not in qcow2 "
-                     "format",
+                     "or qcow format",
                      filename);
         return -1;
     }

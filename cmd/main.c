@@ -40,7 +40,7 @@ static void print_program_help(void)
         printf("  %-10s %s\n", verbs[i].name, verbs[i].summary);
     printf("\n'%s VERB --help' tells more about a verb.\n"
            "Sizes are in bytes, or with one of the suffixes k, M, G, T, P, E (powers of 1024).\n"
-           "Supported formats: qcow2 raw\n",
+           "Supported formats: qcow2 raw; reading only: qcow\n",
            message_program());
 }
 

@@ -142,6 +142,10 @@ int run_measure(const options *o)
     const char *format = format_known(wanted);
     CLEANUP_IMAGE qcow2_image *source = NULL;
 
+    if (format && strcmp(format, "qcow") == 0) {
+        error_report("Block driver '%s' does not support size measurement", format);
+        return EXIT_FAILURE;
+    }
     if (format && o->creation_help) {
         create_options_print_help(format, false);
         return EXIT_SUCCESS;

@@ -167,7 +167,7 @@ static const option_row table[] = {
          "a secret, as in secret,id=ID,data=TEXT"),
 
     TEXT(VERB_CHECK | VERB_INFO | VERB_MAP | VERB_MEASURE | VERB_RESIZE, "format", "f", "FMT",
-         format, "format of the image, raw or qcow2 (default: probe the file)"),
+         format, "format of the image, raw, qcow2 or qcow (default: probe the file)"),
     TEXT(VERB_CREATE, "format", "f", "FMT", format,
          "format of the new image, raw (default) or qcow2"),
     TEXT(VERB_COMPARE, "a-format", "f", "FMT", format,

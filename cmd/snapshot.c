@@ -15,11 +15,11 @@
 
 typedef int action(qcow2_image *image, const char *snapshot);
 
-static bool is_raw(qcow2_image *image)
+static bool has_no_snapshots(qcow2_image *image)
 {
     qcow2_info info;
 
-    return qcow2_get_info(image, &info, sizeof info) == 0 && strcmp(info.format, "raw") == 0;
+    return qcow2_get_info(image, &info, sizeof info) == 0 && strcmp(info.format, "qcow2") != 0;
 }
 
 static int list(qcow2_image *image, const char *snapshot)
@@ -27,7 +27,7 @@ static int list(qcow2_image *image, const char *snapshot)
     CLEANUP_JSON json_t *snapshots = NULL;
 
     (void)snapshot;
-    if (is_raw(image))
+    if (has_no_snapshots(image))
         return 0;
     snapshots = facts_of_snapshots(image);
     if (!snapshots) {
@@ -79,7 +79,7 @@ static int delete (qcow2_image *image, const char *snapshot)
     name_search search = { .name = snapshot };
     CLEANUP_FREE char *id = NULL;
 
-    if (!is_raw(image) && qcow2_snapshot_list(image, match_name, &search) == -1) {
+    if (!has_no_snapshots(image) && qcow2_snapshot_list(image, match_name, &search) == -1) {
         error_report("Could not delete snapshot '%s': %s", snapshot, qcow2_get_error());
         return -1;
     }

@@ -221,7 +221,7 @@ int qcow2_check(qcow2_image *image, uint32_t flags, qcow2_check_result *result, 
 
     (void)flags;
     REQUIRE(image && result, -1);
-    if (image->format == FORMAT_RAW)
+    if (image->format != FORMAT_QCOW2)
         return error_set(ENOTSUP, "This image format does not support checks");
     {
         WRITE_SCOPE(&image->operations);

@@ -12,15 +12,26 @@
 #include "base/error.h"
 #include "format/disk.h"
 
+static const char *const format_names[] = {
+    [FORMAT_QCOW2] = "qcow2",
+    [FORMAT_RAW] = "raw",
+    [FORMAT_QCOW1] = "qcow",
+};
+
 int image_format_parse(const char *name, enum image_format *format)
 {
-    if (strcmp(name, "qcow2") == 0)
-        *format = FORMAT_QCOW2;
-    else if (strcmp(name, "raw") == 0)
-        *format = FORMAT_RAW;
-    else
-        return error_set(ENOTSUP, "Unknown driver '%s'", name);
-    return 0;
+    for (size_t i = 0; i < sizeof format_names / sizeof format_names[0]; i++) {
+        if (strcmp(format_names[i], name) == 0) {
+            *format = (enum image_format)i;
+            return 0;
+        }
+    }
+    return error_set(ENOTSUP, "Unknown driver '%s'", name);
+}
+
+const char *image_format_name(enum image_format format)
+{
+    return format_names[format];
 }
 
 static int replace_string(char **to, const char *from)
@@ -138,7 +149,14 @@ void qcow2_create_options_free(qcow2_create_options *options)
 
 int qcow2_create_options_set_format(qcow2_create_options *options, const char *format)
 {
-    return image_format_parse(format, &options->format);
+    enum image_format parsed = options->format;
+
+    if (image_format_parse(format, &parsed) == -1)
+        return -1;
+    if (parsed == FORMAT_QCOW1)
+        return error_set(ENOTSUP, "Format driver '%s' does not support image creation", format);
+    options->format = parsed;
+    return 0;
 }
 
 static int parse_number(const char *name, const char *value, uint64_t *number)

@@ -83,7 +83,7 @@ typedef enum {
 QCOW2_PUBLIC qcow2_open_options *qcow2_open_options_new(void);
 QCOW2_PUBLIC void qcow2_open_options_free(qcow2_open_options *options);
 
-/* "qcow2" (the default) or "raw". */
+/* "qcow2" (the default), "raw", or "qcow" (version 1), which only opens read-only. */
 QCOW2_PUBLIC int qcow2_open_options_set_format(qcow2_open_options *options, const char *format);
 QCOW2_PUBLIC int qcow2_open_options_set_flags(qcow2_open_options *options, uint32_t flags);
 QCOW2_PUBLIC int qcow2_open_options_set_backing_policy(qcow2_open_options *options,
@@ -117,8 +117,8 @@ QCOW2_PUBLIC qcow2_image *qcow2_open(const char *filename, const qcow2_open_opti
  * the last changes may not be durable). */
 QCOW2_PUBLIC int qcow2_close(qcow2_image *image);
 
-/* What the content of a file looks like: "qcow2", "raw", or the name of a format that other tools know
- * ("vmdk", "luks" ...), which qcow2_open will refuse.  The file is opened read-only.  A static
+/* What the content of a file looks like: "qcow2", "raw", "qcow", or the name of a format that other tools
+ * know ("vmdk", "luks" ...), which qcow2_open will refuse.  The file is opened read-only.  A static
  * string.  Content that a guest may write must not decide the format: see the manual. */
 QCOW2_PUBLIC const char *qcow2_probe(const char *filename);
 
@@ -200,13 +200,13 @@ QCOW2_PUBLIC int qcow2_map(qcow2_image *image, uint64_t count, uint64_t offset, 
 #define QCOW2_FEATURE_DATA_FILE_RAW 0x0080u
 
 typedef struct {
-    const char *format;                /* "qcow2" or "raw" */
+    const char *format;                /* "qcow2", "raw" or "qcow" */
     uint64_t virtual_size;             /* bytes */
     uint64_t actual_size;              /* bytes the file occupies on the host */
     uint64_t file_length;              /* bytes from start to end of the file */
     uint64_t cluster_size;             /* bytes; 0 for raw */
-    uint32_t version;                  /* 2 or 3; 0 for raw */
-    uint32_t refcount_bits;            /* 1 to 64; 0 for raw */
+    uint32_t version;                  /* 2 or 3; qcow: 1; raw: 0 */
+    uint32_t refcount_bits;            /* 1 to 64; 0 for raw and qcow */
     uint32_t features;                 /* QCOW2_FEATURE_... */
     uint32_t compression_type;         /* 0 deflate ("zlib"), 1 zstd */
     uint32_t crypt_method;             /* 0 none, 1 AES, 2 LUKS */
@@ -229,7 +229,7 @@ QCOW2_PUBLIC const char *qcow2_get_filename(const qcow2_image *image);
 QCOW2_PUBLIC qcow2_image *qcow2_get_backing(qcow2_image *image);
 
 /* ------------------------------------------------------------------------------------------------
- * Internal snapshots (ENOTSUP for raw)
+ * Internal snapshots (ENOTSUP for raw and qcow)
  */
 
 typedef struct {

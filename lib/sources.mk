@@ -16,6 +16,8 @@ libqcow2_sources = \
 	format/header_encode.c \
 	format/header_encode.h \
 	format/l2_entry.h \
+	format/qcow1.c \
+	format/qcow1.h \
 	format/refcount_block.h \
 	format/snapshot_table.c \
 	format/snapshot_table.h \
@@ -69,9 +71,14 @@ libqcow2_sources = \
 	guest/inflight.c \
 	guest/inflight.h \
 	guest/map.c \
+	guest/qcow1.c \
+	guest/qcow1.h \
 	guest/raw.c \
 	guest/raw.h \
 	guest/read.c \
+	guest/read.h \
+	guest/streams.c \
+	guest/streams.h \
 	guest/write.c \
 	guest/zero.c \
 	image/chain.c \
@@ -83,6 +90,7 @@ libqcow2_sources = \
 	image/map.c \
 	image/measure.c \
 	image/open.c \
+	image/open_qcow1.c \
 	image/options.h \
 	image/preallocate.c \
 	image/preallocate.h \

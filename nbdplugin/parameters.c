@@ -15,7 +15,7 @@
 #include "parameters.h"
 #include "qcow2.h"
 
-static const struct choice formats[] = { { "qcow2", 0 }, { "raw", 0 }, { NULL, 0 } };
+static const struct choice formats[] = { { "qcow2", 0 }, { "raw", 0 }, { "qcow", 0 }, { NULL, 0 } };
 
 static const struct choice backing_policies[] = {
     { "refuse", QCOW2_BACKING_REFUSE },
@@ -116,7 +116,7 @@ static int parse_choice(const struct row *row, const char *value)
 #define PARAMETERS(ROW)                                                                            \
     ROW("file", parse_path, NULL, file, "[file=]FILENAME               (required) the disk image") \
     ROW("format", parse_choice, formats, format,                                                   \
-        "format=qcow2|raw              its format, never guessed [qcow2]")                         \
+        "format=qcow2|raw|qcow         its format, never guessed [qcow2]")                         \
     ROW("snapshot", parse_string, NULL, snapshot,                                                  \
         "snapshot=ID_OR_NAME           serve an internal snapshot, read-only")                     \
     ROW("readonly", parse_bool, NULL, readonly,                                                    \

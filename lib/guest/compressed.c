@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* compressed.c - reading and writing compressed clusters
+/* compressed.c - writing compressed clusters
  *
  * Streams are packed byte-wise: a new one begins where the last one ended, inside a host cluster that
  * others use, too.  Each stream counts as one reference to every host cluster it touches.  The order
@@ -18,64 +18,18 @@
 #include "table/l2.h"
 #include "table/refcount.h"
 
-/* ------------------------------------------------------------------------------------------------
- * Reading
- */
-
-/* A cluster that nobody has in memory. */
-static struct cached_cluster *load(struct guest *g, const struct extent *e)
-{
-    uint64_t size = g->tables->geometry.cluster_size;
-    CLEANUP_FREE uint8_t *stream = malloc(e->host_length);
-    struct cached_cluster *c = malloc(sizeof *c + size);
-
-    if (stream == NULL || c == NULL) {
-        free(c);
-        return error_no_memory();
-    }
-    atomic_init(&c->holders, 1);
-    c->host_offset = e->host_offset;
-    if (store_pread(g->tables->store, stream, e->host_length, e->host_offset) == 0) {
-        if (codec_decompress(g->codec, stream, e->host_length, c->data, size) == 0)
-            return c;
-        error_prefix("'%s', guest offset 0x%" PRIx64 ", compressed cluster at 0x%" PRIx64 ": ",
-                     g->disk.name, e->guest_offset, e->host_offset);
-    }
-    free(c);
-    return NULL;
-}
-
-int guest_read_compressed(struct guest *g, const struct extent *e, void *buf)
-{
-    struct cached_cluster *c = cluster_cache_find(&g->clusters, e->host_offset);
-
-    if (c == NULL) {
-        c = load(g, e);
-        if (c == NULL)
-            return -1;
-        cluster_cache_add(&g->clusters, c);
-    }
-    memcpy(buf, c->data + geometry_in_cluster(&g->tables->geometry, e->guest_offset), e->length);
-    cluster_cache_release(c);
-    return 0;
-}
-
-/* ------------------------------------------------------------------------------------------------
- * Writing
- */
-
 ssize_t guest_compress(struct guest *g, const void *buf, size_t count, void *out)
 {
     uint64_t size = g->tables->geometry.cluster_size;
     CLEANUP_FREE uint8_t *padded = NULL;
 
     if (count == size)
-        return codec_compress(g->codec, buf, size, out);
+        return codec_compress(g->streams.codec, buf, size, out);
     padded = calloc(1, size);
     if (padded == NULL)
         return error_no_memory(), -1;
     memcpy(padded, buf, count);
-    return codec_compress(g->codec, padded, size, out);
+    return codec_compress(g->streams.codec, padded, size, out);
 }
 
 /* The L2 entry of a stream (format/l2_entry.h). */
@@ -96,7 +50,7 @@ static int allocate_stream(struct guest *g, uint64_t size, uint64_t offset, uint
         refcount_allocate_bytes(t, size, host_offset) == -1)
         return -1;
     /* nobody reads at this place, so nobody can bring the old content back */
-    cluster_cache_forget(&g->clusters, *host_offset, size);
+    cluster_cache_forget(&g->streams.clusters, *host_offset, size);
     return 0;
 }
 

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* compressed.h - reading and writing compressed clusters */
+/* compressed.h - writing compressed clusters */
 
 #ifndef QCOW2_GUEST_COMPRESSED_H
 #define QCOW2_GUEST_COMPRESSED_H
 
 #include "guest/guest.h"
-
-/* The part of a compressed cluster that an extent speaks of. */
-int guest_read_compressed(struct guest *guest, const struct extent *extent, void *buf);
 
 /* Write whole clusters (or up to the end of the disk) compressed where that makes them smaller. */
 int guest_write_compressed(struct guest *guest, const void *buf, size_t count, uint64_t offset);

@@ -107,8 +107,7 @@ static void close_op(struct disk *disk)
 {
     struct guest *g = guest_of(disk);
 
-    cluster_cache_destroy(&g->clusters);
-    codec_free(g->codec);
+    streams_destroy(&g->streams);
     inflight_destroy(&g->inflight);
     free(g);
 }
@@ -132,12 +131,11 @@ struct disk *guest_disk_new(struct tables *tables)
 
     if (g == NULL)
         return error_no_memory();
-    g->codec = codec_new(tables->header.compression_type);
-    if (g->codec == NULL) {
+    if (streams_init(&g->streams, tables->store, tables->geometry.cluster_size,
+                     tables->header.compression_type) == -1) {
         free(g);
         return NULL;
     }
-    cluster_cache_init(&g->clusters, tables->geometry.cluster_size);
     g->tables = tables;
     g->disk.ops = &guest_ops;
     g->disk.size = tables->header.size;

@@ -10,18 +10,16 @@
 #ifndef QCOW2_GUEST_GUEST_H
 #define QCOW2_GUEST_GUEST_H
 
-#include "guest/cluster_cache.h"
-#include "guest/codec.h"
 #include "guest/disk.h"
 #include "guest/inflight.h"
+#include "guest/streams.h"
 #include "table/tables.h"
 
 struct guest {
     struct disk disk;      /* first member: a struct disk pointer is a struct guest pointer */
     struct tables *tables; /* not owned */
     struct inflight inflight;
-    struct codec *codec;
-    struct cluster_cache clusters; /* decompressed ones */
+    struct streams streams; /* compressed clusters */
 };
 
 /* The disk of an opened image, of tables->header.size bytes. */

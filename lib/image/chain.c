@@ -58,12 +58,11 @@ static int backing_format(const struct qcow2_image *image, const char *name, con
     probed = image_probe(name);
     if (probed == NULL)
         return -1;
-    *format = FORMAT_QCOW2;
-    if (strcmp(probed, "qcow2") == 0)
+    if (strcmp(probed, "raw") != 0 && image_format_parse(probed, format) == 0)
         return 0;
     return refuse(image, EINVAL, name,
                   "its format is not recorded in the image, and its content "
-                  "does not prove it to be qcow2; name the format if it is "
+                  "does not prove it to be qcow2 or qcow; name the format if it is "
                   "raw");
 }
 
@@ -118,7 +117,7 @@ static int open_given(struct qcow2_image *image, const struct qcow2_open_options
 static int open_recorded(struct qcow2_image *image, const struct qcow2_open_options *options)
 {
     const char *name = image->full_backing_file;
-    const char *format = image->tables.header.backing_format;
+    const char *format = image->tables_open ? image->tables.header.backing_format : NULL;
 
     switch (options->backing_policy) {
     case QCOW2_BACKING_IGNORE:
@@ -140,7 +139,7 @@ static int open_recorded(struct qcow2_image *image, const struct qcow2_open_opti
 
 int image_open_backing(struct qcow2_image *image, const struct qcow2_open_options *options)
 {
-    const char *recorded = image->tables.header.backing_file;
+    const char *recorded = image_backing_file(image);
     int r = 0;
 
     image->overlay = options->overlay;

@@ -11,6 +11,7 @@
 
 #include <pthread.h>
 
+#include "format/qcow1.h"
 #include "format/snapshot_table.h"
 #include "guest/disk.h"
 #include "image/options.h"
@@ -29,6 +30,8 @@ struct qcow2_image {
     bool tables_open;
     struct tables tables;            /* qcow2 only */
     struct snapshot_table snapshots; /* changed with operations held alone */
+    struct qcow1_header qcow1;       /* qcow, version 1, only; so is the next */
+    char *qcow1_backing_file;        /* as recorded; NULL: none */
     struct qcow2_image *backing;
     char *full_backing_file;           /* the recorded name, resolved; NULL: none */
     const struct qcow2_image *overlay; /* the image that this one backs; NULL: the top */
@@ -45,8 +48,17 @@ static inline uint64_t image_size(const struct qcow2_image *image)
 {
     if (image->disk)
         return image->disk->size;
-    return image->tables_open ? image->tables.header.size : 0;
+    return image->tables_open ? image->tables.header.size : image->qcow1.size;
 }
+
+/* The backing file's name as the image records it; NULL: none. */
+static inline const char *image_backing_file(const struct qcow2_image *image)
+{
+    return image->tables_open ? image->tables.header.backing_file : image->qcow1_backing_file;
+}
+
+/* Put "Could not open 'x': " before this thread's error; returns -1. */
+int image_could_not_open(const char *filename);
 
 /* ---- open.c ---- */
 
@@ -55,6 +67,11 @@ struct qcow2_image *image_open(const char *filename, const struct qcow2_open_opt
 struct qcow2_image *image_open_store(struct store *store, const struct qcow2_open_options *options);
 int image_close(struct qcow2_image *image);
 const char *image_probe(const char *filename);
+
+/* ---- open_qcow1.c ---- */
+
+/* Open a qcow image of version 1 on the image's store. */
+int image_open_qcow1(struct qcow2_image *image, const struct qcow2_open_options *options);
 
 /* ---- chain.c ---- */
 

@@ -32,7 +32,6 @@ static void qcow2_facts(const struct qcow2_image *image, qcow2_info *info)
 {
     const struct header *h = &image->tables.header;
 
-    info->format = "qcow2";
     info->cluster_size = h->geometry.cluster_size;
     info->version = h->version;
     info->refcount_bits = 1u << h->geometry.refcount_order;
@@ -40,10 +39,15 @@ static void qcow2_facts(const struct qcow2_image *image, qcow2_info *info)
     info->compression_type = h->compression_type;
     info->crypt_method = h->crypt_method;
     info->nb_snapshots = image->snapshots.count;
-    info->backing_filename = image->full_backing_file ? h->backing_file : NULL;
-    info->full_backing_filename = image->full_backing_file;
-    info->backing_format = info->backing_filename ? h->backing_format : NULL;
+    info->backing_format = image->full_backing_file ? h->backing_format : NULL;
     info->data_file = h->data_file;
+}
+
+static void qcow1_facts(const struct qcow2_image *image, qcow2_info *info)
+{
+    info->cluster_size = UINT64_C(1) << image->qcow1.cluster_bits;
+    info->version = QCOW1_VERSION;
+    info->crypt_method = image->qcow1.crypt_method;
 }
 
 int image_info(struct qcow2_image *image, qcow2_info *info)
@@ -51,11 +55,17 @@ int image_info(struct qcow2_image *image, qcow2_info *info)
     READ_SCOPE(&image->operations);
 
     *info = (qcow2_info){
-        .format = "raw",
+        .format = image_format_name(image->format),
         .virtual_size = image_size(image),
         .read_only = image_read_only(image),
     };
-    if (image->tables_open)
+    if (image->full_backing_file) {
+        info->backing_filename = image_backing_file(image);
+        info->full_backing_filename = image->full_backing_file;
+    }
+    if (image->format == FORMAT_QCOW1)
+        qcow1_facts(image, info);
+    else if (image->tables_open)
         qcow2_facts(image, info);
     if (store_size(image->store, &info->file_length) == -1)
         return -1;

@@ -19,15 +19,14 @@
 
 #define FIRST_READ 65536u /* the first cluster of most images */
 
-/* ------------------------------------------------------------------------------------------------
- * The header
- */
-
-/* Put "Could not open 'x': " before this thread's error. */
-static int could_not_open(const char *filename)
+int image_could_not_open(const char *filename)
 {
     return error_prefix("Could not open '%s': ", filename);
 }
+
+/* ------------------------------------------------------------------------------------------------
+ * The header
+ */
 
 /* The first cluster, each byte read once. */
 static uint8_t *read_first_cluster(struct store *store)
@@ -41,7 +40,7 @@ static uint8_t *read_first_cluster(struct store *store)
         return NULL;
     bits = header_decode_cluster_bits(cluster);
     if (bits == -1)
-        return could_not_open(store->name), NULL;
+        return image_could_not_open(store->name), NULL;
     if (1u << bits > FIRST_READ &&
         store_pread(store, cluster + FIRST_READ, (1u << bits) - FIRST_READ, FIRST_READ) == -1)
         return NULL;
@@ -57,7 +56,7 @@ static int read_header(struct store *store, uint32_t flags, struct header *heade
         return -1;
     if (header_decode(cluster, length, flags & QCOW2_OPEN_CHECK ? HEADER_FOR_CHECK : 0, header) ==
         -1)
-        return could_not_open(store->name);
+        return image_could_not_open(store->name);
     return 0;
 }
 
@@ -170,6 +169,14 @@ static int open_raw(struct qcow2_image *image, const struct qcow2_open_options *
     return image->disk ? 0 : -1;
 }
 
+typedef int opener(struct qcow2_image *image, const struct qcow2_open_options *options);
+
+static opener *const openers[] = {
+    [FORMAT_QCOW2] = open_qcow2,
+    [FORMAT_RAW] = open_raw,
+    [FORMAT_QCOW1] = image_open_qcow1,
+};
+
 struct qcow2_image *image_open_store(struct store *store, const struct qcow2_open_options *options)
 {
     struct qcow2_image *image = calloc(1, sizeof *image);
@@ -189,7 +196,7 @@ struct qcow2_image *image_open_store(struct store *store, const struct qcow2_ope
     image->filename = strdup(store->name);
     if (image->filename == NULL)
         error_no_memory();
-    else if ((image->format == FORMAT_RAW ? open_raw : open_qcow2)(image, options) == 0)
+    else if (openers[image->format](image, options) == 0)
         return image;
     image->flags |= QCOW2_OPEN_READ_ONLY; /* nothing was changed: closing must not write */
     struct error error;
@@ -261,6 +268,7 @@ int image_close(struct qcow2_image *image)
         image_close(image->backing);
     store_close(image->store);
     pthread_rwlock_destroy(&image->operations);
+    free(image->qcow1_backing_file);
     free(image->full_backing_file);
     free(image->filename);
     free(image);

@@ -6,7 +6,7 @@
 
 #include "qcow2.h"
 
-enum image_format { FORMAT_QCOW2, FORMAT_RAW };
+enum image_format { FORMAT_QCOW2, FORMAT_RAW, FORMAT_QCOW1 };
 
 struct qcow2_open_options {
     enum image_format format;
@@ -42,7 +42,8 @@ struct qcow2_create_options {
     char *backing_format;
 };
 
-/* "qcow2" or "raw"; ENOTSUP for other formats. */
+/* "qcow2", "raw" or "qcow"; ENOTSUP for other formats. */
 int image_format_parse(const char *name, enum image_format *format);
+const char *image_format_name(enum image_format format);
 
 #endif

@@ -39,7 +39,7 @@ int image_load_snapshots(struct qcow2_image *image)
                                   &h->geometry) == 0)
             return 0;
         if (size == available)
-            return error_prefix("Could not open '%s': ", image->filename);
+            return image_could_not_open(image->filename);
     }
 }
 
@@ -178,8 +178,9 @@ int image_snapshot_list(struct qcow2_image *image, qcow2_snapshot_callback *call
     uint32_t count;
     int r = 0;
 
-    if (image->format == FORMAT_RAW)
-        return error_set(ENOTSUP, "'%s' is a raw image: it has no snapshots", image->filename);
+    if (image->format != FORMAT_QCOW2)
+        return error_set(ENOTSUP, "'%s' is a %s image: it has no snapshots", image->filename,
+                         image_format_name(image->format));
     list = copy_list(image, &count);
     if (list == NULL)
         return -1;

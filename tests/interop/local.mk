@@ -32,3 +32,4 @@ interop_bad_images_SOURCES = \
 
 include $(srcdir)/interop/convert.mk
 include $(srcdir)/interop/check.mk
+include $(srcdir)/interop/qcow1.mk

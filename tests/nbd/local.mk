@@ -8,6 +8,7 @@ nbd_tests = \
 	nbd/nbd-killed-server-leaves-no-corruption.sh \
 	nbd/nbd-map-agrees-with-qemu-img.sh \
 	nbd/nbd-nbdcopy-copies-out-and-in.sh \
+	nbd/nbd-old-qcow-images-are-served.sh \
 	nbd/nbd-one-writer-at-a-time.sh \
 	nbd/nbd-qemu-reads-and-writes-through-us.sh \
 	nbd/nbd-read-only-never-writes.sh \

@@ -9,3 +9,4 @@ include $(srcdir)/unit/codec.mk
 include $(srcdir)/unit/pipeline.mk
 include $(srcdir)/unit/vmm.mk
 include $(srcdir)/unit/manual.mk
+include $(srcdir)/unit/qcow1.mk

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* streams.c - reading the compressed clusters of a store */
+
+#include "guest/streams.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+
+int streams_init(struct streams *s, struct store *store, uint64_t cluster_size,
+                 uint32_t compression_type)
+{
+    s->codec = codec_new(compression_type);
+    if (s->codec == NULL)
+        return -1;
+    s->store = store;
+    s->cluster_size = cluster_size;
+    cluster_cache_init(&s->clusters, cluster_size);
+    return 0;
+}
+
+void streams_destroy(struct streams *s)
+{
+    cluster_cache_destroy(&s->clusters);
+    codec_free(s->codec);
+}
+
+/* A cluster that nobody has in memory. */
+static struct cached_cluster *load(struct streams *s, const struct extent *e)
+{
+    CLEANUP_FREE uint8_t *stream = malloc(e->host_length);
+    struct cached_cluster *c = malloc(sizeof *c + s->cluster_size);
+
+    if (stream == NULL || c == NULL) {
+        free(c);
+        return error_no_memory();
+    }
+    atomic_init(&c->holders, 1);
+    c->host_offset = e->host_offset;
+    if (store_pread(s->store, stream, e->host_length, e->host_offset) == 0) {
+        if (codec_decompress(s->codec, stream, e->host_length, c->data, s->cluster_size) == 0)
+            return c;
+        error_prefix("'%s', guest offset 0x%" PRIx64 ", compressed cluster at 0x%" PRIx64 ": ",
+                     s->store->name, e->guest_offset, e->host_offset);
+    }
+    free(c);
+    return NULL;
+}
+
+int streams_read(struct streams *s, const struct extent *e, void *buf)
+{
+    struct cached_cluster *c = cluster_cache_find(&s->clusters, e->host_offset);
+
+    if (c == NULL) {
+        c = load(s, e);
+        if (c == NULL)
+            return -1;
+        cluster_cache_add(&s->clusters, c);
+    }
+    memcpy(buf, c->data + (e->guest_offset & (s->cluster_size - 1)), e->length);
+    cluster_cache_release(c);
+    return 0;
+}
