@@ -254,15 +254,9 @@ static int set_preallocation(qcow2_create_options *o, const char *name, const ch
     return error_set(EINVAL, "Invalid parameter '%s' of '%s'", value, name);
 }
 
-/* Options that are known, of which only one value is handled. */
 static int set_extended_l2(qcow2_create_options *o, const char *name, const char *value)
 {
-    bool on;
-
-    (void)o;
-    if (parse_switch(name, value, &on) == -1)
-        return -1;
-    return on ? error_set(ENOTSUP, "Extended L2 entries are not supported yet") : 0;
+    return parse_switch(name, value, &o->extended_l2);
 }
 
 static int set_compression_type(qcow2_create_options *o, const char *name, const char *value)

@@ -117,7 +117,7 @@ int checking_count_snapshot_l1s(struct checking *c, const struct snapshot_table 
 
     for (uint32_t i = 0; i < table->count && result == 0; i++)
         result = entry_tables_add(&tables, table->entries[i].l1_table_offset,
-                            (uint64_t)table->entries[i].l1_size * L1_ENTRY_SIZE);
+                                  (uint64_t)table->entries[i].l1_size * L1_ENTRY_SIZE);
     if (result == 0)
         result = entry_tables_count(&tables);
     entry_tables_destroy(&tables);
@@ -132,8 +132,7 @@ int checking_count_snapshot_l1s(struct checking *c, const struct snapshot_table 
 struct l2_item {
     struct l2_table *table;
     uint64_t index;
-    uint64_t entry;
-    uint64_t bitmap;    /* of an extended entry: 32 allocation bits, then 32 zero bits */
+    struct l2_entry entry;
     uint64_t *expected; /* where the next cluster would not be a fragment; 0: anywhere */
 };
 
@@ -142,31 +141,22 @@ static bool has_data_file(const struct checking *c)
     return c->header->incompatible_features & INCOMPATIBLE_DATA_FILE;
 }
 
-static bool has_extended_l2(const struct checking *c)
+/* Does a standard entry have a host cluster?  The first one of a data file looks like none. */
+static bool has_host_cluster(const struct checking *c, struct l2_entry entry)
 {
-    return c->header->incompatible_features & INCOMPATIBLE_EXTENDED_L2;
-}
-
-/* l2_entry_type, and what the two incompatible features add to it. */
-static enum cluster_type type_of(const struct checking *c, uint64_t entry)
-{
-    enum cluster_type type;
-
-    if (has_extended_l2(c) && !(entry & L2_COMPRESSED))
-        entry &= ~L2_ZERO;
-    type = l2_entry_type(entry);
-    if (type == CLUSTER_UNALLOCATED && entry & ENTRY_COPIED && has_data_file(c))
-        return CLUSTER_NORMAL; /* the data file's first cluster */
-    return type;
+    if (l2_entry_host_offset(entry) != 0)
+        return true;
+    return has_data_file(c) && !l2_entry_is_compressed(entry) && entry.descriptor & ENTRY_COPIED &&
+           !(l2_entry_word(c->geometry, entry) & L2_ZERO);
 }
 
 static int count_compressed(struct checking *c, const struct l2_item *item)
 {
     uint64_t weight = item->table->weight, active = item->table->active;
-    uint64_t entry = item->entry & ~ENTRY_COPIED;
-    uint64_t offset = l2_entry_compressed_offset(c->geometry, entry);
+    uint64_t word = item->entry.descriptor & ~ENTRY_COPIED;
+    uint64_t offset = l2_entry_compressed_offset(c->geometry, item->entry);
 
-    if (item->entry & ENTRY_COPIED)
+    if (item->entry.descriptor & ENTRY_COPIED)
         checking_corruption(c, weight,
                             "ERROR: coffset=0x%" PRIx64
                             ": copied flag must never be set for compressed clusters",
@@ -174,56 +164,55 @@ static int count_compressed(struct checking *c, const struct l2_item *item)
     if (has_data_file(c)) {
         checking_corruption(c, weight,
                             "ERROR compressed cluster %" PRIu64 " with data file, entry=0x%" PRIx64,
-                            item->index, entry);
+                            item->index, word);
         return 0;
     }
-    if (item->bitmap != 0) {
+    if (item->entry.bitmap != 0) {
         checking_corruption(c, weight,
                             "ERROR compressed cluster %" PRIu64
                             " with non-zero subcluster allocation bitmap, entry=0x%" PRIx64,
-                            item->index, entry);
+                            item->index, word);
         return 0;
     }
     c->result->allocated_clusters += active;
     c->result->compressed_clusters += active;
     c->result->fragmented_clusters += active;
-    return checking_refer(c, offset, l2_entry_compressed_length(c->geometry, entry), weight);
+    return checking_refer(c, offset, l2_entry_compressed_length(c->geometry, item->entry), weight);
 }
 
-static bool copied_contradicts(uint64_t entry, uint64_t refcount)
+static bool copied_contradicts(uint64_t word, uint64_t refcount)
 {
-    return (refcount == 1) != ((entry & ENTRY_COPIED) != 0);
+    return (refcount == 1) != ((word & ENTRY_COPIED) != 0);
 }
 
 /* Does the COPIED flag of an L2 entry contradict the refcount of its cluster?  Not when nobody
  * knows the refcount. */
-static bool copied_is_wrong(const struct checking *c, uint64_t entry, uint64_t *refcount)
+static bool copied_is_wrong(const struct checking *c, struct l2_entry entry, uint64_t *refcount)
 {
-    uint64_t offset = entry & L2_OFFSET_MASK;
+    uint64_t offset = l2_entry_host_offset(entry);
 
     *refcount = 1; /* nothing shares the clusters of a data file */
     if (!has_data_file(c) && !stored_get(&c->stored, offset >> c->geometry->cluster_bits, refcount))
         return false;
-    return copied_contradicts(entry, *refcount);
+    return copied_contradicts(entry.descriptor, *refcount);
 }
 
-static int count_allocated(struct checking *c, const struct l2_item *item, enum cluster_type type)
+static int count_allocated(struct checking *c, const struct l2_item *item)
 {
     uint64_t cluster_size = c->geometry->cluster_size;
     uint64_t weight = item->table->weight, active = item->table->active;
-    uint64_t offset = item->entry & L2_OFFSET_MASK, refcount;
-    bool data = has_extended_l2(c) ? item->bitmap & UINT32_MAX : type == CLUSTER_NORMAL;
+    uint64_t offset = l2_entry_host_offset(item->entry), refcount;
 
-    if (item->bitmap >> 32 & item->bitmap)
+    if (item->entry.bitmap >> 32 & item->entry.bitmap)
         checking_corruption(c, weight,
                             "ERROR offset=%" PRIx64
                             ": Allocated cluster has corrupted subcluster allocation bitmap",
                             offset);
     if (!is_aligned(offset, cluster_size))
-        checking_corruption(c, weight,
-                            "ERROR offset=%" PRIx64
-                            ": %s cluster is not properly aligned; L2 entry corrupted.",
-                            offset, data ? "Data" : "Preallocated");
+        checking_corruption(
+            c, weight,
+            "ERROR offset=%" PRIx64 ": %s cluster is not properly aligned; L2 entry corrupted.",
+            offset, item->entry.bitmap & L2_BITMAP_ALLOCATED ? "Data" : "Preallocated");
     c->result->allocated_clusters += active;
     if (*item->expected != 0 && *item->expected != offset)
         c->result->fragmented_clusters += active;
@@ -235,19 +224,15 @@ static int count_allocated(struct checking *c, const struct l2_item *item, enum 
 
 static int count_l2_entry(struct checking *c, const struct l2_item *item)
 {
-    enum cluster_type type = type_of(c, item->entry);
-
-    if (type != CLUSTER_COMPRESSED && item->entry & L2_RESERVED_MASK)
+    if (l2_entry_is_compressed(item->entry))
+        return count_compressed(c, item);
+    if (item->entry.descriptor & L2_RESERVED_MASK)
         checking_corruption(c, item->table->weight,
-                            "ERROR found l2 entry with reserved bits set: %" PRIx64, item->entry);
-    switch (type) {
-    case CLUSTER_COMPRESSED: return count_compressed(c, item);
-    case CLUSTER_NORMAL:
-    case CLUSTER_ZERO_ALLOC: return count_allocated(c, item, type);
-    case CLUSTER_ZERO_PLAIN:
-    case CLUSTER_UNALLOCATED: break;
-    }
-    if (item->bitmap & UINT32_MAX)
+                            "ERROR found l2 entry with reserved bits set: %" PRIx64,
+                            l2_entry_word(c->geometry, item->entry));
+    if (has_host_cluster(c, item->entry))
+        return count_allocated(c, item);
+    if (!l2_entry_is_valid(item->entry))
         checking_corruption(c, item->table->weight,
                             "ERROR: Unallocated cluster has non-zero subcluster allocation map");
     return 0;
@@ -265,18 +250,17 @@ static int read_l2_table(struct checking *c, const struct l2_table *table, uint8
 
 static int count_l2_table(struct checking *c, struct l2_table *table, uint8_t *buf)
 {
-    uint64_t step = has_extended_l2(c) ? EXTENDED_L2_ENTRY_SIZE : L2_ENTRY_SIZE;
+    const struct geometry *g = c->geometry;
     uint64_t expected = 0;
     int data = read_l2_table(c, table, buf);
 
     if (data <= 0)
         return data;
-    for (uint64_t at = 0; at < c->geometry->cluster_size; at += step) {
-        struct l2_item item = { table, at / step, load_be64(buf + at), 0, &expected };
+    for (uint64_t at = 0; at < g->cluster_size; at += g->l2_entry_size) {
+        struct l2_item item = { table, at / g->l2_entry_size, l2_entry_load(g, buf + at),
+                                &expected };
 
-        if (has_extended_l2(c))
-            item.bitmap = load_be64(buf + at + 8);
-        if ((item.entry | item.bitmap) != 0 && count_l2_entry(c, &item) == -1)
+        if ((item.entry.descriptor | item.entry.bitmap) != 0 && count_l2_entry(c, &item) == -1)
             return -1;
     }
     return 0;
@@ -301,7 +285,7 @@ int checking_count_l2_tables(struct checking *c)
 /* Only tables in which the first walk saw a wrong flag are read again. */
 static int tell_wrong_copied(struct checking *c, const struct l2_table *table)
 {
-    uint64_t step = has_extended_l2(c) ? EXTENDED_L2_ENTRY_SIZE : L2_ENTRY_SIZE;
+    const struct geometry *g = c->geometry;
     CLEANUP_FREE uint8_t *buf = malloc(c->geometry->cluster_size);
     int data;
 
@@ -310,17 +294,15 @@ static int tell_wrong_copied(struct checking *c, const struct l2_table *table)
     data = read_l2_table(c, table, buf);
     if (data <= 0)
         return data;
-    for (uint64_t at = 0; at < c->geometry->cluster_size; at += step) {
-        uint64_t entry = load_be64(buf + at), refcount;
-        enum cluster_type type = type_of(c, entry);
+    for (uint64_t at = 0; at < g->cluster_size; at += g->l2_entry_size) {
+        struct l2_entry entry = l2_entry_load(g, buf + at);
+        uint64_t refcount;
 
-        if (type != CLUSTER_NORMAL && type != CLUSTER_ZERO_ALLOC)
-            continue;
-        if (copied_is_wrong(c, entry, &refcount))
+        if (has_host_cluster(c, entry) && copied_is_wrong(c, entry, &refcount))
             checking_corruption(c, table->active,
                                 "ERROR OFLAG_COPIED data cluster: l2_entry=%" PRIx64
                                 " refcount=%" PRIu64,
-                                entry, refcount);
+                                l2_entry_word(g, entry), refcount);
     }
     return 0;
 }

@@ -101,6 +101,8 @@ _Static_assert(sizeof(struct disk_feature_name) == 48, "a feature name has 48 by
 #define L1_ENTRY_SIZE 8u
 #define L2_ENTRY_SIZE 8u
 #define EXTENDED_L2_ENTRY_SIZE 16u /* a descriptor, then a bitmap of subclusters */
+#define EXTENDED_L2_BITMAP_AT 8u
+#define EXTENDED_L2_SUBCLUSTERS 32u
 #define REFCOUNT_TABLE_ENTRY_SIZE 8u
 
 #define ENTRY_COPIED (UINT64_C(1) << 63)
@@ -110,7 +112,9 @@ _Static_assert(sizeof(struct disk_feature_name) == 48, "a feature name has 48 by
 #define L2_COMPRESSED (UINT64_C(1) << 62)
 #define L2_ZERO (UINT64_C(1) << 0)
 #define L2_OFFSET_MASK UINT64_C(0x00fffffffffffe00)
-#define L2_RESERVED_MASK UINT64_C(0x3f000000000001fe) /* of a standard descriptor */
+#define L2_RESERVED_MASK UINT64_C(0x3f000000000001fe)    /* of a standard descriptor */
+#define L2_BITMAP_ALLOCATED UINT64_C(0x00000000ffffffff) /* bit x: subcluster x is allocated */
+#define L2_BITMAP_ZERO UINT64_C(0xffffffff00000000)      /* bit 32 + x: it reads as zeroes */
 #define COMPRESSED_SECTOR 512u
 
 #define REFCOUNT_TABLE_OFFSET_MASK UINT64_C(0xfffffffffffffe00)

@@ -33,12 +33,15 @@ ssize_t guest_compress(struct guest *g, const void *buf, size_t count, void *out
 }
 
 /* The L2 entry of a stream (format/l2_entry.h). */
-static uint64_t descriptor(const struct geometry *geometry, uint64_t host_offset, uint64_t size)
+static struct l2_entry stream_entry(const struct geometry *geometry, uint64_t host_offset,
+                                    uint64_t size)
 {
     uint64_t sectors =
         (host_offset + size - 1) / COMPRESSED_SECTOR - host_offset / COMPRESSED_SECTOR;
 
-    return L2_COMPRESSED | host_offset | sectors << (70 - geometry->cluster_bits);
+    return (struct l2_entry){
+        .descriptor = L2_COMPRESSED | host_offset | sectors << (70 - geometry->cluster_bits),
+    };
 }
 
 static int allocate_stream(struct guest *g, uint64_t size, uint64_t offset, uint64_t *host_offset)
@@ -54,16 +57,16 @@ static int allocate_stream(struct guest *g, uint64_t size, uint64_t offset, uint
     return 0;
 }
 
-static int publish_stream(struct guest *g, uint64_t offset, uint64_t entry)
+static int publish_stream(struct guest *g, uint64_t offset, struct l2_entry entry)
 {
     struct tables *t = g->tables;
     struct l2_run run;
-    uint64_t old;
+    struct l2_entry old;
     WRITE_SCOPE(&t->lock);
 
     if (l2_find(t, offset, true, &run) != L2_FOUND)
         return -1;
-    old = l2_run_entry(&run, 0);
+    old = l2_run_entry(t, &run, 0);
     if (l2_set_locked(t, offset, entry) == -1)
         return -1;
     return guest_drop_entry(g, old);
@@ -92,7 +95,7 @@ static int write_reserved(struct guest *g, const void *stream, size_t size, uint
         abandon_stream(g, host_offset, size);
         return -1;
     }
-    return publish_stream(g, offset, descriptor(geometry, host_offset, size));
+    return publish_stream(g, offset, stream_entry(geometry, host_offset, size));
 }
 
 int guest_write_stream(struct guest *g, const void *stream, size_t size, uint64_t offset)

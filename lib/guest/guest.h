@@ -10,6 +10,7 @@
 #ifndef QCOW2_GUEST_GUEST_H
 #define QCOW2_GUEST_GUEST_H
 
+#include "format/l2_entry.h"
 #include "guest/disk.h"
 #include "guest/inflight.h"
 #include "guest/streams.h"
@@ -41,11 +42,15 @@ int guest_write(struct guest *guest, const void *buf, size_t count, uint64_t off
 int guest_zero(struct guest *guest, uint64_t count, uint64_t offset, uint32_t flags);
 int guest_discard(struct guest *guest, uint64_t count, uint64_t offset);
 
-/* Give every cluster of the range that holds nothing a host cluster that reads as zeroes.  Not with a
- * backing file, and only while nobody else writes to the range. */
+/* Give every cluster of the range that has none a host cluster.  With a backing file only if the
+ * image has subclusters: the only one of a standard cluster becomes zeroes.  Only while nobody else
+ * writes to the range. */
 int guest_preallocate(struct guest *guest, uint64_t count, uint64_t offset);
 
 /* What an L2 entry refers to loses that reference. */
-int guest_drop_entry(struct guest *guest, uint64_t entry);
+int guest_drop_entry(struct guest *guest, struct l2_entry entry);
+
+/* Is the entry possible?  0, or -1 with the error set (and the image marked). */
+int guest_validate_entry(struct guest *guest, uint64_t guest_offset, struct l2_entry entry);
 
 #endif

@@ -10,10 +10,22 @@
 
 enum { PLAN_DONE = 0, PLAN_NOT_LOADED = 1 };
 
-static int bad_entry(struct guest *g, uint64_t guest_offset, uint64_t entry, const char *what)
+static int bad_entry(struct guest *g, uint64_t guest_offset, struct l2_entry entry,
+                     const char *what)
 {
     return tables_corrupt(g->tables, "L2 entry 0x%016" PRIx64 " of guest offset 0x%" PRIx64 " %s",
-                          entry, guest_offset, what);
+                          l2_entry_word(&g->tables->geometry, entry), guest_offset, what);
+}
+
+static int bad_bitmap(struct guest *g, uint64_t guest_offset, struct l2_entry entry)
+{
+    return tables_corrupt(g->tables,
+                          "L2 entry 0x%016" PRIx64 " of guest offset 0x%" PRIx64
+                          " has an impossible subcluster bitmap, 0x%016" PRIx64 ": %s",
+                          l2_entry_word(&g->tables->geometry, entry), guest_offset, entry.bitmap,
+                          l2_entry_host_offset(entry) == 0
+                              ? "subclusters are allocated and there is no host cluster"
+                              : "subclusters are both allocated and zero");
 }
 
 /* A file that somebody else is writing (a reader with force-share) may have grown. */
@@ -26,7 +38,7 @@ static bool within_file(struct tables *t, uint64_t host_offset)
     return t->read_only && store_size(t->store, &length) == 0 && host_offset < length;
 }
 
-static int validate_compressed(struct guest *g, uint64_t guest_offset, uint64_t entry)
+static int validate_compressed(struct guest *g, uint64_t guest_offset, struct l2_entry entry)
 {
     uint64_t host = l2_entry_compressed_offset(&g->tables->geometry, entry);
 
@@ -37,24 +49,26 @@ static int validate_compressed(struct guest *g, uint64_t guest_offset, uint64_t 
     return 0;
 }
 
-static int validate(struct guest *g, uint64_t guest_offset, uint64_t entry)
+int guest_validate_entry(struct guest *g, uint64_t guest_offset, struct l2_entry entry)
 {
     uint64_t host = l2_entry_host_offset(entry);
 
-    if (entry & L2_COMPRESSED)
+    if (l2_entry_is_compressed(entry))
         return validate_compressed(g, guest_offset, entry);
-    if (entry & L2_ZERO && g->tables->header.version < 3)
+    if (!l2_entry_is_valid(entry))
+        return bad_bitmap(g, guest_offset, entry);
+    if (entry.bitmap & L2_BITMAP_ZERO && g->tables->header.version < 3)
         return bad_entry(g, guest_offset, entry,
                          "has the zero flag, which version 2 does not know");
     if (!is_aligned(host, g->tables->geometry.cluster_size))
         return bad_entry(g, guest_offset, entry, "points to no cluster boundary");
-    if (host != 0 && !(entry & L2_ZERO) && !within_file(g->tables, host))
+    if (entry.bitmap & L2_BITMAP_ALLOCATED && !within_file(g->tables, host))
         return bad_entry(g, guest_offset, entry, "points beyond the end of the file");
     return 0;
 }
 
-/* The extent that an entry gives for [offset, end), which lies in its cluster. */
-static struct extent extent_of(const struct guest *g, uint64_t entry, bool exclusive,
+/* The extent that an entry gives for [offset, end), subclusters of one type in its cluster. */
+static struct extent extent_of(const struct guest *g, struct l2_entry entry, bool exclusive,
                                uint64_t offset, uint64_t end)
 {
     const struct geometry *geometry = &g->tables->geometry;
@@ -63,15 +77,15 @@ static struct extent extent_of(const struct guest *g, uint64_t entry, bool exclu
 
     if (host != 0)
         e.host_offset = host + geometry_in_cluster(geometry, offset);
-    switch (l2_entry_type(entry)) {
-    case CLUSTER_UNALLOCATED: e.kind = EXTENT_UNALLOCATED; break;
-    case CLUSTER_ZERO_PLAIN:
-    case CLUSTER_ZERO_ALLOC: e.kind = EXTENT_ZERO; break;
-    case CLUSTER_NORMAL:
+    switch (l2_entry_type(entry, geometry_subcluster(geometry, offset))) {
+    case SUBCLUSTER_INVALID: /* was refused before */
+    case SUBCLUSTER_UNALLOCATED: e.kind = EXTENT_UNALLOCATED; break;
+    case SUBCLUSTER_ZERO: e.kind = EXTENT_ZERO; break;
+    case SUBCLUSTER_NORMAL:
         e.kind = EXTENT_DATA;
-        e.in_place = exclusive && entry & ENTRY_COPIED;
+        e.in_place = exclusive && entry.descriptor & ENTRY_COPIED;
         break;
-    case CLUSTER_COMPRESSED:
+    case SUBCLUSTER_COMPRESSED:
         e.kind = EXTENT_COMPRESSED;
         e.host_offset = l2_entry_compressed_offset(geometry, entry);
         e.host_length = l2_entry_compressed_length(geometry, entry);
@@ -80,55 +94,73 @@ static struct extent extent_of(const struct guest *g, uint64_t entry, bool exclu
     return e;
 }
 
-/* Add the entries of a run; false when the plan is full. */
-static int add_run(struct guest *g, const struct l2_run *run, uint64_t *offset, uint64_t end,
-                   struct plan *plan, bool for_write)
+/* A plan that is being filled. */
+struct filling {
+    struct plan *plan;
+    uint64_t offset; /* where its next extent begins */
+    uint64_t end;
+    bool for_write;
+};
+
+/* Add what an entry says of its subclusters; 0 when the plan is full. */
+static int add_entry(struct guest *g, struct l2_entry entry, bool exclusive, struct filling *f)
 {
     const struct geometry *geometry = &g->tables->geometry;
+    uint64_t cluster = geometry_cluster_start(geometry, f->offset);
+    uint64_t end = min_u64(cluster + geometry->cluster_size, f->end);
 
-    for (uint64_t i = 0; i < run->count && *offset < end; i++) {
-        uint64_t entry = l2_run_entry(run, i);
-        uint64_t next =
-            min_u64(geometry_cluster_start(geometry, *offset) + geometry->cluster_size, end);
-        struct extent e;
+    if (guest_validate_entry(g, f->offset, entry) == -1)
+        return -1;
+    while (f->offset < end) {
+        uint64_t run_end =
+            l2_entry_run_end(geometry, entry, geometry_subcluster(geometry, f->offset));
+        uint64_t next = min_u64(cluster + (run_end << geometry->subcluster_bits), end);
+        struct extent e = extent_of(g, entry, exclusive, f->offset, next);
 
-        if (validate(g, *offset, entry) == -1)
-            return -1;
-        e = extent_of(g, entry, run->exclusive, *offset, next);
-        if (for_write && e.in_place &&
+        if (f->for_write && e.in_place &&
             tables_check_overlap(g->tables, e.host_offset, e.length, METADATA_NONE) == -1)
             return -1;
-        if (!plan_add(plan, &e))
+        if (!plan_add(f->plan, &e))
             return 0;
-        *offset = next;
+        f->offset = next;
     }
     return 1;
+}
+
+/* Add the entries of a run; 0 when the plan is full. */
+static int add_run(struct guest *g, const struct l2_run *run, struct filling *f)
+{
+    int r = 1;
+
+    for (uint64_t i = 0; i < run->count && f->offset < f->end && r == 1; i++)
+        r = add_entry(g, l2_run_entry(g->tables, run, i), run->exclusive, f);
+    return r;
 }
 
 static int fill(struct guest *g, uint64_t count, uint64_t offset, struct plan *plan, bool for_write,
                 bool load)
 {
     const struct geometry *geometry = &g->tables->geometry;
-    uint64_t end = offset + count;
+    struct filling f = { plan, offset, offset + count, for_write };
 
-    while (offset < end) {
+    while (f.offset < f.end) {
         struct l2_run run;
-        struct extent hole = { .kind = EXTENT_UNALLOCATED, .guest_offset = offset };
+        struct extent hole = { .kind = EXTENT_UNALLOCATED, .guest_offset = f.offset };
         int r;
 
-        switch (l2_find(g->tables, offset, load, &run)) {
+        switch (l2_find(g->tables, f.offset, load, &run)) {
         case L2_ERROR: return -1;
         case L2_NOT_LOADED: return plan->count > 0 ? PLAN_DONE : PLAN_NOT_LOADED;
         case L2_ABSENT:
             hole.length = min_u64((run.count << geometry->cluster_bits) -
-                                      geometry_in_cluster(geometry, offset),
-                                  end - offset);
+                                      geometry_in_cluster(geometry, f.offset),
+                                  f.end - f.offset);
             if (!plan_add(plan, &hole))
                 return PLAN_DONE;
-            offset += hole.length;
+            f.offset += hole.length;
             break;
         case L2_FOUND:
-            r = add_run(g, &run, &offset, end, plan, for_write);
+            r = add_run(g, &run, &f);
             if (r != 1)
                 return r == 0 ? PLAN_DONE : -1;
             break;
@@ -154,14 +186,20 @@ int guest_plan(struct guest *g, uint64_t count, uint64_t offset, struct plan *pl
 int guest_reads_zero(struct guest *g, uint64_t count, uint64_t offset)
 {
     struct plan plan;
+    int zero = 1;
 
     if (offset >= g->disk.size)
         return 1;
     count = min_u64(count, g->disk.size - offset);
     if (guest_plan(g, count, offset, &plan, false) == -1)
         return -1;
-    /* it lies in one cluster: one extent */
-    if (plan.extents[0].kind == EXTENT_UNALLOCATED)
-        return disk_backing_is_zero(&g->disk, count, offset);
-    return plan.extents[0].kind == EXTENT_ZERO;
+    /* it lies in one cluster: all of it is in the plan */
+    for (unsigned i = 0; i < plan.count && zero == 1; i++) {
+        const struct extent *e = &plan.extents[i];
+
+        zero = e->kind == EXTENT_UNALLOCATED
+                   ? disk_backing_is_zero(&g->disk, e->length, e->guest_offset)
+                   : e->kind == EXTENT_ZERO;
+    }
+    return zero;
 }

@@ -8,6 +8,10 @@
  *      and what was there before in the last cluster (tail);
  *   4. lock exclusively: publish the L2 entries, drop what they referred to before.
  * Nothing of a failed write is published.
+ *
+ * A cluster that the image owns is kept when subclusters of it have no content there yet: the write
+ * then completes the first and the last subcluster that it touches, if they are such, and no other.
+ * A cluster that moves takes along what lies between its first and its last allocated subcluster.
  */
 
 #include <errno.h>
@@ -27,67 +31,122 @@ struct allocation {
     uint64_t guest_offset; /* cluster aligned */
     uint64_t host_offset;
     uint64_t bytes;     /* whole clusters; 0: the first cluster may be written in place by now */
-    bool kept;          /* the clusters were the guest's already, marked as zero */
+    uint64_t start;     /* from here */
+    uint64_t end;       /* to here (guest offsets) the clusters will have content */
+    bool kept;          /* the clusters were the guest's already */
     bool never_written; /* the host clusters read as zeroes */
+};
+
+/* What becomes of a cluster that is written. */
+enum fate {
+    WRITE_IN_PLACE,
+    WRITE_KEPT, /* its host cluster stays, its entry changes */
+    WRITE_NEW,  /* it gets a new host cluster */
 };
 
 /* ------------------------------------------------------------------------------------------------
  * Step 2: allocate
  */
 
-static bool is_kept(uint64_t entry)
-{
-    return l2_entry_type(entry) == CLUSTER_ZERO_ALLOC && entry & ENTRY_COPIED;
-}
-
-static bool is_in_place(uint64_t entry)
-{
-    return l2_entry_type(entry) == CLUSTER_NORMAL && entry & ENTRY_COPIED;
-}
-
 /* The entry of a guest cluster, whose table is writable. */
-static int entry_at(struct guest *g, uint64_t guest_offset, uint64_t *entry)
+static int entry_at(struct guest *g, uint64_t guest_offset, struct l2_entry *entry)
 {
     struct l2_run run;
 
     if (l2_find(g->tables, guest_offset, true, &run) != L2_FOUND)
         return -1;
-    *entry = l2_run_entry(&run, 0);
-    return 0;
+    *entry = l2_run_entry(g->tables, &run, 0);
+    return guest_validate_entry(g, guest_offset, *entry);
 }
 
-/* How far from start on the clusters need new host clusters, or, if the first is kept, how far the
- * kept ones lie next to each other. */
-static int measure_run(struct guest *g, uint64_t start, uint64_t end, struct allocation *a)
+/* Of a cluster in which [offset, end) is written. */
+static enum fate fate_of(const struct geometry *g, struct l2_entry entry, uint64_t offset,
+                         uint64_t end)
 {
-    uint64_t size = g->tables->geometry.cluster_size;
-    uint64_t first, entry;
+    uint64_t written =
+        l2_bitmap_range(geometry_subcluster(g, offset), geometry_subcluster(g, end - 1) + 1);
 
-    if (entry_at(g, start, &first) == -1)
+    if (l2_entry_host_offset(entry) == 0 || !(entry.descriptor & ENTRY_COPIED))
+        return WRITE_NEW;
+    return (entry.bitmap & written) == written ? WRITE_IN_PLACE : WRITE_KEPT;
+}
+
+/* The subclusters that a write to one of them takes along. */
+static uint32_t taken_along(const struct geometry *g, struct l2_entry entry, bool kept,
+                            uint32_t subcluster)
+{
+    uint64_t others = l2_entry_is_compressed(entry) ? l2_bitmap_range(0, g->subclusters)
+                      : kept                        ? 0
+                                                    : entry.bitmap & L2_BITMAP_ALLOCATED;
+
+    return (uint32_t)(others | l2_bitmap_range(subcluster, subcluster + 1));
+}
+
+/* Where the content begins that a write at offset, which this entry maps, brings into the cluster. */
+static uint64_t content_start(const struct geometry *g, struct l2_entry entry, bool kept,
+                              uint64_t offset)
+{
+    uint32_t subcluster = geometry_subcluster(g, offset);
+
+    if (kept && l2_entry_type(entry, subcluster) == SUBCLUSTER_NORMAL)
+        return offset;
+    return geometry_cluster_start(g, offset) +
+           ((uint64_t)__builtin_ctz(taken_along(g, entry, kept, subcluster)) << g->subcluster_bits);
+}
+
+/* Where it ends, for a write up to end. */
+static uint64_t content_end(const struct geometry *g, struct l2_entry entry, bool kept,
+                            uint64_t end)
+{
+    uint32_t subcluster = geometry_subcluster(g, end - 1);
+
+    if (kept && l2_entry_type(entry, subcluster) == SUBCLUSTER_NORMAL)
+        return end;
+    return geometry_cluster_start(g, end - 1) +
+           ((UINT64_C(32) - (uint64_t)__builtin_clz(taken_along(g, entry, kept, subcluster)))
+            << g->subcluster_bits);
+}
+
+/* How far from offset on the clusters need new host clusters, or, if the first is kept, how far the
+ * kept ones lie next to each other. */
+static int measure_run(struct guest *g, uint64_t offset, uint64_t end, struct allocation *a)
+{
+    const struct geometry *geometry = &g->tables->geometry;
+    uint64_t size = geometry->cluster_size, cluster = geometry_cluster_start(geometry, offset);
+    struct l2_entry entry;
+    enum fate fate;
+
+    *a = (struct allocation){ .guest_offset = cluster };
+    if (entry_at(g, offset, &entry) == -1)
         return -1;
-    *a = (struct allocation){ .guest_offset = start };
-    if (is_in_place(first))
+    fate = fate_of(geometry, entry, offset, min_u64(cluster + size, end));
+    if (fate == WRITE_IN_PLACE)
         return 0;
-    a->kept = is_kept(first);
-    a->host_offset = a->kept ? l2_entry_host_offset(first) : 0;
-    for (uint64_t at = start; at < end; at += size) {
+    a->kept = fate == WRITE_KEPT;
+    a->host_offset = a->kept ? l2_entry_host_offset(entry) : 0;
+    a->start = content_start(geometry, entry, a->kept, offset);
+    for (uint64_t at = offset; at < end; at = cluster) {
+        uint64_t stop = min_u64(cluster + size, end);
+
         if (entry_at(g, at, &entry) == -1)
             return -1;
-        if (is_in_place(entry) || is_kept(entry) != a->kept)
+        if (fate_of(geometry, entry, at, stop) != fate)
             break;
         if (a->kept && l2_entry_host_offset(entry) != a->host_offset + a->bytes)
             break;
         a->bytes += size;
+        a->end = content_end(geometry, entry, a->kept, stop);
+        cluster += size;
     }
     return 0;
 }
 
-static int allocate(struct guest *g, uint64_t start, uint64_t end, struct allocation *a)
+static int allocate(struct guest *g, uint64_t offset, uint64_t end, struct allocation *a)
 {
     struct tables *t = g->tables;
     WRITE_SCOPE(&t->lock);
 
-    if (l2_make_writable_locked(t, start) == -1 || measure_run(g, start, end, a) == -1)
+    if (l2_make_writable_locked(t, offset) == -1 || measure_run(g, offset, end, a) == -1)
         return -1;
     if (a->bytes == 0)
         return 0;
@@ -132,9 +191,9 @@ static int write_data(struct guest *g, const struct allocation *a, const void *b
                       uint64_t offset)
 {
     CLEANUP_FREE uint8_t *head_bytes = NULL, *tail_bytes = NULL;
-    struct border head = { a->guest_offset, offset - a->guest_offset, NULL };
-    struct border tail = { offset + count, a->guest_offset + a->bytes - (offset + count), NULL };
-    uint64_t at = a->host_offset + head.count;
+    struct border head = { a->start, offset - a->start, NULL };
+    struct border tail = { offset + count, a->end - (offset + count), NULL };
+    uint64_t at = a->host_offset + (offset - a->guest_offset);
     struct iovec iov[3];
     int n = 0, r;
 
@@ -148,7 +207,7 @@ static int write_data(struct guest *g, const struct allocation *a, const void *b
         return -1;
     if (head_bytes != NULL) {
         iov[n++] = (struct iovec){ head_bytes, head.count };
-        at = a->host_offset;
+        at -= head.count;
     }
     iov[n++] = (struct iovec){ (void *)(uintptr_t)buf, count };
     if (tail_bytes != NULL)
@@ -160,23 +219,40 @@ static int write_data(struct guest *g, const struct allocation *a, const void *b
  * Step 4: publish
  */
 
-int guest_drop_entry(struct guest *g, uint64_t entry)
+int guest_drop_entry(struct guest *g, struct l2_entry entry)
 {
     struct tables *t = g->tables;
     uint64_t host = l2_entry_host_offset(entry), count = t->geometry.cluster_size;
 
-    if (entry & L2_COMPRESSED) {
+    if (l2_entry_is_compressed(entry)) {
         host = l2_entry_compressed_offset(&t->geometry, entry);
         count = l2_entry_compressed_length(&t->geometry, entry);
     } else if (host == 0) {
         return 0;
     } else if (!is_aligned(host, count)) {
-        return tables_corrupt(t, "L2 entry 0x%016" PRIx64 " points to no cluster boundary", entry);
+        return tables_corrupt(t, "L2 entry 0x%016" PRIx64 " points to no cluster boundary",
+                              l2_entry_word(&t->geometry, entry));
     }
     /* metadata would be punched and given to somebody else */
     if (tables_check_overlap(t, host, count, METADATA_NONE) == -1)
         return -1;
     return refcount_drop(t, host, count);
+}
+
+/* What the entry of a cluster of the allocation becomes. */
+static struct l2_entry published(const struct geometry *g, const struct allocation *a,
+                                 uint64_t cluster, struct l2_entry entry)
+{
+    uint64_t start = max_u64(cluster, a->start);
+    uint64_t end = min_u64(cluster + g->cluster_size, a->end);
+
+    if (l2_entry_is_compressed(entry))
+        entry.bitmap = 0;
+    entry.descriptor = (a->host_offset + (cluster - a->guest_offset)) | ENTRY_COPIED;
+    if (start >= end)
+        return entry;
+    return l2_entry_with_data(entry, geometry_subcluster(g, start),
+                              geometry_subcluster(g, end - 1) + 1);
 }
 
 static int publish(struct guest *g, const struct allocation *a)
@@ -185,10 +261,11 @@ static int publish(struct guest *g, const struct allocation *a)
     WRITE_SCOPE(&t->lock);
 
     for (uint64_t done = 0; done < a->bytes; done += t->geometry.cluster_size) {
-        uint64_t old;
+        uint64_t cluster = a->guest_offset + done;
+        struct l2_entry old;
 
-        if (entry_at(g, a->guest_offset + done, &old) == -1 ||
-            l2_set_locked(t, a->guest_offset + done, (a->host_offset + done) | ENTRY_COPIED) == -1)
+        if (entry_at(g, cluster, &old) == -1 ||
+            l2_set_locked(t, cluster, published(&t->geometry, a, cluster, old)) == -1)
             return -1;
         if (!a->kept && guest_drop_entry(g, old) == -1)
             return -1;
@@ -220,13 +297,10 @@ static void abandon(struct guest *g, const struct allocation *a)
 static int write_reserved(struct guest *g, const void *buf, size_t count, uint64_t offset,
                           size_t *done)
 {
-    const struct geometry *geometry = &g->tables->geometry;
-    uint64_t start = geometry_cluster_start(geometry, offset);
-    uint64_t end = round_up(offset + count, geometry->cluster_size);
     struct allocation a = { 0 };
 
     *done = 0;
-    if (allocate(g, start, end, &a) == -1)
+    if (allocate(g, offset, offset + count, &a) == -1)
         return -1;
     if (a.bytes == 0)
         return 0;
@@ -242,7 +316,7 @@ static int write_allocating(struct guest *g, const void *buf, size_t count, uint
                             size_t *done)
 {
     const struct geometry *geometry = &g->tables->geometry;
-    uint64_t l2_span = geometry->cluster_size << geometry->l2_bits;
+    uint64_t l2_span = geometry_l2_span(geometry);
     uint64_t table_end = round_down(offset, l2_span) + l2_span;
     struct reservation reservation;
     int r;
@@ -259,27 +333,32 @@ static int write_allocating(struct guest *g, const void *buf, size_t count, uint
  * Allocating without writing
  */
 
-/* Host clusters for the first part of a range of whole clusters; *done as in write_reserved. */
+/* Host clusters for the first part of a range of whole clusters that have none; *done as in
+ * write_reserved.  Subclusters of theirs stay what they are; the only one of a standard cluster, whose
+ * entry cannot say so, becomes zeroes. */
 static int preallocate_reserved(struct guest *g, uint64_t start, uint64_t end, uint64_t *done)
 {
+    const struct geometry *geometry = &g->tables->geometry;
     struct allocation a = { 0 };
 
     if (allocate(g, start, end, &a) == -1)
         return -1;
-    *done = a.bytes ? a.bytes : g->tables->geometry.cluster_size;
-    if (a.bytes == 0)
+    *done = a.bytes ? a.bytes : geometry->cluster_size;
+    if (a.bytes == 0 || a.kept)
         return 0;
-    if (!a.never_written && store_zero(g->tables->data, a.bytes, a.host_offset, true) == -1) {
+    if (geometry->subclusters > 1)
+        a.end = a.start;
+    else if (!a.never_written && store_zero(g->tables->data, a.bytes, a.host_offset, true) == -1) {
         abandon(g, &a);
         return -1;
     }
     return publish(g, &a);
 }
 
-/* Whole clusters that hold nothing. */
+/* Whole clusters that have no host clusters. */
 static int preallocate_clusters(struct guest *g, uint64_t start, uint64_t end)
 {
-    uint64_t l2_span = g->tables->geometry.cluster_size << g->tables->geometry.l2_bits;
+    uint64_t l2_span = geometry_l2_span(&g->tables->geometry);
 
     while (start < end) {
         uint64_t stop = min_u64(round_down(start, l2_span) + l2_span, end), done;
@@ -311,8 +390,8 @@ int guest_preallocate(struct guest *g, uint64_t count, uint64_t offset)
             const struct extent *e = &plan.extents[i];
 
             offset = e->guest_offset + e->length;
-            if (e->kind != EXTENT_UNALLOCATED && e->kind != EXTENT_ZERO)
-                continue; /* content: the cluster is there */
+            if (e->host_offset != 0)
+                continue; /* the cluster is there */
             if (preallocate_clusters(g, geometry_cluster_start(geometry, e->guest_offset),
                                      round_up(offset, geometry->cluster_size)) == -1)
                 return -1;

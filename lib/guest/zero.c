@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* zero.c - write zeroes and discard: changes of L2 entries, cluster by cluster
  *
+ * A whole cluster:
+ *
  *   entry was              write zeroes            with may-unmap     discard
  *   unallocated            zero                    zero               zero if there is a backing file
  *   zero, plain            -                       -                  -
@@ -11,8 +13,10 @@
  * Version 2 has no zero flag: without a backing file "unallocated" takes its place, with one zeroes
  * are written as data and a discard does nothing.
  *
- * Parts of clusters: a discard leaves them alone; write zeroes turns the cluster into a zero cluster
- * if metadata tell that the rest of it reads as zeroes, else it writes zeroes as data.
+ * Parts of clusters: a discard leaves them alone.  Write zeroes marks whole subclusters in the bitmap,
+ * where there are any; the cluster stays allocated.  Of a compressed cluster, and of a part of a
+ * subcluster (a standard cluster is its own), it writes zeroes as data, unless metadata tell that the
+ * rest of the subcluster reads as zeroes, too: then it marks it as a whole.
  */
 
 #include <errno.h>
@@ -37,51 +41,73 @@ static bool has_backing(const struct guest *g)
     return g->disk.backing != NULL || g->disk.backing_missing;
 }
 
-/* What becomes of an entry. */
-static uint64_t changed_entry(const struct guest *g, uint64_t old, enum change change)
+/* What becomes of an entry of which the subclusters first to end - 1 change. */
+static struct l2_entry changed_entry(const struct guest *g, struct l2_entry old, enum change change,
+                                     uint32_t first, uint32_t end)
 {
-    enum cluster_type type = l2_entry_type(old);
-    bool allocated = type != CLUSTER_UNALLOCATED && type != CLUSTER_ZERO_PLAIN;
+    const struct l2_entry nothing = { 0 };
 
     if (g->tables->header.version < 3)
-        return 0;
-    if (type == CLUSTER_ZERO_PLAIN)
+        return nothing;
+    if (end - first < g->tables->geometry.subclusters)
+        return l2_entry_with_zeroes(old, first, end);
+    if (change == CHANGE_DISCARD && !l2_entry_is_allocated(old) && !has_backing(g))
         return old;
-    if (change == CHANGE_DISCARD)
-        return allocated || has_backing(g) ? L2_ZERO : 0;
-    if (change == CHANGE_ZERO && type != CLUSTER_COMPRESSED)
-        return old | L2_ZERO;
-    return L2_ZERO;
+    if (change == CHANGE_ZERO && !l2_entry_is_compressed(old))
+        return l2_entry_with_zeroes(old, first, end);
+    return l2_entry_with_zeroes(nothing, first, end);
 }
 
 /* Does the entry lose its host clusters by the change? */
-static bool loses_host(uint64_t old, uint64_t new)
+static bool loses_host(struct l2_entry old, struct l2_entry new)
 {
-    return old & L2_COMPRESSED || l2_entry_host_offset(old) != l2_entry_host_offset(new);
+    return l2_entry_is_compressed(old) || l2_entry_host_offset(old) != l2_entry_host_offset(new);
+}
+
+enum { CHANGE_STOPPED = 0, CHANGE_GOES_ON = 1 };
+
+/* The subclusters of one cluster, [start, end), whose entry is number i of the run. */
+static int change_entry_locked(struct guest *g, const struct l2_run *run, uint64_t i,
+                               uint64_t start, uint64_t end, enum change change)
+{
+    struct tables *t = g->tables;
+    uint32_t first_subcluster = geometry_subcluster(&t->geometry, start);
+    uint32_t end_subcluster = geometry_subcluster(&t->geometry, end - 1) + 1;
+    bool whole = end_subcluster - first_subcluster == t->geometry.subclusters;
+    struct l2_entry old = l2_run_entry(t, run, i);
+    struct l2_entry new = changed_entry(g, old, change, first_subcluster, end_subcluster);
+    uint64_t at = i * t->geometry.l2_entry_size;
+
+    if (!whole && l2_entry_is_compressed(old))
+        return CHANGE_STOPPED;
+    if (!whole && guest_validate_entry(g, start, old) == -1)
+        return -1;
+    if (l2_entry_equal(new, old))
+        return CHANGE_GOES_ON;
+    if (loses_host(old, new) && guest_drop_entry(g, old) == -1)
+        return -1;
+    l2_entry_store(&t->geometry, run->entries + at, new);
+    cache_mark_dirty(&t->l2_cache, run->offset + at);
+    return CHANGE_GOES_ON;
 }
 
 static int change_run_locked(struct guest *g, uint64_t *at, uint64_t end, enum change change)
 {
-    uint64_t size = g->tables->geometry.cluster_size;
+    const struct geometry *geometry = &g->tables->geometry;
     struct l2_run run;
 
     if (l2_find(g->tables, *at, true, &run) != L2_FOUND)
         return -1;
-    for (uint64_t i = 0; i < run.count && *at < end; i++, *at += size) {
-        uint64_t old = l2_run_entry(&run, i);
-        uint64_t new = changed_entry(g, old, change);
+    for (uint64_t i = 0; i < run.count && *at < end; i++) {
+        uint64_t next =
+            min_u64(geometry_cluster_start(geometry, *at) + geometry->cluster_size, end);
+        int r = change_entry_locked(g, &run, i, *at, next, change);
 
-        if (new == old)
-            continue;
-        if (loses_host(old, new) && guest_drop_entry(g, old) == -1)
-            return -1;
-        store_be64(run.entries + i * L2_ENTRY_SIZE, new);
-        cache_mark_dirty(
-            &g->tables->l2_cache,
-            (g->tables->l1[geometry_l1_index(&g->tables->geometry, *at)] & L1_OFFSET_MASK) +
-                geometry_l2_index(&g->tables->geometry, *at) * L2_ENTRY_SIZE);
+        if (r != CHANGE_GOES_ON)
+            return r;
+        *at = next;
     }
-    return 0;
+    return CHANGE_GOES_ON;
 }
 
 /* Would a change leave every entry of the table as it is, because there is no table? */
@@ -89,64 +115,26 @@ static bool nothing_to_change(const struct guest *g, uint64_t at, enum change ch
 {
     uint64_t l1_entry = g->tables->l1[geometry_l1_index(&g->tables->geometry, at)];
 
-    return (l1_entry & L1_OFFSET_MASK) == 0 && changed_entry(g, 0, change) == 0;
+    return (l1_entry & L1_OFFSET_MASK) == 0 &&
+           (g->tables->header.version < 3 || (change == CHANGE_DISCARD && !has_backing(g)));
 }
 
-/* Whole clusters of one L2 table, reserved. */
-static int change_table(struct guest *g, uint64_t start, uint64_t end, enum change change)
+/* Subclusters of one L2 table, reserved.  Stops at a compressed cluster of which only a part is to
+ * change; *at tells. */
+static int change_table(struct guest *g, uint64_t *at, uint64_t end, enum change change)
 {
+    int r = CHANGE_GOES_ON;
     WRITE_SCOPE(&g->tables->lock);
 
-    if (nothing_to_change(g, start, change))
+    if (nothing_to_change(g, *at, change)) {
+        *at = end;
         return 0;
-    if (l2_make_writable_locked(g->tables, start) == -1)
-        return -1;
-    for (uint64_t at = start; at < end;)
-        if (change_run_locked(g, &at, end, change) == -1)
-            return -1;
-    return 0;
-}
-
-/* Whole clusters. */
-static int change_clusters(struct guest *g, uint64_t start, uint64_t end, enum change change)
-{
-    uint64_t l2_span = g->tables->geometry.cluster_size << g->tables->geometry.l2_bits;
-
-    while (start < end) {
-        uint64_t stop = min_u64(round_down(start, l2_span) + l2_span, end);
-        struct reservation reservation;
-        int r;
-
-        if (tables_relieve(g->tables) == -1)
-            return -1;
-        inflight_reserve(&g->inflight, &reservation, start, stop);
-        r = change_table(g, start, stop, change);
-        inflight_release(&g->inflight, &reservation);
-        if (r == -1)
-            return -1;
-        start = stop;
     }
-    return 0;
-}
-
-/* ------------------------------------------------------------------------------------------------
- * Parts of clusters
- */
-
-/* A cluster of which the guest zeroes a part can become a zero cluster as a whole if the rest reads as
- * zeroes, too.  1: it has, 0: it cannot, -1 error. */
-static int zero_cluster_if_zero(struct guest *g, uint64_t cluster, enum change change)
-{
-    uint64_t size = g->tables->geometry.cluster_size;
-    struct reservation reservation;
-    int r;
-
-    inflight_reserve(&g->inflight, &reservation, cluster, cluster + size);
-    r = guest_reads_zero(g, size, cluster);
-    if (r == 1 && change_table(g, cluster, cluster + size, change) == -1)
-        r = -1;
-    inflight_release(&g->inflight, &reservation);
-    return r;
+    if (l2_make_writable_locked(g->tables, *at) == -1)
+        return -1;
+    while (*at < end && r == CHANGE_GOES_ON)
+        r = change_run_locked(g, at, end, change);
+    return r == -1 ? -1 : 0;
 }
 
 static int zero_data(struct guest *g, uint64_t count, uint64_t offset, uint32_t flags)
@@ -170,6 +158,51 @@ static int zero_data(struct guest *g, uint64_t count, uint64_t offset, uint32_t 
     return 0;
 }
 
+/* Where a change that begins at start really ends: the end of the disk is the end of its last
+ * cluster, or of its last subcluster if the change begins inside that cluster. */
+static uint64_t changing_end(const struct guest *g, uint64_t start, uint64_t end)
+{
+    const struct geometry *geometry = &g->tables->geometry;
+
+    if (end < g->disk.size || end == start)
+        return end;
+    return geometry_cluster_start(geometry, end - 1) >= start
+               ? round_up(end, geometry->cluster_size)
+               : round_up(end, geometry->subcluster_size);
+}
+
+/* Whole subclusters; zeroes as data where the metadata cannot tell them. */
+static int change_range(struct guest *g, uint64_t start, uint64_t end, uint32_t flags,
+                        enum change change)
+{
+    const struct geometry *geometry = &g->tables->geometry;
+    uint64_t l2_span = geometry_l2_span(geometry);
+
+    for (end = changing_end(g, start, end); start < end;) {
+        uint64_t stop = min_u64(round_down(start, l2_span) + l2_span, end);
+        struct reservation reservation;
+        int r;
+
+        if (tables_relieve(g->tables) == -1)
+            return -1;
+        inflight_reserve(&g->inflight, &reservation, geometry_cluster_start(geometry, start),
+                         round_up(stop, geometry->cluster_size));
+        r = change_table(g, &start, stop, change);
+        inflight_release(&g->inflight, &reservation);
+        if (r == -1)
+            return -1;
+        if (start < stop) { /* a part of a compressed cluster */
+            uint64_t next =
+                min_u64(geometry_cluster_start(geometry, start) + geometry->cluster_size, stop);
+
+            if (zero_data(g, min_u64(next, g->disk.size) - start, start, flags) == -1)
+                return -1;
+            start = next;
+        }
+    }
+    return 0;
+}
+
 /* Version 2 has no zero flag; what holds nothing needs none. */
 static int holds_nothing(struct guest *g, uint64_t offset)
 {
@@ -180,13 +213,37 @@ static int holds_nothing(struct guest *g, uint64_t offset)
     return plan.extents[0].kind == EXTENT_UNALLOCATED;
 }
 
+/* A subcluster of which the guest zeroes a part can become zero as a whole if the rest reads as
+ * zeroes, too.  1: it has, 0: it cannot, -1 error. */
+static int zero_subcluster_if_zero(struct guest *g, uint64_t start, enum change change)
+{
+    const struct geometry *geometry = &g->tables->geometry;
+    uint64_t cluster = geometry_cluster_start(geometry, start);
+    struct reservation reservation;
+    int r;
+
+    inflight_reserve(&g->inflight, &reservation, cluster, cluster + geometry->cluster_size);
+    r = guest_reads_zero(g, geometry->subcluster_size, start);
+    if (r == 1) {
+        uint64_t end = changing_end(g, start, start + geometry->subcluster_size);
+
+        r = change_table(g, &start, end, change) == -1 ? -1 : 1;
+    }
+    inflight_release(&g->inflight, &reservation);
+    return r;
+}
+
+/* A part of a subcluster. */
 static int zero_part(struct guest *g, uint64_t count, uint64_t offset, uint32_t flags,
                      enum change change)
 {
-    uint64_t cluster = geometry_cluster_start(&g->tables->geometry, offset);
-    int r = g->tables->header.version >= 3 ? zero_cluster_if_zero(g, cluster, change)
-                                           : holds_nothing(g, offset);
+    uint64_t start = round_down(offset, g->tables->geometry.subcluster_size);
+    int r;
 
+    if (offset == start && offset + count == g->disk.size)
+        return change_range(g, offset, offset + count, flags, change);
+    r = g->tables->header.version >= 3 ? zero_subcluster_if_zero(g, start, change)
+                                       : holds_nothing(g, offset);
     return r != 0 ? (r == 1 ? 0 : -1) : zero_data(g, count, offset, flags);
 }
 
@@ -194,27 +251,21 @@ static int zero_part(struct guest *g, uint64_t count, uint64_t offset, uint32_t 
  * The whole
  */
 
-/* The end of a range, where the disk's own end counts as the end of a cluster. */
-static uint64_t cluster_end(const struct guest *g, uint64_t end)
-{
-    return end == g->disk.size ? round_up(end, g->tables->geometry.cluster_size) : end;
-}
-
 int guest_zero(struct guest *g, uint64_t count, uint64_t offset, uint32_t flags)
 {
-    uint64_t size = g->tables->geometry.cluster_size;
+    uint64_t size = g->tables->geometry.subcluster_size;
     enum change change = flags & DISK_MAY_UNMAP ? CHANGE_ZERO_UNMAP : CHANGE_ZERO;
     uint64_t end = offset + count;
     uint64_t first = round_up(offset, size);
-    uint64_t last = round_down(cluster_end(g, end), size);
+    uint64_t last = round_down(end, size);
 
     if (g->tables->header.version < 3 && has_backing(g))
         return zero_data(g, count, offset, flags);
-    if (first > last) /* inside one cluster */
+    if (first > last) /* inside one subcluster */
         return zero_part(g, count, offset, flags, change);
     if (offset < first && zero_part(g, first - offset, offset, flags, change) == -1)
         return -1;
-    if (change_clusters(g, first, last, change) == -1)
+    if (change_range(g, first, last, flags, change) == -1)
         return -1;
     return end > last ? zero_part(g, end - last, last, flags, change) : 0;
 }
@@ -222,10 +273,11 @@ int guest_zero(struct guest *g, uint64_t count, uint64_t offset, uint32_t flags)
 int guest_discard(struct guest *g, uint64_t count, uint64_t offset)
 {
     uint64_t size = g->tables->geometry.cluster_size;
+    uint64_t end = offset + count;
     uint64_t first = round_up(offset, size);
-    uint64_t last = round_down(cluster_end(g, offset + count), size);
+    uint64_t last = end == g->disk.size ? round_up(end, size) : round_down(end, size);
 
     if (first >= last || (g->tables->header.version < 3 && has_backing(g)))
         return 0;
-    return change_clusters(g, first, last, CHANGE_DISCARD);
+    return change_range(g, first, last, 0, CHANGE_DISCARD);
 }

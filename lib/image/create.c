@@ -30,7 +30,7 @@
 
 static int check_options(const struct qcow2_create_options *o)
 {
-    struct geometry g = geometry_of((uint32_t)__builtin_ctzll(o->cluster_size), 4);
+    struct geometry g = geometry_of((uint32_t)__builtin_ctzll(o->cluster_size), 4, o->extended_l2);
 
     if (o->format == FORMAT_RAW && o->preallocation == PREALLOCATION_METADATA)
         return error_set(EINVAL, "Unsupported preallocation mode 'metadata'");
@@ -47,7 +47,15 @@ static int check_options(const struct qcow2_create_options *o)
     if (o->version < 3 && o->compression_type != COMPRESSION_DEFLATE)
         return error_set(EINVAL, "Non-zlib compression type is only supported with compatibility "
                                  "level 1.1 and above (use version=v3 or greater)");
-    if (o->backing_file && o->preallocation != PREALLOCATION_OFF)
+    if (o->version < 3 && o->extended_l2)
+        return error_set(EINVAL, "Extended L2 entries are only supported with compatibility level "
+                                 "1.1 and above (use version=v3 or greater)");
+    if (o->extended_l2 && g.cluster_bits < MIN_EXTENDED_L2_CLUSTER_BITS)
+        return error_set(EINVAL,
+                         "Extended L2 entries are only supported with cluster sizes of at "
+                         "least %u bytes",
+                         1u << MIN_EXTENDED_L2_CLUSTER_BITS);
+    if (o->backing_file && o->preallocation != PREALLOCATION_OFF && !o->extended_l2)
         return error_set(EINVAL, "Backing file and preallocation can only be used at the same time "
                                  "if extended_l2 is enabled");
     if (o->backing_format && !o->backing_file)
@@ -91,9 +99,10 @@ int image_format_store(struct store *store, const struct qcow2_create_options *o
         .refcount_table_clusters = 1,
         .compatible_features = o->lazy_refcounts ? COMPATIBLE_LAZY_REFCOUNTS : 0,
         .incompatible_features =
-            o->compression_type != COMPRESSION_DEFLATE ? INCOMPATIBLE_COMPRESSION : 0,
+            (o->compression_type != COMPRESSION_DEFLATE ? INCOMPATIBLE_COMPRESSION : 0) |
+            (o->extended_l2 ? INCOMPATIBLE_EXTENDED_L2 : 0),
         .compression_type = o->compression_type,
-        .geometry = geometry_of((uint32_t)__builtin_ctzll(o->cluster_size), order),
+        .geometry = geometry_of((uint32_t)__builtin_ctzll(o->cluster_size), order, o->extended_l2),
         .backing_file = o->backing_file,
         .backing_format = o->backing_format,
     };

@@ -64,7 +64,8 @@ static int add_extent(struct walk *walk, struct qcow2_image *image, uint32_t dep
         .depth = depth,
     };
 
-    if (e->kind == EXTENT_ZERO && (e->host_offset != 0 || image->format == FORMAT_RAW))
+    if ((e->kind == EXTENT_UNALLOCATED && e->host_offset != 0) ||
+        (e->kind == EXTENT_ZERO && (e->host_offset != 0 || image->format == FORMAT_RAW)))
         out.status |= QCOW2_EXTENT_OFFSET;
     if (out.status & QCOW2_EXTENT_OFFSET)
         out.host_offset = e->host_offset;
@@ -117,6 +118,7 @@ static int add_unallocated(struct walk *walk, struct qcow2_image *image, uint32_
 
         if (r != WALK_DONE)
             return r;
+        rest.host_offset += e->host_offset ? below - e->guest_offset : 0;
         rest.guest_offset = below;
         rest.length = end - below;
     }

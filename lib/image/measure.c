@@ -27,10 +27,17 @@ static uint64_t refcount_clusters(uint64_t others, uint64_t cluster_size, uint32
     return blocks + table;
 }
 
+static uint64_t l2_tables_for(const struct qcow2_create_options *o, uint64_t data_clusters)
+{
+    uint64_t entry_size = o->extended_l2 ? EXTENDED_L2_ENTRY_SIZE : L2_ENTRY_SIZE;
+
+    return div_round_up(data_clusters * entry_size, o->cluster_size);
+}
+
 /* Bytes of everything but the data. */
 static uint64_t metadata_size(const struct qcow2_create_options *o, uint64_t data_clusters)
 {
-    uint64_t l2_tables = div_round_up(data_clusters * L2_ENTRY_SIZE, o->cluster_size);
+    uint64_t l2_tables = l2_tables_for(o, data_clusters);
     uint64_t l1_clusters = div_round_up(l2_tables * L1_ENTRY_SIZE, o->cluster_size);
     uint64_t tables = 1 + l1_clusters + l2_tables;
 
@@ -69,8 +76,7 @@ static int measure_qcow2(const struct qcow2_create_options *o, struct qcow2_imag
     bool all = o->backing_file || o->preallocation == PREALLOCATION_FALLOC ||
                o->preallocation == PREALLOCATION_FULL;
 
-    if (size > INT64_MAX - o->cluster_size ||
-        div_round_up(data * L2_ENTRY_SIZE, o->cluster_size) * L1_ENTRY_SIZE > MAX_L1_BYTES)
+    if (size > INT64_MAX - o->cluster_size || l2_tables_for(o, data) * L1_ENTRY_SIZE > MAX_L1_BYTES)
         return error_set(EFBIG, "The image size is too large for file format 'qcow2' (try using a "
                                 "larger cluster size)");
     m->fully_allocated = metadata_size(o, data) + data * o->cluster_size;

@@ -76,8 +76,6 @@ static int check_features(const struct store *store, const struct header *h, uin
 
     if (flags & QCOW2_OPEN_NO_IO)
         return 0;
-    if (features & INCOMPATIBLE_EXTENDED_L2)
-        return refuse(store, ENOTSUP, "Extended L2 entries are not supported yet");
     if (features & INCOMPATIBLE_DATA_FILE)
         return refuse(store, ENOTSUP, "External data files are not supported yet");
     if (h->crypt_method != CRYPT_NONE)

@@ -36,6 +36,7 @@ struct qcow2_create_options {
     uint64_t cluster_size;
     uint32_t refcount_bits;
     bool lazy_refcounts;
+    bool extended_l2;
     uint32_t compression_type;
     enum preallocation preallocation;
     char *backing_file;

@@ -30,7 +30,7 @@ static int hold_space(struct qcow2_image *image, uint64_t count, uint64_t offset
             const struct extent *e = &plan.extents[i];
 
             offset = e->guest_offset + e->length;
-            if (e->kind != EXTENT_DATA)
+            if (e->kind == EXTENT_COMPRESSED || e->host_offset == 0)
                 continue;
             *host_end = max_u64(*host_end, e->host_offset + e->length);
             if (preallocate_store(image->store, e->length, e->host_offset, mode) == -1)

@@ -163,11 +163,12 @@ static int cover_last_cluster(struct qcow2_image *image, uint64_t size)
 
     if (end == old_size || old_size == 0)
         return 0;
-    if (disk_plan(image->disk, 512, old_size - 512, &plan) == -1)
+    if (disk_plan(image->disk, end - old_size, old_size, &plan) == -1)
         return -1;
-    if (plan.extents[0].kind == EXTENT_UNALLOCATED || plan.extents[0].kind == EXTENT_ZERO)
-        return 0;
-    return zero_beyond(image, end - old_size, old_size);
+    for (unsigned i = 0; i < plan.count; i++)
+        if (plan.extents[i].kind == EXTENT_DATA || plan.extents[i].kind == EXTENT_COMPRESSED)
+            return zero_beyond(image, end - old_size, old_size);
+    return 0;
 }
 
 /* L2 tables beyond the old end, which a power cut may have left behind when the disk shrank. */
@@ -234,7 +235,7 @@ static int cut_file(struct qcow2_image *image)
 static int clear_cut_part(struct qcow2_image *image, uint64_t size)
 {
     const struct geometry *g = &image->tables.geometry;
-    uint64_t l2_span = g->cluster_size << g->l2_bits;
+    uint64_t l2_span = geometry_l2_span(g);
     uint64_t old_size = image->disk->size;
     uint64_t boundary = min_u64(round_up(size, g->cluster_size), old_size);
     uint64_t table_end = min_u64(round_up(boundary, l2_span), old_size);
@@ -281,7 +282,8 @@ static int resize_qcow2(struct qcow2_image *image, uint64_t size, enum prealloca
                          image->filename);
     if (image->tables.header.version < 3 && image->snapshots.count > 0)
         return error_set(ENOTSUP, "Can't resize a version 2 image which has snapshots");
-    if (mode != PREALLOCATION_OFF && image->disk->backing)
+    if (mode != PREALLOCATION_OFF && image->disk->backing &&
+        image->tables.geometry.subclusters == 1)
         return error_set(ENOTSUP, "'%s' has a backing file: what is preallocated would hide it",
                          image->filename);
     if (size == old_size)

@@ -44,12 +44,13 @@ enum l2_result l2_find(struct tables *t, uint64_t guest_offset, bool load, struc
         run->count = t->geometry.l2_entries - l2_index;
         return L2_ABSENT;
     }
-    at = table + l2_index * L2_ENTRY_SIZE;
+    at = table + l2_index * t->geometry.l2_entry_size;
     run->entries = load ? cache_load(&t->l2_cache, at) : cache_find(&t->l2_cache, at);
     if (run->entries == NULL)
         return load ? L2_ERROR : L2_NOT_LOADED;
-    run->count =
-        (cache_slice_start(&t->l2_cache, at) + t->l2_cache.slice_size - at) / L2_ENTRY_SIZE;
+    run->offset = at;
+    run->count = (cache_slice_start(&t->l2_cache, at) + t->l2_cache.slice_size - at) /
+                 t->geometry.l2_entry_size;
     return L2_FOUND;
 }
 
@@ -74,7 +75,7 @@ static int copy_table(struct tables *t, uint64_t from, uint64_t to)
         if (slice != NULL)
             memcpy(table + at, slice, slice_size);
     }
-    for (uint64_t at = 0; at < size; at += L2_ENTRY_SIZE)
+    for (uint64_t at = 0; at < size; at += t->geometry.l2_entry_size)
         store_be64(table + at, load_be64(table + at) & ~ENTRY_COPIED);
     return store_pwrite(t->store, table, size, to);
 }
@@ -115,16 +116,16 @@ int l2_make_writable_locked(struct tables *t, uint64_t guest_offset)
     return old ? release_table(t, old) : 0;
 }
 
-int l2_set_locked(struct tables *t, uint64_t guest_offset, uint64_t entry)
+int l2_set_locked(struct tables *t, uint64_t guest_offset, struct l2_entry entry)
 {
     uint64_t l2_index = geometry_l2_index(&t->geometry, guest_offset);
     uint64_t table = t->l1[geometry_l1_index(&t->geometry, guest_offset)] & L1_OFFSET_MASK;
-    uint64_t at = table + l2_index * L2_ENTRY_SIZE;
+    uint64_t at = table + l2_index * t->geometry.l2_entry_size;
     uint8_t *slot = cache_load(&t->l2_cache, at);
 
     if (slot == NULL)
         return -1;
-    store_be64(slot, entry);
+    l2_entry_store(&t->geometry, slot, entry);
     cache_mark_dirty(&t->l2_cache, at);
     return 0;
 }

@@ -4,6 +4,7 @@
 #ifndef QCOW2_TABLE_L2_H
 #define QCOW2_TABLE_L2_H
 
+#include "format/l2_entry.h"
 #include "table/tables.h"
 
 enum l2_result {
@@ -15,7 +16,8 @@ enum l2_result {
 
 /* Entries in one slice, starting with that of a guest offset. */
 struct l2_run {
-    uint8_t *entries; /* big-endian; NULL unless L2_FOUND */
+    uint8_t *entries; /* as on disk; NULL unless L2_FOUND */
+    uint64_t offset;  /* of entries, in the store */
     uint64_t count;   /* clusters the answer speaks for: entries in the slice, or of the table */
     bool exclusive;   /* the table has COPIED set: entries may be changed in place */
 };
@@ -24,16 +26,17 @@ struct l2_run {
  * is set). */
 enum l2_result l2_find(struct tables *tables, uint64_t guest_offset, bool load, struct l2_run *run);
 
-static inline uint64_t l2_run_entry(const struct l2_run *run, uint64_t index)
+static inline struct l2_entry l2_run_entry(const struct tables *tables, const struct l2_run *run,
+                                           uint64_t index)
 {
-    return load_be64(run->entries + index * L2_ENTRY_SIZE);
+    return l2_entry_load(&tables->geometry, run->entries + index * tables->geometry.l2_entry_size);
 }
 
 /* Make sure that the table of this guest offset exists and belongs to the active L1 table alone. */
 int l2_make_writable_locked(struct tables *tables, uint64_t guest_offset);
 
 /* Change one entry of a writable table. */
-int l2_set_locked(struct tables *tables, uint64_t guest_offset, uint64_t entry);
+int l2_set_locked(struct tables *tables, uint64_t guest_offset, struct l2_entry entry);
 
 /* The place of the L2 table in a valid L1 entry; 0: none.  -1 with the error set (and the image
  * marked) if the entry is impossible. */

@@ -135,7 +135,7 @@ static uint64_t whole_disk_l2(const struct tables *t)
 {
     uint64_t clusters = t->header.size >> t->geometry.cluster_bits;
 
-    return min_u64(clusters * L2_ENTRY_SIZE + t->geometry.cluster_size, DEFAULT_L2_CACHE);
+    return min_u64(clusters * t->geometry.l2_entry_size + t->geometry.cluster_size, DEFAULT_L2_CACHE);
 }
 
 int tables_open(struct tables *t, struct store *store, struct header *header, bool read_only)

@@ -73,10 +73,10 @@ static int walk_all(struct tables *t, const struct tree *tree, l2_visitor *visit
 }
 
 /* The host bytes that an entry refers to; count 0: none. */
-static int entry_range(struct tables *t, uint64_t entry, uint64_t *offset, uint64_t *count)
+static int entry_range(struct tables *t, struct l2_entry entry, uint64_t *offset, uint64_t *count)
 {
     *offset = *count = 0;
-    if (entry & L2_COMPRESSED) {
+    if (l2_entry_is_compressed(entry)) {
         *offset = l2_entry_compressed_offset(&t->geometry, entry);
         *count = l2_entry_compressed_length(&t->geometry, entry);
     } else if (l2_entry_host_offset(entry) != 0) {
@@ -84,7 +84,7 @@ static int entry_range(struct tables *t, uint64_t entry, uint64_t *offset, uint6
         *count = t->geometry.cluster_size;
         if (!is_aligned(*offset, t->geometry.cluster_size))
             return tables_corrupt(t, "L2 entry 0x%016" PRIx64 " points to no cluster boundary",
-                                  entry);
+                                  l2_entry_word(&t->geometry, entry));
     }
     return *count ? tables_check_overlap(t, *offset, *count, METADATA_NONE) : 0;
 }
@@ -104,10 +104,12 @@ static int visit_range(struct walk *w, uint64_t host_offset, uint64_t count, ran
 static int for_each_range(struct walk *w, uint64_t l2_offset, const uint8_t *entries,
                           range_visitor *visit)
 {
-    for (uint64_t i = 0; i < w->t->geometry.l2_entries; i++) {
+    const struct geometry *g = &w->t->geometry;
+
+    for (uint64_t at = 0; at < g->cluster_size; at += g->l2_entry_size) {
         uint64_t offset, count;
 
-        if (entry_range(w->t, load_be64(entries + i * L2_ENTRY_SIZE), &offset, &count) == -1 ||
+        if (entry_range(w->t, l2_entry_load(g, entries + at), &offset, &count) == -1 ||
             visit_range(w, offset, count, visit) == -1)
             return -1;
     }
@@ -200,12 +202,14 @@ static int clear_table(struct walk *w, uint64_t l1_index, uint64_t l2_offset, ui
 {
     (void)l1_index;
     (void)l2_offset;
-    for (uint64_t i = 0; i < w->t->geometry.l2_entries; i++) {
-        uint64_t entry = load_be64(entries + i * L2_ENTRY_SIZE);
+    const struct geometry *g = &w->t->geometry;
 
-        if (!(entry & ENTRY_COPIED))
+    for (uint64_t at = 0; at < g->cluster_size; at += g->l2_entry_size) {
+        uint64_t word = load_be64(entries + at);
+
+        if (!(word & ENTRY_COPIED))
             continue;
-        store_be64(entries + i * L2_ENTRY_SIZE, entry & ~ENTRY_COPIED);
+        store_be64(entries + at, word & ~ENTRY_COPIED);
         *changed = true;
     }
     return 0;
@@ -255,19 +259,21 @@ static int wanted_flag(struct tables *t, uint64_t host_offset, uint64_t *flag)
 static int update_table(struct walk *w, uint64_t l1_index, uint64_t l2_offset, uint8_t *entries,
                         bool *changed)
 {
+    const struct geometry *g = &w->t->geometry;
     uint64_t flag;
 
-    for (uint64_t i = 0; i < w->t->geometry.l2_entries; i++) {
-        uint64_t entry = load_be64(entries + i * L2_ENTRY_SIZE);
+    for (uint64_t at = 0; at < g->cluster_size; at += g->l2_entry_size) {
+        struct l2_entry entry = l2_entry_load(g, entries + at);
         uint64_t host = l2_entry_host_offset(entry);
 
         if (host == 0)
             continue;
         if (wanted_flag(w->t, host, &flag) == -1)
             return -1;
-        if ((entry & ENTRY_COPIED) == flag)
+        if ((entry.descriptor & ENTRY_COPIED) == flag)
             continue;
-        store_be64(entries + i * L2_ENTRY_SIZE, (entry & ~ENTRY_COPIED) | flag);
+        entry.descriptor ^= ENTRY_COPIED;
+        l2_entry_store(g, entries + at, entry);
         *changed = true;
     }
     if (wanted_flag(w->t, l2_offset, &flag) == -1)

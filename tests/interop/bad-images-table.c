@@ -35,6 +35,8 @@
 #define L1_0 0x3000, 8
 #define L1_1 0x3008, 8
 #define L2_0 0x4000, 8
+#define EXTENDED_L2_0 0x10000, 8
+#define BITMAP_0 0x10008, 8
 #define SNAPSHOT_L1_0 0x9000, 8
 #define SNAPSHOT_ENTRY(at) 0xa000 + (at)
 
@@ -162,7 +164,6 @@ const struct bad_image bad_images[] = {
       { { INCOMPATIBLE, 8 }, { COMPRESSION, 2 } },
       0 },
     { "extended-l2-small", PLAIN, AT_OPEN, "Extended L2 entries", 0, { { INCOMPATIBLE, 16 } }, 0 },
-    { "extended-l2", LARGE, AT_OPEN, "Extended L2 entries", 0, { { INCOMPATIBLE, 16 } }, 0 },
     { "compatible-all", PLAIN, NOWHERE, "", 0, { { COMPATIBLE, UINT64_MAX << 1 } }, 0 },
     { "autoclear-bitmaps",
       PLAIN,
@@ -277,6 +278,53 @@ const struct bad_image bad_images[] = {
     { "zero-unaligned", PLAIN, AT_READ, "no cluster boundary", 0, { { L2_0, C | 0x5201 } }, 0 },
     { "zero-in-version-2", VERSION_2, AT_READ, "version 2", 0, { { L2_0, C | 0x5001 } }, 0 },
     { "l2-reserved", PLAIN, AT_CHECK, "", 0, { { L2_0, C | 0x5010 } }, 0 },
+
+    /* ---- extended L2 entries ---- */
+    { "bitmap-both", EXTENDED, AT_READ, "and zero", 0, { { BITMAP_0, ~(UINT64_C(1) << 31) } }, 0 },
+    { "bitmap-both-once", EXTENDED, AT_READ, "and zero", 0, { { BITMAP_0, 0x8000ffff8000 } }, 0 },
+    { "bitmap-no-host", EXTENDED, AT_READ, "no host cluster", 0, { { EXTENDED_L2_0, 0 } }, 0 },
+    { "bitmap-no-host-flag", EXTENDED, AT_READ, "no host", 0, { { EXTENDED_L2_0, C } }, 0 },
+    { "bitmap-is-empty", EXTENDED, NOWHERE, "", 0, { { BITMAP_0, 0 } }, 0 },
+    { "bitmap-is-zero", EXTENDED, NOWHERE, "", 0, { { BITMAP_0, L2_BITMAP_ZERO } }, 0 },
+    { "bitmap-of-a-hole",
+      EXTENDED,
+      AT_READ,
+      "impossible subcluster bitmap",
+      0,
+      { { EXTENDED_L2_0, 0 }, { BITMAP_0, 0x80000000 } },
+      0 },
+    { "bitmap-of-a-stream",
+      EXTENDED,
+      AT_READ,
+      "outside of the file",
+      0,
+      { { EXTENDED_L2_0, L2_COMPRESSED | UINT64_C(64) << 20 } },
+      0 },
+    { "extended-zero-flag", EXTENDED, NOWHERE, "", 0, { { EXTENDED_L2_0, C | 0x14001 } }, 0 },
+    { "extended-reserved", EXTENDED, AT_CHECK, "", 0, { { EXTENDED_L2_0, C | 0x14010 } }, 0 },
+    { "extended-unaligned",
+      EXTENDED,
+      AT_READ,
+      "no cluster boundary",
+      0,
+      { { EXTENDED_L2_0, C | 0x14200 } },
+      0 },
+    { "extended-beyond-end",
+      EXTENDED,
+      AT_READ,
+      "points beyond the end",
+      0,
+      { { EXTENDED_L2_0, C | 64 * MIB } },
+      0 },
+    { "extended-is-l1", EXTENDED, AT_WRITE, "would over", 0, { { EXTENDED_L2_0, C | 0xc000 } }, 0 },
+    { "extended-hole-is-l1",
+      EXTENDED,
+      AT_WRITE,
+      "would overwrite",
+      0,
+      { { EXTENDED_L2_0, C | 0xc000 }, { BITMAP_0, 0 } },
+      0 },
+    { "extended-l1-too-small", LARGE, NOWHERE, "", 0, { { INCOMPATIBLE, 16 } }, 0 },
 
     /* ---- refcounts ---- */
     { "block-unaligned", PLAIN, AT_WRITE, "", MIB, { { TABLE_0, 0x2200 } }, 0 },

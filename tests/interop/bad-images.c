@@ -43,7 +43,10 @@ static void create(enum recipe recipe)
 {
     const struct image_options options = {
         .size = DISK_SIZE,
-        .cluster_size = recipe == LARGE ? 65536 : 4096,
+        .cluster_size = recipe == LARGE      ? 65536
+                        : recipe == EXTENDED ? 16384
+                                             : 4096,
+        .extended_l2 = recipe == EXTENDED,
         .refcount_bits = 16,
         .compat = recipe == VERSION_2 ? "v2" : "v3",
     };

@@ -184,6 +184,7 @@ int main(int argc, char **argv)
     struct victim v;
     struct stat st;
     int order = 4;
+    bool extended = false;
 
     if (argc != 3)
         errx(1, "usage: damage-image FILE SEED");
@@ -193,9 +194,11 @@ int main(int argc, char **argv)
     v.length = (uint64_t)st.st_size;
     if (pread(v.fd, &v.header, sizeof v.header, 0) != sizeof v.header)
         errx(1, "%s: no header", argv[1]);
-    if (be32toh(v.header.version) > 2)
+    if (be32toh(v.header.version) > 2) {
         order = (int)be32toh(v.header.refcount_order);
-    v.geometry = geometry_of(be32toh(v.header.cluster_bits), (uint32_t)order);
+        extended = be64toh(v.header.incompatible_features) & INCOMPATIBLE_EXTENDED_L2;
+    }
+    v.geometry = geometry_of(be32toh(v.header.cluster_bits), (uint32_t)order, extended);
     v.random = (strtoull(argv[2], NULL, 10) + 1) * UINT64_C(0x9e3779b97f4a7c15) | 1;
     for (int i = 0; i < 16; i++)
         draw(&v, 1);

@@ -23,7 +23,8 @@
 #include "base/cleanup.h"
 #include "twin-tools.h"
 
-#define RUNS 91 /* all pairs of a cluster size and a refcount width */
+#define STANDARD_RUNS 91 /* all pairs of a cluster size and a refcount width */
+#define EXTENDED_RUNS 56 /* likewise, with extended L2 entries */
 #define STEPS 6
 #define MOST_OPERATIONS 50 /* of a batch */
 #define MOST_SNAPSHOTS 3
@@ -72,6 +73,10 @@ static void draw_range(struct run *run, struct operation *o)
     case 1:
         o->offset = round_down(o->offset, cluster);
         o->count = round_up(o->count, cluster);
+        break;
+    case 2:
+        o->offset = round_down(o->offset, max_u64(512, cluster / 32)); /* a subcluster */
+        o->count = round_up(o->count, max_u64(512, cluster / 32));
         break;
     default: o->offset = round_down(o->offset, 512); o->count = round_up(o->count, 512);
     }
@@ -401,9 +406,12 @@ static void make_chain(struct run *run)
         struct image_options o = { .cluster_size = 512u << draw(run, 9),
                                    .refcount_bits = 16,
                                    .compat = "v3",
+                                   .extended_l2 = wanted.extended_l2 && draw(run, 2),
                                    .backing_file = wanted.backing_file,
                                    .backing_format = wanted.backing_format };
 
+        if (o.extended_l2)
+            o.cluster_size = max_u64(o.cluster_size, 16384);
         o.size = draw_size(run);
         model_resize(run, o.size);
         tool->create(names[i], format, &o);
@@ -418,11 +426,13 @@ static void make_chain(struct run *run)
 static void set_up(struct run *run, unsigned seed)
 {
     static const unsigned widths[] = { 1, 2, 4, 8, 16, 32, 64 };
+    struct image_options *o = &run->options;
 
     *run = (struct run){ .random = { (unsigned short)seed, (unsigned short)(seed >> 16), 77 } };
-    run->options.cluster_size = 512u << seed % 13;
-    run->options.refcount_bits = widths[seed % 7];
-    run->options.compat = run->options.refcount_bits == 16 && draw(run, 2) ? "v2" : "v3";
+    o->extended_l2 = seed % (STANDARD_RUNS + EXTENDED_RUNS) >= STANDARD_RUNS;
+    o->cluster_size = o->extended_l2 ? 16384u << seed % 8 : 512u << seed % 13;
+    o->refcount_bits = widths[seed % 7];
+    o->compat = o->refcount_bits == 16 && !o->extended_l2 && draw(run, 2) ? "v2" : "v3";
     make_chain(run);
     run->options.size = draw_size(run);
     model_resize(run, run->options.size);
@@ -449,9 +459,10 @@ static void differential(unsigned seed)
     now_doing("repeat with \"differential %u 1\": setting up", seed);
     set_up(&run, seed);
     while (run.steps < STEPS) {
-        now_doing("repeat with \"differential %u 1\" (%u-byte clusters, %u-bit refcounts, %s, "
-                  "%s backing file): step %u",
-                  seed, run.options.cluster_size, run.options.refcount_bits, run.options.compat,
+        now_doing("repeat with \"differential %u 1\" (%u-byte clusters, %s L2 entries, "
+                  "%u-bit refcounts, %s, %s backing file): step %u",
+                  seed, run.options.cluster_size, run.options.extended_l2 ? "extended" : "standard",
+                  run.options.refcount_bits, run.options.compat,
                   run.options.backing_file ? run.options.backing_format : "no", run.steps);
         guest_operations(&run);
         steps[draw(&run, sizeof steps / sizeof steps[0])](&run);
@@ -465,7 +476,7 @@ static void differential(unsigned seed)
 int main(int argc, char **argv)
 {
     unsigned seed = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 0) : 0;
-    unsigned runs = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 0) : RUNS;
+    unsigned runs = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 0) : STANDARD_RUNS + EXTENDED_RUNS;
 
     enter_scratch_folder();
     need_qemu();

@@ -19,7 +19,8 @@
 #include "format/disk.h"
 #include "twin-tools.h"
 
-#define RUNS 91
+#define STANDARD_RUNS 91 /* all pairs of a cluster size and a refcount width */
+#define EXTENDED_RUNS 56 /* likewise, with extended L2 entries */
 #define STEPS 3
 #define MOST_OPERATIONS 40
 
@@ -46,6 +47,8 @@ static struct operation draw_operation(struct run *run)
     o.count = 512 + round_down(draw(run, draw(run, 3) ? 8192 : min_u64(8 * cluster, 1 << 20)), 512);
     if (draw(run, 3) == 0)
         o.offset = round_down(o.offset, cluster);
+    else if (run->options.extended_l2 && draw(run, 2))
+        o.offset = round_down(o.offset, cluster / EXTENDED_L2_SUBCLUSTERS);
     o.count = min_u64(o.count, run->options.size - o.offset);
     if (choice >= 14) {
         o.kind = choice == 19 ? OPERATION_FLUSH : OPERATION_ZERO;
@@ -190,15 +193,17 @@ static void layout(unsigned seed)
     struct run run = { .random = { (unsigned short)seed, (unsigned short)(seed >> 16), 99 } };
     struct image_options *o = &run.options;
 
-    o->cluster_size = 512u << seed % 13;
+    o->extended_l2 = seed % (STANDARD_RUNS + EXTENDED_RUNS) >= STANDARD_RUNS;
+    o->cluster_size = o->extended_l2 ? 16384u << seed % 8 : 512u << seed % 13;
     o->refcount_bits = widths[seed % 7];
-    o->compat = o->refcount_bits == 16 && draw(&run, 2) ? "v2" : "v3";
+    o->compat = o->refcount_bits == 16 && !o->extended_l2 && draw(&run, 2) ? "v2" : "v3";
     o->size = 512 + 512 * draw(&run, min_u64(UINT64_C(2000) * o->cluster_size, 48 << 20) / 512);
     if (draw(&run, 3) == 0)
         make_base(&run);
-    now_doing("repeat with \"layout-follows-qemu %u 1\" (%u-byte clusters, %u-bit refcounts, %s, "
-              "%s backing file)",
-              seed, o->cluster_size, o->refcount_bits, o->compat, o->backing_file ? "a" : "no");
+    now_doing("repeat with \"layout-follows-qemu %u 1\" (%u-byte clusters, %s L2 entries, "
+              "%u-bit refcounts, %s, %s backing file)",
+              seed, o->cluster_size, o->extended_l2 ? "extended" : "standard", o->refcount_bits,
+              o->compat, o->backing_file ? "a" : "no");
     for (int i = 0; i < 2; i++)
         tools[i]->create(images[i], "qcow2", o);
     for (unsigned i = 0; i < STEPS; i++) {
@@ -213,7 +218,7 @@ static void layout(unsigned seed)
 int main(int argc, char **argv)
 {
     unsigned seed = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 0) : 0;
-    unsigned runs = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 0) : RUNS;
+    unsigned runs = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 0) : STANDARD_RUNS + EXTENDED_RUNS;
 
     enter_scratch_folder();
     need_qemu();

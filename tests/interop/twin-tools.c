@@ -149,10 +149,11 @@ static void qemu_create(const char *filename, const char *format, const struct i
 
     snprintf(size, sizeof size, "%" PRIu64, o->size);
     if (strcmp(format, "qcow2") == 0)
-        snprintf(options, sizeof options, "cluster_size=%u,refcount_bits=%u,compat=%s%s%s%s%s",
+        snprintf(options, sizeof options, "cluster_size=%u,refcount_bits=%u,compat=%s%s%s%s%s%s",
                  o->cluster_size, o->refcount_bits, o->compat,
-                 o->backing_file ? ",backing_file=" : "", o->backing_file ? o->backing_file : "",
-                 o->backing_file ? ",backing_fmt=" : "", o->backing_file ? o->backing_format : "");
+                 o->extended_l2 ? ",extended_l2=on" : "", o->backing_file ? ",backing_file=" : "",
+                 o->backing_file ? o->backing_file : "", o->backing_file ? ",backing_fmt=" : "",
+                 o->backing_file ? o->backing_format : "");
     if (*options)
         must_run((const char *[]){ "qemu-img", "create", "-q", "-f", format, "-o", options,
                                    filename, size, NULL });
@@ -281,6 +282,7 @@ static void our_create(const char *filename, const char *format, const struct im
         snprintf(number, sizeof number, "%u", o->refcount_bits);
         set(options, "refcount_bits", number);
         set(options, "compat", o->compat);
+        set(options, "extended_l2", o->extended_l2 ? "on" : "off");
     }
     if (o->backing_file) {
         set(options, "backing_file", o->backing_file);

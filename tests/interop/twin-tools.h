@@ -17,6 +17,7 @@ struct image_options {
     uint32_t cluster_size;
     uint32_t refcount_bits;
     const char *compat;
+    bool extended_l2;
     const char *backing_file; /* NULL: none */
     const char *backing_format;
 };

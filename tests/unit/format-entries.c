@@ -20,7 +20,7 @@
 
 static uint64_t refcount_max(uint32_t order)
 {
-    return geometry_of(16, order).refcount_max;
+    return geometry_of(16, order, false).refcount_max;
 }
 
 static void a_refcount_of_any_width_is_kept_and_its_neighbours_too(void **state)
@@ -72,19 +72,143 @@ static void refcounts_lie_where_the_specification_says(void **state)
  * L2 entries
  */
 
+static struct l2_entry standard(uint64_t word)
+{
+    struct geometry g = geometry_of(16, 4, false);
+    uint8_t bytes[L2_ENTRY_SIZE], back[L2_ENTRY_SIZE];
+    struct l2_entry entry;
+
+    store_be64(bytes, word);
+    entry = l2_entry_load(&g, bytes);
+    l2_entry_store(&g, back, entry);
+    assert_memory_equal(bytes, back, sizeof bytes);
+    assert_true(l2_entry_word(&g, entry) == word);
+    return entry;
+}
+
 static void standard_entries_have_their_kind(void **state)
 {
     (void)state;
-    assert_int_equal(l2_entry_type(0), CLUSTER_UNALLOCATED);
-    assert_int_equal(l2_entry_type(1), CLUSTER_ZERO_PLAIN);
-    assert_int_equal(l2_entry_type(0x50001), CLUSTER_ZERO_ALLOC);
-    assert_int_equal(l2_entry_type(ENTRY_COPIED | 0x50001), CLUSTER_ZERO_ALLOC);
-    assert_int_equal(l2_entry_type(0x50000), CLUSTER_NORMAL);
-    assert_int_equal(l2_entry_type(ENTRY_COPIED | 0x50000), CLUSTER_NORMAL);
-    assert_int_equal(l2_entry_type(L2_COMPRESSED | 0x50001), CLUSTER_COMPRESSED);
-    assert_true(l2_entry_host_offset(ENTRY_COPIED | L2_ZERO | UINT64_C(0x00fffffffffffe00)) ==
+    assert_int_equal(l2_entry_type(standard(0), 0), SUBCLUSTER_UNALLOCATED);
+    assert_int_equal(l2_entry_type(standard(1), 0), SUBCLUSTER_ZERO);
+    assert_int_equal(l2_entry_type(standard(0x50001), 0), SUBCLUSTER_ZERO);
+    assert_int_equal(l2_entry_type(standard(ENTRY_COPIED | 0x50001), 0), SUBCLUSTER_ZERO);
+    assert_int_equal(l2_entry_type(standard(0x50000), 0), SUBCLUSTER_NORMAL);
+    assert_int_equal(l2_entry_type(standard(ENTRY_COPIED | 0x50000), 0), SUBCLUSTER_NORMAL);
+    assert_int_equal(l2_entry_type(standard(L2_COMPRESSED | 0x50001), 0), SUBCLUSTER_COMPRESSED);
+    assert_int_equal(l2_entry_host_offset(standard(1)), 0);
+    assert_true(l2_entry_host_offset(standard(ENTRY_COPIED | 0x00fffffffffffe01)) ==
                 UINT64_C(0x00fffffffffffe00));
-    assert_int_equal(l2_entry_host_offset(L2_COMPRESSED | 0x50000), 0);
+    assert_int_equal(l2_entry_host_offset(standard(L2_COMPRESSED | 0x50000)), 0);
+    assert_true(l2_entry_is_allocated(standard(L2_COMPRESSED | 0x50000)));
+    assert_true(l2_entry_is_allocated(standard(0x50001)));
+    assert_false(l2_entry_is_allocated(standard(1)));
+}
+
+static struct l2_entry extended(uint64_t word, uint64_t bitmap)
+{
+    struct geometry g = geometry_of(16, 4, true);
+    uint8_t bytes[EXTENDED_L2_ENTRY_SIZE], back[EXTENDED_L2_ENTRY_SIZE];
+    struct l2_entry entry;
+
+    store_be64(bytes, word);
+    store_be64(bytes + 8, bitmap);
+    entry = l2_entry_load(&g, bytes);
+    l2_entry_store(&g, back, entry);
+    assert_memory_equal(bytes, back, sizeof bytes);
+    return entry;
+}
+
+/* The table at the head of l2_entry.h, for each of the 32 subclusters between others. */
+static void subclusters_have_their_kind(void **state)
+{
+    static const struct {
+        uint64_t word;
+        bool allocated, zero; /* bits of the subcluster in question */
+        enum subcluster_type type;
+    } rows[] = {
+        { 0, 0, 0, SUBCLUSTER_UNALLOCATED },       { 0, 0, 1, SUBCLUSTER_ZERO },
+        { 0, 1, 0, SUBCLUSTER_INVALID },           { 0, 1, 1, SUBCLUSTER_INVALID },
+        { 0x50000, 0, 0, SUBCLUSTER_UNALLOCATED }, { 0x50000, 0, 1, SUBCLUSTER_ZERO },
+        { 0x50000, 1, 0, SUBCLUSTER_NORMAL },      { 0x50000, 1, 1, SUBCLUSTER_INVALID },
+    };
+
+    (void)state;
+    for (uint32_t x = 0; x < 32; x++)
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+            uint64_t bits = (uint64_t)rows[i].allocated << x | (uint64_t)rows[i].zero << (32 + x);
+            uint64_t others = (UINT64_C(0x55555555) & ~(UINT64_C(1) << x)) << 32;
+            struct l2_entry alone = extended(ENTRY_COPIED | rows[i].word, bits);
+            struct l2_entry among = extended(rows[i].word, bits | others);
+
+            assert_int_equal(l2_entry_type(alone, x), rows[i].type);
+            assert_int_equal(l2_entry_type(among, x), rows[i].type);
+            assert_int_equal(l2_entry_is_valid(alone), rows[i].type != SUBCLUSTER_INVALID);
+            assert_int_equal(l2_entry_is_allocated(alone), rows[i].word != 0);
+            if (rows[i].type == SUBCLUSTER_INVALID) /* one makes the entry so */
+                assert_int_equal(l2_entry_type(alone, (x + 1) % 32), SUBCLUSTER_INVALID);
+        }
+    assert_int_equal(l2_entry_type(extended(L2_COMPRESSED | 0x50001, 0), 31),
+                     SUBCLUSTER_COMPRESSED);
+    assert_int_equal(l2_entry_type(extended(L2_COMPRESSED | 0x50000, UINT64_MAX), 31),
+                     SUBCLUSTER_COMPRESSED);
+}
+
+static void the_zero_flag_means_nothing_in_an_extended_entry(void **state)
+{
+    struct geometry g = geometry_of(16, 4, true);
+    uint8_t bytes[EXTENDED_L2_ENTRY_SIZE] = { 0, 0, 0, 0, 0, 5, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1 };
+    struct l2_entry entry = l2_entry_load(&g, bytes);
+
+    (void)state;
+    assert_int_equal(l2_entry_type(entry, 0), SUBCLUSTER_NORMAL);
+    assert_int_equal(l2_entry_host_offset(entry), 0x50000);
+}
+
+/* Runs end where the next subcluster is of another type, whatever the bitmap. */
+static void runs_of_subclusters_end_where_the_type_changes(void **state)
+{
+    struct geometry g = geometry_of(16, 4, true), standard_geometry = geometry_of(16, 4, false);
+    unsigned short random[3] = { 4, 5, 6 };
+
+    (void)state;
+    for (int round = 0; round < 20000; round++) {
+        uint64_t allocated = (uint32_t)jrand48(random), zero = (uint32_t)jrand48(random);
+        struct l2_entry entry;
+
+        if (round % 3) { /* longer runs */
+            allocated &= (uint32_t)jrand48(random) & (uint32_t)jrand48(random);
+            zero |= (uint32_t)jrand48(random) | (uint32_t)jrand48(random);
+        }
+        entry = extended(0x50000, allocated | (zero & ~allocated) << 32);
+        for (uint32_t x = 0; x < 32; x++) {
+            uint32_t end = x + 1;
+
+            while (end < 32 && l2_entry_type(entry, end) == l2_entry_type(entry, x))
+                end++;
+            assert_int_equal(l2_entry_run_end(&g, entry, x), end);
+        }
+    }
+    assert_int_equal(l2_entry_run_end(&g, extended(L2_COMPRESSED | 0x50001, 0), 3), 32);
+    assert_int_equal(l2_entry_run_end(&standard_geometry, standard(0), 0), 1);
+    assert_int_equal(l2_entry_run_end(&standard_geometry, standard(1), 0), 1);
+    assert_int_equal(l2_entry_run_end(&standard_geometry, standard(0x50001), 0), 1);
+    assert_int_equal(l2_entry_run_end(&standard_geometry, standard(0x50000), 0), 1);
+}
+
+static void subclusters_change_alone(void **state)
+{
+    struct l2_entry entry = extended(0x50000, UINT64_C(0x80000001) << 32 | 0x10);
+
+    (void)state;
+    assert_true(l2_entry_with_data(entry, 0, 1).bitmap == (UINT64_C(0x80000000) << 32 | 0x11));
+    assert_true(l2_entry_with_data(entry, 3, 32).bitmap == (UINT64_C(1) << 32 | 0xfffffff8));
+    assert_true(l2_entry_with_zeroes(entry, 4, 6).bitmap == UINT64_C(0x80000031) << 32);
+    assert_true(l2_entry_with_zeroes(entry, 0, 32).bitmap == L2_BITMAP_ZERO);
+    assert_true(l2_entry_with_data(entry, 0, 32).bitmap == L2_BITMAP_ALLOCATED);
+    assert_true(l2_entry_equal(standard(0x50000), l2_entry_with_data(standard(0x50001), 0, 1)));
+    assert_true(l2_entry_equal(standard(0x50001), l2_entry_with_zeroes(standard(0x50000), 0, 1)));
+    assert_true(l2_entry_equal(standard(1), l2_entry_with_zeroes(standard(0), 0, 1)));
 }
 
 /* x, the bits of the host offset: 61 for clusters of 512 bytes, one less for each doubling. */
@@ -92,20 +216,20 @@ static void compressed_descriptors_are_split_by_the_cluster_size(void **state)
 {
     (void)state;
     for (uint32_t bits = MIN_CLUSTER_BITS; bits <= MAX_CLUSTER_BITS; bits++) {
-        struct geometry g = geometry_of(bits, 4);
+        struct geometry g = geometry_of(bits, 4, false);
         uint32_t x = 61 - (bits - 9);
         uint64_t most = (UINT64_C(1) << (62 - x)) - 1;
         uint64_t offset = (UINT64_C(1) << (x < 56 ? x : 56)) - 1;
-        uint64_t entry = L2_COMPRESSED | most << x | offset;
+        struct l2_entry entry = standard(L2_COMPRESSED | most << x | offset);
 
         assert_int_equal(most + 1, UINT64_C(1) << (bits - 8));
         assert_true(l2_entry_compressed_offset(&g, entry) == offset);
         assert_int_equal(l2_entry_compressed_length(&g, entry), (most + 1) * 512 - 511);
 
-        entry = L2_COMPRESSED | UINT64_C(1) << x | 0x12345;
+        entry = standard(L2_COMPRESSED | UINT64_C(1) << x | 0x12345);
         assert_int_equal(l2_entry_compressed_offset(&g, entry), 0x12345);
         assert_int_equal(l2_entry_compressed_length(&g, entry), 2 * 512 - 0x145);
-        assert_int_equal(l2_entry_compressed_length(&g, L2_COMPRESSED | 0x200), 512);
+        assert_int_equal(l2_entry_compressed_length(&g, standard(L2_COMPRESSED | 0x200)), 512);
     }
 }
 
@@ -118,11 +242,13 @@ static void geometry_follows_from_the_cluster_size(void **state)
     (void)state;
     for (uint32_t bits = MIN_CLUSTER_BITS; bits <= MAX_CLUSTER_BITS; bits++)
         for (uint32_t order = 0; order <= MAX_REFCOUNT_ORDER; order++) {
-            struct geometry g = geometry_of(bits, order);
+            struct geometry g = geometry_of(bits, order, false);
             uint64_t size = UINT64_C(1) << bits;
 
             assert_int_equal(g.cluster_size, size);
             assert_int_equal(g.l2_entries, size / 8);
+            assert_int_equal(g.subclusters, 1);
+            assert_int_equal(g.subcluster_size, size);
             assert_int_equal(UINT64_C(1) << g.refcount_block_bits, size * 8 >> order);
         }
     assert_int_equal(refcount_max(0), 1);
@@ -134,9 +260,28 @@ static void geometry_follows_from_the_cluster_size(void **state)
     assert_true(refcount_max(6) == UINT64_MAX);
 }
 
+static void extended_entries_halve_an_l2_table_and_split_a_cluster(void **state)
+{
+    (void)state;
+    for (uint32_t bits = MIN_EXTENDED_L2_CLUSTER_BITS; bits <= MAX_CLUSTER_BITS; bits++) {
+        struct geometry g = geometry_of(bits, 4, true);
+        uint64_t size = UINT64_C(1) << bits;
+
+        assert_int_equal(g.l2_entries, size / 16);
+        assert_int_equal(UINT64_C(1) << g.l2_bits, g.l2_entries);
+        assert_int_equal(geometry_l2_span(&g), size * size / 16);
+        assert_int_equal(g.subclusters, 32);
+        assert_int_equal(g.subcluster_size, size / 32);
+        assert_int_equal(geometry_subcluster(&g, 7 * size - 1), 31);
+        assert_int_equal(geometry_subcluster(&g, 7 * size + size / 32), 1);
+        assert_int_equal(geometry_l1_index(&g, geometry_l2_span(&g)), 1);
+    }
+}
+
 static void guest_offsets_have_their_indices(void **state)
 {
-    struct geometry g = geometry_of(16, 4), small = geometry_of(9, 4), large = geometry_of(21, 4);
+    struct geometry g = geometry_of(16, 4, false), small = geometry_of(9, 4, false),
+                    large = geometry_of(21, 4, false);
 
     (void)state;
     assert_int_equal(geometry_l1_index(&g, 0x1fffffff), 0);
@@ -161,8 +306,13 @@ int main(void)
         cmocka_unit_test(a_refcount_of_any_width_is_kept_and_its_neighbours_too),
         cmocka_unit_test(refcounts_lie_where_the_specification_says),
         cmocka_unit_test(standard_entries_have_their_kind),
+        cmocka_unit_test(subclusters_have_their_kind),
+        cmocka_unit_test(the_zero_flag_means_nothing_in_an_extended_entry),
+        cmocka_unit_test(runs_of_subclusters_end_where_the_type_changes),
+        cmocka_unit_test(subclusters_change_alone),
         cmocka_unit_test(compressed_descriptors_are_split_by_the_cluster_size),
         cmocka_unit_test(geometry_follows_from_the_cluster_size),
+        cmocka_unit_test(extended_entries_halve_an_l2_table_and_split_a_cluster),
         cmocka_unit_test(guest_offsets_have_their_indices),
     };
 

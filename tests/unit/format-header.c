@@ -46,7 +46,7 @@ static void good_header(uint8_t *cluster)
         .l1_table_offset = 3 * CLUSTER,
         .refcount_table_offset = 1 * CLUSTER,
         .refcount_table_clusters = 1,
-        .geometry = geometry_of(16, 4),
+        .geometry = geometry_of(16, 4, false),
     };
 
     struct header_used used;
@@ -336,7 +336,7 @@ static void what_is_encoded_is_decoded(void **state)
                 .refcount_table_offset = UINT64_C(1) << bits,
                 .refcount_table_clusters = 1,
                 .compatible_features = COMPATIBLE_LAZY_REFCOUNTS,
-                .geometry = geometry_of(bits, order),
+                .geometry = geometry_of(bits, order, false),
                 .backing_file = backing,
                 .backing_format = format,
             };
@@ -367,7 +367,7 @@ static void a_name_that_does_not_fit_is_refused(void **state)
     char backing[500];
     uint8_t cluster[512] = { 0 };
     struct header_used used;
-    struct header h = { .version = 3, .geometry = geometry_of(9, 4), .backing_file = backing };
+    struct header h = { .version = 3, .geometry = geometry_of(9, 4, false), .backing_file = backing };
 
     (void)state;
     memset(backing, 'x', sizeof backing);

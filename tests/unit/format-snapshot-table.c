@@ -54,7 +54,7 @@ static size_t two_snapshots(uint8_t *buf)
 static int decode(struct snapshot_table *table, uint32_t count, const uint8_t *buf,
                   size_t available)
 {
-    struct geometry geometry = geometry_of(16, 4);
+    struct geometry geometry = geometry_of(16, 4, false);
 
     return snapshot_table_decode(table, count, buf, available, DISK_SIZE, &geometry);
 }

@@ -240,7 +240,7 @@ static void start(struct cut_store *cut, struct tables *t, uint32_t cluster_bits
         .l1_table_offset = 3 * size,
         .refcount_table_offset = size,
         .refcount_table_clusters = 1,
-        .geometry = geometry_of(cluster_bits, 4),
+        .geometry = geometry_of(cluster_bits, 4, false),
     };
     struct header_used used;
 
