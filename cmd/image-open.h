@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "image-keys.h"
 #include "options.h"
 #include "qcow2.h"
 
@@ -21,6 +22,7 @@ typedef struct {
     const char *filename; /* or dotted keys, when image_opts is set */
     const char *format;   /* "qcow2", "raw", "qcow" or NULL: probe what the user named */
     bool image_opts;      /* filename is "driver=qcow2,file.filename=..." */
+    bool is_path;         /* filename comes from an image: a path, however it looks */
     const char *cache;    /* a name of the cache table; NULL: writeback */
     uint32_t flags;       /* QCOW2_OPEN_..., besides those of the cache mode */
     qcow2_backing_policy backing;
@@ -40,13 +42,6 @@ qcow2_image *open_image(const image_source *source);
 /* Flags of a cache mode ("none", "writeback", "writethrough", "directsync", "unsafe"); -1 when
  * there is none of that name. */
 int cache_mode_flags(const char *name, uint32_t *flags);
-
-/* "qcow2", "raw" or "qcow" in a static spelling; NULL when the format is not known. */
-const char *format_known(const char *name);
-
-/* The same for an image to be made (NULL: "raw"); a format that cannot be written is reported, with
- * the file's name if there is one. */
-const char *format_to_create(const char *name, const char *filename);
 
 /* Closes; reports a failure under the file's name and returns -1. */
 int close_image(qcow2_image *image);

@@ -230,6 +230,7 @@ static int add_next(chain *c, const options *o)
     source.filename = filename;
     source.format = format;
     source.image_opts = false;
+    source.is_path = true;
     source.backing = QCOW2_BACKING_IGNORE;
     probed = format ? NULL : qcow2_probe(filename);
     if (probed && strncmp(probed, "qcow", 4) != 0) {

@@ -52,7 +52,8 @@ int io_session_open(io_session *session, const image_source *source)
     session->guessed_raw = false;
     session->image = try_open_image(&copy, &why);
     if (!session->image) {
-        error_report("can't open device %s: %s", source->filename, why);
+        error_report("can't open%s%s: %s", source->image_opts ? "" : " device ",
+                     source->image_opts ? "" : source->filename, why);
         return -1;
     }
     copy.filename = xstrdup(copy.filename);

@@ -9,6 +9,8 @@ shared_sources = \
 	facts.h \
 	human.c \
 	human.h \
+	image-keys.c \
+	image-keys.h \
 	image-open.c \
 	image-open.h \
 	json-keys.c \

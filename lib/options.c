@@ -62,6 +62,7 @@ void qcow2_open_options_free(qcow2_open_options *options)
         return;
     free(options->backing_file);
     free(options->backing_format);
+    qcow2_open_options_free(options->backing);
     free(options->snapshot);
     free(options);
 }
@@ -83,7 +84,7 @@ int qcow2_open_options_set_flags(qcow2_open_options *options, uint32_t flags)
 
 int qcow2_open_options_set_backing_policy(qcow2_open_options *options, qcow2_backing_policy policy)
 {
-    if ((unsigned)policy > QCOW2_BACKING_ALLOW_PROBE)
+    if ((unsigned)policy > QCOW2_BACKING_NONE)
         return error_set(EINVAL, "Unknown backing policy %d", (int)policy);
     options->backing_policy = policy;
     return 0;
@@ -103,6 +104,15 @@ int qcow2_open_options_set_backing(qcow2_open_options *options, const char *file
     if (replace_string(&options->backing_file, filename) == -1)
         return -1;
     return replace_string(&options->backing_format, format);
+}
+
+int qcow2_open_options_set_backing_options(qcow2_open_options *options, qcow2_open_options *backing)
+{
+    if (options == backing)
+        return error_set(EINVAL, "An image cannot be its own backing file");
+    qcow2_open_options_free(options->backing);
+    options->backing = backing;
+    return 0;
 }
 
 int qcow2_open_options_set_snapshot(qcow2_open_options *options, const char *id_or_name)

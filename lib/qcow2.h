@@ -78,6 +78,7 @@ typedef enum {
     QCOW2_BACKING_ALLOW,       /* open the chain; each backing file's format must be recorded */
     QCOW2_BACKING_ALLOW_PROBE, /* as ALLOW; a backing file without a recorded format is accepted
                                   when its content proves it to be qcow2 */
+    QCOW2_BACKING_NONE,        /* open the image alone; what it does not hold reads as zeroes */
 } qcow2_backing_policy;
 
 QCOW2_PUBLIC qcow2_open_options *qcow2_open_options_new(void);
@@ -95,9 +96,18 @@ typedef int qcow2_backing_filter(void *opaque, const char *filename, const char 
 QCOW2_PUBLIC int qcow2_open_options_set_backing_filter(qcow2_open_options *options,
                                                        qcow2_backing_filter *filter, void *opaque);
 
-/* Use this backing file instead of the one the image names. */
+/* Use this backing file instead of the one the image names, whatever the policy, and this format
+ * instead of the recorded one.  Either may be NULL: as recorded. */
 QCOW2_PUBLIC int qcow2_open_options_set_backing(qcow2_open_options *options, const char *filename,
                                                 const char *format);
+
+/* How the backing file is opened: its caches, its own backing file and the policy for that, its
+ * flags; without this they are those of the image above (the format is always that of
+ * qcow2_open_options_set_backing, or the recorded one).  It is opened read-only, whatever its flags
+ * say, and with FORCE_SHARE, NO_LOCK, DIRECT and NO_IO where the image above is.  backing belongs to
+ * options afterwards, unless -1 is returned. */
+QCOW2_PUBLIC int qcow2_open_options_set_backing_options(qcow2_open_options *options,
+                                                        qcow2_open_options *backing);
 
 /* Open the state of an internal snapshot (an id or a name) as a read-only image of its own. */
 QCOW2_PUBLIC int qcow2_open_options_set_snapshot(qcow2_open_options *options,

@@ -45,6 +45,7 @@ open_aliases = \
 	qcow2_open_options_new.3 \
 	qcow2_open_options_set_backing.3 \
 	qcow2_open_options_set_backing_filter.3 \
+	qcow2_open_options_set_backing_options.3 \
 	qcow2_open_options_set_backing_policy.3 \
 	qcow2_open_options_set_flags.3 \
 	qcow2_open_options_set_format.3 \

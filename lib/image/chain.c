@@ -90,11 +90,14 @@ static int open_file(struct qcow2_image *image, const char *name, const char *re
 {
     const uint32_t inherited =
         QCOW2_OPEN_FORCE_SHARE | QCOW2_OPEN_NO_LOCK | QCOW2_OPEN_DIRECT | QCOW2_OPEN_NO_IO;
-    struct qcow2_open_options backing = *options;
+    struct qcow2_open_options backing = options->backing ? *options->backing : *options;
     struct qcow2_image *opened;
 
-    backing.backing_file = backing.backing_format = backing.snapshot = NULL;
-    backing.flags = (options->flags & inherited) | QCOW2_OPEN_READ_ONLY;
+    if (!options->backing) {
+        backing.backing_file = backing.backing_format = backing.snapshot = NULL;
+        backing.flags = 0;
+    }
+    backing.flags |= (options->flags & inherited) | QCOW2_OPEN_READ_ONLY;
     if (check_cycle(image, name) == -1 ||
         backing_format(image, name, recorded, options->backing_policy, &backing.format) == -1)
         return -1;
@@ -108,22 +111,32 @@ static int open_file(struct qcow2_image *image, const char *name, const char *re
     return 0;
 }
 
+/* What the caller says of the format counts more than what the image records. */
+static const char *stated_format(const struct qcow2_image *image,
+                                 const struct qcow2_open_options *options)
+{
+    const char *recorded = image->tables_open ? image->tables.header.backing_format : NULL;
+
+    return options->backing_format ? options->backing_format : recorded;
+}
+
 /* The backing file that the caller names instead of the recorded one is as trusted as the image. */
 static int open_given(struct qcow2_image *image, const struct qcow2_open_options *options)
 {
-    return open_file(image, options->backing_file, options->backing_format, options);
+    return open_file(image, options->backing_file, stated_format(image, options), options);
 }
 
 static int open_recorded(struct qcow2_image *image, const struct qcow2_open_options *options)
 {
     const char *name = image->full_backing_file;
-    const char *format = image->tables_open ? image->tables.header.backing_format : NULL;
+    const char *format = stated_format(image, options);
 
     switch (options->backing_policy) {
     case QCOW2_BACKING_IGNORE:
         if (image->disk)
             image->disk->backing_missing = true;
         return 0;
+    case QCOW2_BACKING_NONE: return 0;
     case QCOW2_BACKING_REFUSE:
         return refuse(image, EPERM, name, "opening backing files is not allowed");
     case QCOW2_BACKING_ALLOW:
@@ -152,6 +165,9 @@ int image_open_backing(struct qcow2_image *image, const struct qcow2_open_option
         r = open_given(image, options);
     else if (image->full_backing_file != NULL)
         r = open_recorded(image, options);
+    else if (options->backing != NULL)
+        r = error_set(EINVAL, "'%s' names no backing file that options could be for",
+                      image->filename);
     if (r == -1 && strncmp(error_message(), FAILED, strlen(FAILED)) != 0)
         error_prefix(FAILED); /* once, however deep the chain */
     return r;

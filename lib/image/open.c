@@ -163,6 +163,9 @@ static int open_raw(struct qcow2_image *image, const struct qcow2_open_options *
     if (options->snapshot != NULL)
         return error_set(ENOTSUP, "Could not open '%s': raw images have no internal snapshots",
                          image->filename);
+    if (options->backing_file != NULL)
+        return error_set(ENOTSUP, "Could not open '%s': raw images have no backing files",
+                         image->filename);
     image->disk = raw_disk_new(image->store);
     return image->disk ? 0 : -1;
 }

@@ -15,7 +15,8 @@ struct qcow2_open_options {
     qcow2_backing_filter *backing_filter;
     void *backing_filter_opaque;
     char *backing_file;   /* instead of the recorded one; NULL: none given */
-    char *backing_format; /* of backing_file; may be NULL */
+    char *backing_format; /* of the backing file, instead of the recorded one; NULL: none given */
+    struct qcow2_open_options *backing; /* how the backing file is opened; NULL: as this image */
     char *snapshot;       /* id or name; NULL: the active state */
     uint64_t l2_cache_size;
     uint64_t refcount_cache_size;

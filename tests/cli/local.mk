@@ -11,6 +11,7 @@ cli_tests = \
 	cli/cli-io-and-qemu-io-write-the-same-bytes.sh \
 	cli/cli-io-reads-commands-from-standard-input.sh \
 	cli/cli-io-speaks-as-qemu-io.sh \
+	cli/cli-layers-of-keys-name-images.sh \
 	cli/cli-locked-images-are-refused-as-by-qemu-img.sh \
 	cli/cli-long-names-of-newer-qemu-img-are-known.sh \
 	cli/cli-map-speaks-as-qemu-img.sh \
@@ -37,13 +38,18 @@ cli_verbs_need_no_command_line_SOURCES = \
 	../cmd/create.c \
 	../cmd/facts.c \
 	../cmd/human.c \
+	../cmd/base64.c \
+	../cmd/decrypt.c \
+	../cmd/image-keys.c \
 	../cmd/image-open.c \
+	../cmd/json-keys.c \
 	../cmd/json.c \
 	../cmd/keyval.c \
 	../cmd/measure.c \
 	../cmd/message.c \
 	../cmd/path.c \
 	../cmd/resize.c \
+	../cmd/secret.c \
 	../cmd/snapshot-open.c \
 	../cmd/snapshot.c \
 	../cmd/utf8.c

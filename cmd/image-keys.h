@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* image-keys.h - an image named by dotted keys: --image-opts and "json:{...}"
+ *
+ * Keys describe layers.  An image has a format, whose keys stand alone (driver, lazy-refcounts ...);
+ * it is stored in a file, whose keys begin with "file."; and the image under it, with "backing.", is
+ * again such a pair:
+ *
+ *     driver=qcow2   file.driver=file   file.filename=top.qcow2
+ *     backing.driver=raw   backing.file.filename=base.raw
+ *
+ * Only what the user says is read this way, never what stands in an image.
+ */
+
+#ifndef QCOW_CMD_IMAGE_KEYS_H
+#define QCOW_CMD_IMAGE_KEYS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "keyval.h"
+#include "qcow2.h"
+
+/* What is to be opened, once its name is understood. */
+typedef struct {
+    char *filename;     /* of the file that the image is stored in; owned */
+    const char *format; /* a static string; NULL: not known yet */
+    bool guessed;       /* the format, from the content of the file */
+    uint32_t flags;     /* QCOW2_OPEN_... */
+    qcow2_backing_policy policy;
+    qcow2_open_options *options;
+} image_target;
+
+void image_target_clear(image_target *t);
+
+/* Makes the target's options, with its policy.  As below. */
+int image_target_begin(image_target *t, char **why);
+
+/* Fills the target, whose options exist, from the keys.  A format that the target has already wins
+ * over the keys' one; without either the file is probed.  On failure returns -1 and in *why a
+ * sentence that the caller frees. */
+int image_keys_read(image_target *t, const keyval_list *keys, char **why);
+
+/* Finds the format of the target's file out from its content.  As above. */
+int image_probe_format(image_target *t, char **why);
+
+/* "qcow2", "raw" or "qcow" in a static spelling; NULL when the format is not known. */
+const char *format_known(const char *name);
+
+/* The same for an image to be made (NULL: "raw"); a format that cannot be written is reported, with
+ * the file's name if there is one. */
+const char *format_to_create(const char *name, const char *filename);
+
+#endif /* QCOW_CMD_IMAGE_KEYS_H */
