@@ -8,6 +8,7 @@ crash_tests = \
 	crash/crash-lost-flushes-are-noticed.sh \
 	crash/crash-resizes-are-before-or-after.sh \
 	crash/crash-snapshots-are-before-or-after.sh \
+	crash/crash-subclusters-are-old-or-new.sh \
 	crash/crash-writes-are-old-or-new.sh
 
 TESTS += $(crash_tests)

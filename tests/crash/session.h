@@ -22,6 +22,8 @@ struct shape {
     uint32_t backing;  /* of the backing disk, sectors; 0: none */
     uint32_t l2_cache; /* bytes; 0: the default */
     uint32_t leaked;   /* clusters that are counted and never used, so that tables must grow */
+    bool extended;     /* L2 entries */
+    bool preallocated; /* host clusters for the whole disk */
     bool discard;      /* punch holes for freed clusters */
     bool scribble;     /* ... which then hold garbage */
     bool qemu;         /* made by QEMU, with compressed clusters and two snapshots */

@@ -96,6 +96,8 @@ static int make_ours(struct session *s)
         .version = shape->version,
         .cluster_size = UINT64_C(1) << shape->cluster_bits,
         .refcount_bits = shape->refcount_bits,
+        .extended_l2 = shape->extended,
+        .preallocation = shape->preallocated ? PREALLOCATION_METADATA : PREALLOCATION_OFF,
         .backing_file = shape->backing ? file : NULL,
         .backing_format = shape->backing ? format : NULL,
     };
@@ -137,9 +139,10 @@ static int create(const struct qemu_image *q)
     const struct shape *shape = q->session->shape;
 
     return run(q,
-               "qemu-img create -q -f qcow2 -o cluster_size=%u,refcount_bits=%u,compat=%s '%s' %u",
+               "qemu-img create -q -f qcow2 "
+               "-o cluster_size=%u,refcount_bits=%u,compat=%s,extended_l2=%s '%s' %u",
                1u << shape->cluster_bits, shape->refcount_bits, shape->version < 3 ? "v2" : "v3",
-               q->path, shape->size * SECTOR);
+               shape->extended ? "on" : "off", q->path, shape->size * SECTOR);
 }
 
 static int write_byte(const struct qemu_image *q, uint8_t byte, uint64_t at, uint64_t count,

@@ -32,6 +32,7 @@
 /* What is tried beside reads, writes, zeroes, discards and flushes. */
 #define SNAPSHOTS 0x1u
 #define COMPRESSED 0x2u
+#define EXTENDED 0x4u /* L2 entries */
 
 struct variant {
     const char *name;
@@ -377,6 +378,8 @@ static void set_up(struct stress *s)
                               v->refcount_bits,
                               "compat",
                               v->compat,
+                              "extended_l2",
+                              v->extras & EXTENDED ? "on" : "off",
                               v->backing_format ? "backing_file" : NULL,
                               "base",
                               "backing_fmt",
@@ -495,6 +498,10 @@ static struct variant variants[] = {
     { "compressed, default", 65536, 60, "16", "v3", NULL, 512, 4096, 0, COMPRESSED },
     { "compressed above a base", 4096, 300, "16", "v3", "qcow2", 512, 0, DISCARD,
       SNAPSHOTS | COMPRESSED },
+    { "subclusters", 16384, 100, "16", "v3", NULL, 512, 4096, DISCARD, SNAPSHOTS | EXTENDED },
+    { "subclusters above a base", 131072, 20, "8", "v3", "raw", 128, 0, 0, SNAPSHOTS | EXTENDED },
+    { "compressed and subclusters", 32768, 60, "16", "v3", "qcow2", 512, 0, 0,
+      SNAPSHOTS | COMPRESSED | EXTENDED },
 };
 
 int main(void)
