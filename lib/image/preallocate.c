@@ -53,7 +53,7 @@ int image_preallocate(struct qcow2_image *image, uint64_t count, uint64_t offset
         hold_space(image, count, offset, mode, &host_end) == -1 ||
         store_size(image->store, &length) == -1)
         return -1;
-    host_end = round_up(host_end, image->tables.geometry.cluster_size);
+    host_end = round_up(host_end, image->tables.geometry.subcluster_size);
     if (length < host_end && store_truncate(image->store, host_end) == -1)
         return -1;
     return tables_settle(&image->tables);
