@@ -7,15 +7,29 @@ an image that a case changes is copied first.
 """
 
 import os
+import re
 import shutil
 import subprocess
 
 DISK_SIZE = "4G"
 CONTENT = 1400 << 20  # bytes of files
+DENSE = 1 << 30  # bytes of a disk without holes, for requests at random places
 
 
 def sh(*words):
     subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+
+
+def files_of_the_system(size):
+    """Regular files below /usr, in a fixed order, until they have this many bytes."""
+    total = 0
+    for folder, folders, files in os.walk("/usr"):
+        folders.sort()
+        for name in sorted(files):
+            source = os.path.join(folder, name)
+            if os.path.isfile(source) and not os.path.islink(source) and total < size:
+                total += os.path.getsize(source)
+                yield source
 
 
 class Images:
@@ -33,7 +47,7 @@ class Images:
         path = self.path(name)
         if not os.path.exists(path):
             print("building %s" % name, flush=True)
-            getattr(self, "make_" + name.replace("-", "_").replace(".", "_"))(path + ".new")
+            getattr(self, "make_" + re.sub("[-.]", "_", name))(path + ".new")
             os.rename(path + ".new", path)
         return path
 
@@ -42,19 +56,24 @@ class Images:
     def make_root_raw(self, path):
         tree = self.path("tree")
         shutil.rmtree(tree, ignore_errors=True)
-        copied = 0
-        for folder, folders, files in os.walk("/usr"):
-            folders.sort()
-            for name in sorted(files):
-                source = os.path.join(folder, name)
-                if os.path.islink(source) or not os.path.isfile(source) or copied > CONTENT:
-                    continue
-                target = tree + folder
-                os.makedirs(target, exist_ok=True)
-                shutil.copyfile(source, os.path.join(target, name))
-                copied += os.path.getsize(source)
+        for source in files_of_the_system(CONTENT):
+            os.makedirs(tree + os.path.dirname(source), exist_ok=True)
+            shutil.copyfile(source, tree + source)
         sh("mke2fs", "-q", "-t", "ext4", "-E", "lazy_itable_init=0,nodiscard", "-d", tree, path, DISK_SIZE)
         shutil.rmtree(tree)
+
+    def make_dense_raw(self, path):
+        with open(path, "wb") as disk:
+            for source in files_of_the_system(DENSE):
+                with open(source, "rb") as file:
+                    shutil.copyfileobj(file, disk)
+            disk.truncate(DENSE)
+
+    def make_dense_qcow2(self, path):
+        self.convert(self["dense.raw"], path, "-S", "0")
+
+    def make_dense_zlib_qcow2(self, path):
+        self.convert(self["dense.raw"], path, "-c", "-m", "16", "-W")
 
     def convert(self, source, path, *words):
         sh("qemu-img", "convert", "-f", "raw" if source.endswith("raw") else "qcow2", "-O", "qcow2",
@@ -108,9 +127,6 @@ class Images:
 
     def make_empty_qcow2(self, path):
         sh("qemu-img", "create", "-q", "-f", "qcow2", path, "4G")
-
-    def make_full_qcow2(self, path):
-        sh("qemu-img", "create", "-q", "-f", "qcow2", "-o", "preallocation=full", path, "1G")
 
     def make_snapshots10_qcow2(self, path):
         shutil.copyfile(self["plain.qcow2"], path)
