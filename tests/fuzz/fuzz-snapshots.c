@@ -44,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 3)
         return 0;
     bits = MIN_CLUSTER_BITS + data[2] % (MAX_CLUSTER_BITS - MIN_CLUSTER_BITS + 1);
-    geometry = geometry_of(bits, 4);
+    geometry = geometry_of(bits, 4, false);
     if (snapshot_table_decode(&table, load_be16(data), data + 3, size - 3, DISK_SIZE, &geometry) ==
         0)
         encode_and_decode(&table, &geometry);
