@@ -10,13 +10,7 @@
 #include "create-options.h"
 #include "human.h"
 #include "message.h"
-
-typedef enum {
-    VALUE_STRING,
-    VALUE_SIZE,
-    VALUE_NUMBER,
-    VALUE_SWITCH,
-} value_type;
+#include "option-value.h"
 
 enum {
     FOR_QCOW2 = 1,
@@ -93,48 +87,6 @@ static const creation_row *find_row(const char *name, const char *format)
     return NULL;
 }
 
-static char *complain_of_number(const char *name)
-{
-    return xasprintf("Parameter '%s' expects a number", name);
-}
-
-static char *complain_of_size(const char *name)
-{
-    return xasprintf("Parameter '%s' expects a non-negative number below 2^64\n"
-                     "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-\n"
-                     "and exabytes, respectively.",
-                     name);
-}
-
-/* The library's spelling of a value, which the caller frees; NULL and a sentence when it has none.
- */
-static char *rewrite(const creation_row *row, const char *value, char **why)
-{
-    uint64_t number;
-    char *end;
-
-    switch (row->type) {
-    case VALUE_SIZE:
-        if (size_parse(value, &number) == 0)
-            return xasprintf("%" PRIu64, number);
-        *why = complain_of_size(row->name);
-        return NULL;
-    case VALUE_NUMBER:
-        number = strtoull(value, &end, 0);
-        if (end != value && *end == '\0')
-            return xasprintf("%" PRIu64, number);
-        *why = complain_of_number(row->name);
-        return NULL;
-    case VALUE_SWITCH:
-        if (strcmp(value, "on") == 0 || strcmp(value, "off") == 0)
-            break;
-        *why = xasprintf("Parameter '%s' expects 'on' or 'off'", row->name);
-        return NULL;
-    case VALUE_STRING: break;
-    }
-    return xstrdup(value);
-}
-
 int create_options_check(keyval_list *list, const char *format, char **why)
 {
     for (size_t i = 0; i < list->count; i++) {
@@ -146,7 +98,7 @@ int create_options_check(keyval_list *list, const char *format, char **why)
             *why = xasprintf("Invalid parameter '%s'", item->key);
             return -1;
         }
-        value = rewrite(row, item->value, why);
+        value = option_value_rewrite(row->name, row->type, item->value, why);
         if (!value)
             return -1;
         free(item->value);
@@ -239,6 +191,11 @@ int create_options_check_words(const keyval_list *list, const char *format, char
     return 0;
 }
 
+bool create_options_know(const char *name)
+{
+    return find_row(name, "qcow2") != NULL;
+}
+
 qcow2_create_options *create_options_make(const keyval_list *list, const char *format)
 {
     qcow2_create_options *new = qcow2_create_options_new();
@@ -262,19 +219,6 @@ static int by_name(const void *a, const void *b)
     return strcmp((*(const creation_row *const *)a)->name, (*(const creation_row *const *)b)->name);
 }
 
-static void print_row(const creation_row *row)
-{
-    static const char *const types[] = {
-        [VALUE_STRING] = "str",
-        [VALUE_SIZE] = "size",
-        [VALUE_NUMBER] = "num",
-        [VALUE_SWITCH] = "bool (on/off)",
-    };
-    CLEANUP_FREE char *left = xasprintf("%s=<%s>", row->name, types[row->type]);
-
-    printf("  %-22s - %s\n", left, row->help);
-}
-
 void create_options_print_help(const char *format, bool file_named)
 {
     const creation_row *rows[TABLE_ROWS];
@@ -289,7 +233,7 @@ void create_options_print_help(const char *format, bool file_named)
     else
         printf("Supported %s options:\n", format);
     for (size_t i = 0; i < count; i++)
-        print_row(rows[i]);
+        option_value_print_help(rows[i]->name, rows[i]->type, rows[i]->help);
     if (!file_named)
         printf("\nThe protocol level may support further options.\n"
                "Specify the target filename to include those options.\n");

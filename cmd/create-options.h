@@ -26,6 +26,9 @@ char *create_options_text(const keyval_list *list, const char *format);
  * As above. */
 int create_options_check_words(const keyval_list *list, const char *format, char **why);
 
+/* Is it an option of a new qcow2 image? */
+bool create_options_know(const char *name);
+
 /* The library's object for a checked list; NULL with the library's error. */
 qcow2_create_options *create_options_make(const keyval_list *list, const char *format);
 

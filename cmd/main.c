@@ -11,6 +11,7 @@
 #include "verb.h"
 
 static const verb verbs[] = {
+    { "amend", VERB_AMEND, "FILE", "change the format options of an existing image", run_amend },
     { "check", VERB_CHECK, "FILE", "look for damage in an image", run_check },
     { "compare", VERB_COMPARE, "FILE1 FILE2", "compare the content of two images", run_compare },
     { "convert", VERB_CONVERT, "SOURCE... TARGET", "copy images into a new image", run_convert },

@@ -135,10 +135,10 @@ static int set_help(options *o, const option_row *row, const char *argument)
  */
 
 enum {
-    EVERY_VERB = VERB_CHECK | VERB_COMPARE | VERB_CONVERT | VERB_CREATE | VERB_INFO | VERB_MAP |
-                 VERB_MEASURE | VERB_RESIZE | VERB_SNAPSHOT,
+    EVERY_VERB = VERB_AMEND | VERB_CHECK | VERB_COMPARE | VERB_CONVERT | VERB_CREATE | VERB_INFO |
+                 VERB_MAP | VERB_MEASURE | VERB_RESIZE | VERB_SNAPSHOT,
     OPENING_VERBS = EVERY_VERB & ~VERB_CREATE,
-    READING_VERBS = OPENING_VERBS & ~VERB_RESIZE,
+    READING_VERBS = OPENING_VERBS & ~(VERB_AMEND | VERB_RESIZE),
 };
 
 /* The shapes of rows: a flag, a text, a size, and an argument that a function of its own reads. */
@@ -166,8 +166,8 @@ static const option_row table[] = {
     CALL(EVERY_VERB, "object", "", "OBJECT", set_object, 0,
          "a secret, as in secret,id=ID,data=TEXT"),
 
-    TEXT(VERB_CHECK | VERB_INFO | VERB_MAP | VERB_MEASURE | VERB_RESIZE, "format", "f", "FMT",
-         format, "format of the image, raw, qcow2 or qcow (default: probe the file)"),
+    TEXT(VERB_AMEND | VERB_CHECK | VERB_INFO | VERB_MAP | VERB_MEASURE | VERB_RESIZE, "format", "f",
+         "FMT", format, "format of the image, raw, qcow2 or qcow (default: probe the file)"),
     TEXT(VERB_CREATE, "format", "f", "FMT", format,
          "format of the new image, raw (default) or qcow2"),
     TEXT(VERB_COMPARE, "a-format", "f", "FMT", format,
@@ -182,6 +182,8 @@ static const option_row table[] = {
          "format of the new image, raw (default) or qcow2"),
     CALL(VERB_CREATE | VERB_MEASURE, "options", "o", "OPTIONS", set_creation, 0,
          "options of the new image, NAME=VALUE[,...]; -o help lists them"),
+    CALL(VERB_AMEND, "options", "o", "OPTIONS", set_creation, 0,
+         "what is to change, NAME=VALUE[,...]; -o help lists them"),
     CALL(VERB_CONVERT, "target-format-options", "o", "OPTIONS", set_creation, 0,
          "options of the target, NAME=VALUE[,...]; -o help lists them"),
     TEXT(VERB_CREATE, "backing", "b", "FILE", backing,
@@ -204,7 +206,7 @@ static const option_row table[] = {
          "open the image even while another program writes it"),
     TEXT(VERB_CONVERT, "cache", "t", "MODE", cache,
          "cache mode of the target: none, writeback, writethrough, directsync, unsafe (default)"),
-    TEXT(VERB_INFO | VERB_RESIZE | VERB_SNAPSHOT, "cache", "t", "MODE", cache,
+    TEXT(VERB_AMEND | VERB_INFO | VERB_RESIZE | VERB_SNAPSHOT, "cache", "t", "MODE", cache,
          "cache mode: none, writeback (default), writethrough, directsync, unsafe"),
     TEXT(VERB_CHECK | VERB_COMPARE | VERB_CONVERT, "source-cache", "T", "MODE", source_cache,
          "cache mode for reading (default: writeback)"),
@@ -217,6 +219,7 @@ static const option_row table[] = {
          "go no farther than that"),
     SIZE(VERB_MEASURE, "size", "", "SIZE", measured_size, "image size",
          "measure for an empty disk of that size rather than for an image"),
+    FLAG(VERB_AMEND, "force", "", force, "allow changes of key slots that lose data"),
     FLAG(VERB_RESIZE, "shrink", "", shrink,
          "allow a smaller size, which loses what lies beyond it"),
     CALL(VERB_RESIZE, "preallocation", "", "MODE", set_preallocation, 0,
@@ -252,7 +255,7 @@ static const option_row table[] = {
 
     CALL(VERB_CHECK | VERB_COMPARE | VERB_INFO | VERB_MAP | VERB_MEASURE, "output", "", "FORMAT",
          set_output, 0, "human (default) or json"),
-    FLAG(VERB_COMPARE | VERB_CONVERT, "progress", "p", progress, "show progress"),
+    FLAG(VERB_AMEND | VERB_COMPARE | VERB_CONVERT, "progress", "p", progress, "show progress"),
     FLAG(EVERY_VERB & ~(VERB_INFO | VERB_MAP | VERB_MEASURE), "quiet", "q", quiet,
          "print nothing but errors"),
 };

@@ -27,6 +27,7 @@ typedef enum {
     VERB_RESIZE = 0x0040,
     VERB_SNAPSHOT = 0x0080,
     VERB_MEASURE = 0x0100,
+    VERB_AMEND = 0x0200,
 } verb_bit;
 
 typedef enum {
@@ -72,6 +73,7 @@ typedef struct options {
     uint64_t max_length;       /* map -l: bytes; UINT64_MAX: to the end */
     uint64_t measured_size;    /* measure --size: bytes; UINT64_MAX: not given */
     bool shrink;               /* resize */
+    bool force;                /* amend */
     const char *preallocation; /* resize; NULL: off */
     snapshot_action snapshot_action;
     const char *snapshot; /* snapshot -c -a -d: its argument; convert, measure -l: as given */

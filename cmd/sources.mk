@@ -33,6 +33,7 @@ shared_sources = \
 
 qcow_img_sources = \
 	$(shared_sources) \
+	amend.c \
 	bytes.h \
 	check.c \
 	compare.c \
@@ -48,6 +49,8 @@ qcow_img_sources = \
 	main.c \
 	map.c \
 	measure.c \
+	option-value.c \
+	option-value.h \
 	options.c \
 	pipeline.c \
 	pipeline.h \

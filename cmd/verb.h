@@ -19,6 +19,7 @@ typedef struct {
     int (*run)(const options *o);
 } verb;
 
+int run_amend(const options *o);
 int run_check(const options *o);
 int run_compare(const options *o);
 int run_convert(const options *o);

@@ -205,6 +205,13 @@ int qcow2_measure(const qcow2_create_options *options, qcow2_image *source,
     return 0;
 }
 
+int qcow2_amend(qcow2_image *image, const qcow2_amend_options *options,
+                qcow2_progress_callback *progress, void *opaque)
+{
+    REQUIRE(image && options, -1);
+    return image_amend(image, options, progress, opaque);
+}
+
 /* ---- Checking ---- */
 
 static void no_message(void *opaque, const char *message)

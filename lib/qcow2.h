@@ -9,8 +9,8 @@
  *     and a sentence: qcow2_get_errno, qcow2_get_error.
  *   - A qcow2_image may be used from any number of threads at once, with the one exception of
  *     qcow2_close, which must be the last call.  Options objects belong to one thread at a time.
- *   - Strings that a function returns belong to the handle and live until it is closed, unless the
- *     function says otherwise.
+ *   - Strings that a function returns belong to the handle and live until it is closed, or until a
+ *     call that changes what they say (qcow2_amend), unless the function says otherwise.
  *   - Nothing here prints, exits or installs signal handlers.
  *
  * Durability
@@ -40,6 +40,7 @@ extern "C" {
 typedef struct qcow2_image qcow2_image;
 typedef struct qcow2_open_options qcow2_open_options;
 typedef struct qcow2_create_options qcow2_create_options;
+typedef struct qcow2_amend_options qcow2_amend_options;
 
 /* ------------------------------------------------------------------------------------------------
  * Errors
@@ -304,6 +305,28 @@ QCOW2_PUBLIC int qcow2_measure(const qcow2_create_options *options, qcow2_image 
  * a power cut the size is the old or the new one; when shrinking, what lies beyond the new size may
  * read as zeroes before it is gone. */
 QCOW2_PUBLIC int qcow2_resize(qcow2_image *image, uint64_t size, uint32_t flags);
+
+/* How far a long call has come: done of total units, whatever they are.  Returns 0 to go on; anything
+ * else ends the call with ECANCELED, unless it is complete (done == total).  It must not use the
+ * image. */
+typedef int qcow2_progress_callback(void *opaque, uint64_t done, uint64_t total);
+
+QCOW2_PUBLIC qcow2_amend_options *qcow2_amend_options_new(void);
+QCOW2_PUBLIC void qcow2_amend_options_free(qcow2_amend_options *options);
+
+/* Set what is to be changed, by the name and in the spelling of qemu-img's amend -o: compat, size
+ * (bytes), refcount_bits, lazy_refcounts, data_file, data_file_raw; backing_file and backing_fmt only
+ * as they are.  A value of NULL: leave it as it is, after all.  EINVAL for a bad value, ENOENT for an
+ * unknown name. */
+QCOW2_PUBLIC int qcow2_amend_options_set(qcow2_amend_options *options, const char *name,
+                                         const char *value);
+
+/* Change an existing image.  What the guest and the snapshots hold stays the same (but for what a
+ * smaller size cuts off); bitmaps are lost when the version becomes 2.  After a power cut the image is as
+ * before or as after; a new size takes effect at an instant of its own.  The progress callback may
+ * be NULL.  EINVAL and ENOTSUP say what is not possible, before anything has changed. */
+QCOW2_PUBLIC int qcow2_amend(qcow2_image *image, const qcow2_amend_options *options,
+                             qcow2_progress_callback *progress, void *opaque);
 
 /* ------------------------------------------------------------------------------------------------
  * Checking

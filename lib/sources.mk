@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 libqcow2_sources = \
+	amend_options.c \
 	api.c \
 	options.c \
 	qcow2.h \
@@ -38,6 +39,8 @@ libqcow2_sources = \
 	store/transfer.h \
 	table/cache.c \
 	table/cache.h \
+	table/expand_zeroes.c \
+	table/expand_zeroes.h \
 	table/flush.c \
 	table/flush.h \
 	table/header_update.c \
@@ -54,6 +57,8 @@ libqcow2_sources = \
 	table/refcount.h \
 	table/refcount_table.c \
 	table/refcount_table.h \
+	table/refcount_width.c \
+	table/refcount_width.h \
 	table/tables.c \
 	table/tables.h \
 	table/tree.c \
@@ -81,6 +86,7 @@ libqcow2_sources = \
 	guest/streams.h \
 	guest/write.c \
 	guest/zero.c \
+	image/amend.c \
 	image/chain.c \
 	image/create.c \
 	image/holes.c \
@@ -94,6 +100,7 @@ libqcow2_sources = \
 	image/options.h \
 	image/preallocate.c \
 	image/preallocate.h \
+	image/progress.h \
 	image/resize.c \
 	image/size.h \
 	image/snapshot.c \

@@ -2,6 +2,7 @@
 man_pages = \
 	libqcow2.3 \
 	nbdkit-qcow2-plugin.1 \
+	qcow-img-amend.1 \
 	qcow-img-check.1 \
 	qcow-img-compare.1 \
 	qcow-img-convert.1 \
@@ -15,6 +16,7 @@ man_pages = \
 	qcow-io.1 \
 	qcow-vmm.1 \
 	qcow2.5 \
+	qcow2_amend.3 \
 	qcow2_check.3 \
 	qcow2_create.3 \
 	qcow2_get_error.3 \
@@ -25,6 +27,10 @@ man_pages = \
 	qcow2_snapshot_list.3
 
 # Pages that are another name for one of these: the functions which that page names after its own.
+amend_aliases = \
+	qcow2_amend_options_free.3 \
+	qcow2_amend_options_new.3 \
+	qcow2_amend_options_set.3
 create_aliases = \
 	qcow2_create_options_free.3 \
 	qcow2_create_options_new.3 \

@@ -30,10 +30,18 @@ struct geometry {
     uint64_t refcount_max;        /* the largest value a refcount can hold */
 };
 
+static inline void geometry_set_refcount_order(struct geometry *g, uint32_t refcount_order)
+{
+    g->refcount_order = refcount_order;
+    g->refcount_block_bits = g->cluster_bits + 3 - refcount_order;
+    g->refcount_max =
+        refcount_order == 6 ? UINT64_MAX : (UINT64_C(1) << (1u << refcount_order)) - 1;
+}
+
 static inline struct geometry geometry_of(uint32_t cluster_bits, uint32_t refcount_order,
                                           bool extended_l2)
 {
-    struct geometry g = { .cluster_bits = cluster_bits, .refcount_order = refcount_order };
+    struct geometry g = { .cluster_bits = cluster_bits };
 
     g.cluster_size = UINT64_C(1) << cluster_bits;
     g.l2_entry_size = extended_l2 ? EXTENDED_L2_ENTRY_SIZE : L2_ENTRY_SIZE;
@@ -42,8 +50,7 @@ static inline struct geometry geometry_of(uint32_t cluster_bits, uint32_t refcou
     g.subclusters = extended_l2 ? EXTENDED_L2_SUBCLUSTERS : 1;
     g.subcluster_bits = cluster_bits - (extended_l2 ? 5 : 0);
     g.subcluster_size = UINT64_C(1) << g.subcluster_bits;
-    g.refcount_block_bits = cluster_bits + 3 - refcount_order;
-    g.refcount_max = refcount_order == 6 ? UINT64_MAX : (UINT64_C(1) << (1u << refcount_order)) - 1;
+    geometry_set_refcount_order(&g, refcount_order);
     return g;
 }
 

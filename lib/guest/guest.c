@@ -143,3 +143,10 @@ struct disk *guest_disk_new(struct tables *tables)
     inflight_init(&g->inflight);
     return &g->disk;
 }
+
+int guest_disk_change_codec(struct disk *disk)
+{
+    struct guest *g = guest_of(disk);
+
+    return streams_change_codec(&g->streams, g->tables->header.compression_type);
+}

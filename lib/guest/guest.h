@@ -26,6 +26,9 @@ struct guest {
 /* The disk of an opened image, of tables->header.size bytes. */
 struct disk *guest_disk_new(struct tables *tables);
 
+/* Compress and decompress as tables->header says now.  No request under way. */
+int guest_disk_change_codec(struct disk *disk);
+
 /* ---- Between the files of this room ---- */
 
 /* The plan of a range (map.c); for_write refuses extents that overlap metadata. */

@@ -29,6 +29,17 @@ void streams_destroy(struct streams *s)
     codec_free(s->codec);
 }
 
+int streams_change_codec(struct streams *streams, uint32_t compression_type)
+{
+    struct codec *codec = codec_new(compression_type);
+
+    if (codec == NULL)
+        return -1;
+    codec_free(streams->codec);
+    streams->codec = codec;
+    return 0;
+}
+
 /* A cluster that nobody has in memory. */
 static struct cached_cluster *load(struct streams *s, const struct extent *e)
 {

@@ -107,6 +107,8 @@ int image_format_store(struct store *store, const struct qcow2_create_options *o
 /* ---- resize.c ---- */
 
 int image_resize(struct qcow2_image *image, uint64_t size, uint32_t flags);
+/* The same with operations held alone. */
+int image_resize_locked(struct qcow2_image *image, uint64_t size, uint32_t flags);
 
 /* ---- snapshot_list.c ---- */
 
@@ -125,12 +127,21 @@ int image_snapshot_list(struct qcow2_image *image, qcow2_snapshot_callback *call
 
 /* ---- snapshot.c ---- */
 
+/* Write a snapshot table, whose bytes are counted anew, into new clusters; they are not in force. */
+int image_write_snapshots(struct tables *tables, struct snapshot_table *table,
+                          uint64_t *host_offset);
+
 int image_snapshot_create(struct qcow2_image *image, const char *name);
 int image_snapshot_apply(struct qcow2_image *image, const char *id_or_name);
 int image_snapshot_delete(struct qcow2_image *image, const char *id_or_name);
 
 /* Is this a qcow2 image that may be changed? */
 int image_require_writable_qcow2(struct qcow2_image *image, const char *operation);
+
+/* ---- amend.c ---- */
+
+int image_amend(struct qcow2_image *image, const struct qcow2_amend_options *options,
+                qcow2_progress_callback *progress, void *opaque);
 
 /* ---- measure.c ---- */
 

@@ -44,6 +44,22 @@ struct qcow2_create_options {
     char *backing_format;
 };
 
+enum amend_switch { AMEND_AS_IT_IS, AMEND_OFF, AMEND_ON };
+
+/* What is to be changed; zero and NULL: as it is. */
+struct qcow2_amend_options {
+    uint32_t version;
+    uint32_t refcount_bits;
+    enum amend_switch lazy_refcounts;
+    bool has_size;
+    uint64_t size;        /* bytes */
+    char *backing_file;   /* not changed here: must be what is recorded */
+    char *backing_format; /* the same */
+    char *data_file;      /* "": no name is recorded */
+    enum amend_switch data_file_raw;
+    bool encryption; /* some encrypt.* was set */
+};
+
 /* "qcow2", "raw" or "qcow"; ENOTSUP for other formats. */
 int image_format_parse(const char *name, enum image_format *format);
 const char *image_format_name(enum image_format format);

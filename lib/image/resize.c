@@ -318,10 +318,9 @@ static enum preallocation mode_of(uint32_t flags)
                                            : PREALLOCATION_OFF;
 }
 
-int image_resize(struct qcow2_image *image, uint64_t size, uint32_t flags)
+int image_resize_locked(struct qcow2_image *image, uint64_t size, uint32_t flags)
 {
     enum preallocation mode = mode_of(flags);
-    WRITE_SCOPE(&image->operations);
 
     if (image->disk == NULL)
         return error_set(EINVAL, "'%s' was opened for its metadata only", image->filename);
@@ -334,4 +333,11 @@ int image_resize(struct qcow2_image *image, uint64_t size, uint32_t flags)
         return error_set(EINVAL, "Preallocation can't be used for shrinking an image");
     return image->format == FORMAT_RAW ? resize_raw(image, size, mode)
                                        : resize_qcow2(image, size, mode);
+}
+
+int image_resize(struct qcow2_image *image, uint64_t size, uint32_t flags)
+{
+    WRITE_SCOPE(&image->operations);
+
+    return image_resize_locked(image, size, flags);
 }

@@ -90,8 +90,7 @@ static int write_l1(struct tables *t, const uint64_t *l1, uint32_t count, uint64
     return 0;
 }
 
-/* Write a snapshot table into new clusters. */
-static int write_table(struct tables *t, struct snapshot_table *table, uint64_t *host_offset)
+int image_write_snapshots(struct tables *t, struct snapshot_table *table, uint64_t *host_offset)
 {
     CLEANUP_FREE uint8_t *buf = NULL;
 
@@ -241,7 +240,7 @@ static int create_switch(struct qcow2_image *image, struct snapshot_table *table
     if (tables_settle(t) == -1 || tree_check_raise(t, &active) == -1 ||
         write_l1(t, t->l1, t->l1_size, &s->l1_table_offset) == -1)
         return -1;
-    if (write_table(t, table, &table_offset) == -1) {
+    if (image_write_snapshots(t, table, &table_offset) == -1) {
         give_back(t, s->l1_table_offset, (uint64_t)s->l1_size * L1_ENTRY_SIZE);
         return -1;
     }
@@ -417,7 +416,7 @@ static int delete_switch(struct qcow2_image *image, uint32_t index)
     l1 = image_snapshot_l1(image, &s);
     if (l1 == NULL || reduced_table(image, index, &table) == -1)
         return -1;
-    if (write_table(t, &table, &table_offset) == -1 || tables_flush(t) == -1 ||
+    if (image_write_snapshots(t, &table, &table_offset) == -1 || tables_flush(t) == -1 ||
         switch_table(t, &table, table_offset) == -1) {
         free(table.entries);
         return -1;

@@ -93,6 +93,23 @@ int refcount_get(struct tables *t, uint64_t host_offset, uint64_t *count)
     return get(t, host_offset >> t->geometry.cluster_bits, count);
 }
 
+int refcount_run(struct tables *t, uint64_t cluster, struct refcount_run *run)
+{
+    uint64_t per_block = UINT64_C(1) << t->geometry.refcount_block_bits;
+    uint64_t per_slice = (uint64_t)t->refcount_cache.slice_size * 8 >> t->geometry.refcount_order;
+    uint64_t block, at;
+
+    if (block_of(t, cluster, &block) == -1)
+        return -1;
+    *run = (struct refcount_run){ .count = per_block - (cluster & (per_block - 1)) };
+    if (block == 0)
+        return 0;
+    at = position_in_block(t, cluster, &run->index);
+    run->counts = cache_load(&t->refcount_cache, block + at);
+    run->count = per_slice - run->index;
+    return run->counts ? 0 : -1;
+}
+
 /* ------------------------------------------------------------------------------------------------
  * Searching
  */

@@ -15,6 +15,16 @@
 
 int refcount_get(struct tables *tables, uint64_t host_offset, uint64_t *count);
 
+/* The counts of clusters next to each other: those from one on, as far as they lie together in
+ * memory. */
+struct refcount_run {
+    const uint8_t *counts; /* for refcount_block_get, from index on; NULL: all are 0 */
+    uint64_t index;
+    uint64_t count; /* never 0 */
+};
+
+int refcount_run(struct tables *tables, uint64_t host_cluster, struct refcount_run *run);
+
 /* Can every cluster that the range touches take one more reference?  EINVAL when a count would pass
  * the largest value that the image's width can hold. */
 int refcount_check_raise(struct tables *tables, uint64_t host_offset, uint64_t count);

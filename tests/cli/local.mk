@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 cli_tests = \
+	cli/cli-amend-speaks-as-qemu-img.sh \
 	cli/cli-check-speaks-as-qemu-img.sh \
 	cli/cli-completion-offers-verbs-and-options.sh \
 	cli/cli-create-preallocates-as-qemu-img.sh \
@@ -47,6 +48,7 @@ cli_verbs_need_no_command_line_SOURCES = \
 	../cmd/keyval.c \
 	../cmd/measure.c \
 	../cmd/message.c \
+	../cmd/option-value.c \
 	../cmd/path.c \
 	../cmd/resize.c \
 	../cmd/secret.c \

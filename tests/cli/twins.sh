@@ -31,7 +31,7 @@ both() {
 mask() {
     sed -E \
         -e 's/^qcow-(img|io)([:>])/qemu-\1\2/' \
-        -e "s/Try 'qcow-img/Try 'qemu-img/" \
+        -e "s/(Try|use) 'qcow-img/\\1 'qemu-img/" \
         -e 's/^(disk size:).*/\1 SIZE/' \
         -e 's/("actual-size":) [0-9]+/\1 SIZE/' \
         -e 's/("date-n?sec":) [0-9]+/\1 DATE/' \

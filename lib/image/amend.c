@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* amend.c - another version, refcount width, size or name of the data file for an existing image
+ *
+ * Everything but the size comes into force by one write of the header (table/header_update.c).  What
+ * it needs is made before, beside what is in force:
+ *
+ *     to version 3    a snapshot table whose entries have the extra data that version 3 demands
+ *     to version 2    zero clusters turned into what version 2 has, in all trees; the guest sees no
+ *                     difference, and neither does version 3
+ *     refcount width  all refcounts once more (table/refcount_width.c)
+ *
+ * A cut leaves the image as it was or as it will be, with leaked clusters at worst.  The size has an
+ * instant of its own, before the others or, when the version goes up, after them: version 2 with
+ * snapshots cannot be resized.  Everything that can be refused is refused before anything changes.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "guest/guest.h"
+#include "image/image.h"
+#include "image/progress.h"
+#include "table/expand_zeroes.h"
+#include "table/flush.h"
+#include "table/header_update.h"
+#include "table/refcount_width.h"
+
+struct amendment {
+    struct qcow2_image *image;
+    const struct qcow2_amend_options *options;
+    uint32_t version;
+    uint32_t refcount_order;
+    uint64_t size;
+    struct progress progress;
+
+    struct header header;            /* to be put into force */
+    uint64_t snapshots_offset;       /* of a new snapshot table; 0: none */
+    uint64_t old_snapshots_bytes;    /* of the table in force */
+    struct refcount_width refcounts; /* new ones; no table: none */
+};
+
+static bool is_upgrade(const struct amendment *a)
+{
+    return a->version > a->image->tables.header.version;
+}
+
+static bool is_downgrade(const struct amendment *a)
+{
+    return a->version < a->image->tables.header.version;
+}
+
+static int step(void *opaque)
+{
+    return progress_add(&((struct amendment *)opaque)->progress, 1);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Every tree of the image
+ */
+
+typedef int tree_visitor(struct amendment *a, const struct tree *tree, bool active);
+
+/* Until a visit returns something else than 0. */
+static int for_each_tree(struct amendment *a, tree_visitor *visit)
+{
+    struct tables *t = &a->image->tables;
+    const struct tree active = { t->l1, t->l1_size };
+    int r = visit(a, &active, true);
+
+    for (uint32_t i = 0; i < a->image->snapshots.count && r == 0; i++) {
+        const struct snapshot *s = &a->image->snapshots.entries[i];
+        CLEANUP_FREE uint64_t *l1 = image_snapshot_l1(a->image, s);
+        const struct tree tree = { l1, s->l1_size };
+
+        r = l1 ? visit(a, &tree, false) : -1;
+    }
+    return r;
+}
+
+static int has_compressed(struct amendment *a, const struct tree *tree, bool active)
+{
+    (void)active;
+    return tree_has_compressed(&a->image->tables, tree);
+}
+
+static int expand_zeroes(struct amendment *a, const struct tree *tree, bool active)
+{
+    const struct expansion expansion = {
+        .tree = tree,
+        .active = active,
+        .size = a->image->disk->size, /* that of the snapshots, too */
+        .has_backing = a->image->full_backing_file || a->image->disk->backing,
+        .step = step,
+        .opaque = a,
+    };
+
+    return tree_expand_zeroes(&a->image->tables, &expansion);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Refusals
+ */
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static int check_names(const struct amendment *a)
+{
+    const struct header *h = &a->image->tables.header;
+    const struct qcow2_amend_options *o = a->options;
+
+    if ((o->backing_file || o->backing_format) &&
+        (!same_text(o->backing_file, h->backing_file) ||
+         !same_text(o->backing_format, h->backing_format)))
+        return error_set(EINVAL, "Cannot amend the backing file");
+    if (o->data_file && !(h->incompatible_features & INCOMPATIBLE_DATA_FILE))
+        return error_set(EINVAL, "data-file can only be set for images that use an external data "
+                                 "file");
+    if (o->data_file_raw == AMEND_ON && !(h->autoclear_features & AUTOCLEAR_RAW_DATA_FILE))
+        return error_set(EINVAL, "data-file-raw cannot be set on existing images");
+    if (o->encryption && h->crypt_method == CRYPT_NONE)
+        return error_set(EINVAL, "Can't amend encryption options - encryption not present");
+    if (o->encryption)
+        return error_set(ENOTSUP, "Amending encryption options is not supported");
+    return 0;
+}
+
+static int check_size(const struct amendment *a)
+{
+    const struct header *h = &a->image->tables.header;
+
+    if (a->size == h->size)
+        return 0;
+    if (!is_aligned(a->size, 512))
+        return error_set(EINVAL, "The new size must be a multiple of 512");
+    if (h->version < 3 && a->version < 3 && a->image->snapshots.count > 0)
+        return error_set(ENOTSUP, "Can't resize a v2 image which has snapshots");
+    return 0;
+}
+
+static int check_version_2(const struct amendment *a)
+{
+    const struct header *h = &a->image->tables.header;
+
+    if (a->version >= 3)
+        return 0;
+    if (a->refcount_order != 4 && a->refcount_order != h->geometry.refcount_order)
+        return error_set(EINVAL, "Refcount widths other than 16 bits require compatibility level "
+                                 "1.1 or above (use compat=1.1 or greater)");
+    if (a->options->lazy_refcounts == AMEND_ON)
+        return error_set(EINVAL, "Lazy refcounts only supported with compatibility level 1.1 and "
+                                 "above (use compat=1.1 or greater)");
+    if (a->refcount_order != 4)
+        return error_set(ENOTSUP, "compat=0.10 requires refcount_bits=16");
+    return 0;
+}
+
+static int check_compression(struct amendment *a)
+{
+    int r = a->image->tables.header.compression_type == COMPRESSION_DEFLATE
+                ? 0
+                : for_each_tree(a, has_compressed);
+
+    return r == 1 ? error_set(ENOTSUP, "Cannot downgrade an image with zstd compression type and "
+                                       "existing compressed clusters")
+                  : r;
+}
+
+static int check_downgrade(struct amendment *a)
+{
+    const uint64_t possible = INCOMPATIBLE_DIRTY | INCOMPATIBLE_COMPRESSION;
+    const struct header *h = &a->image->tables.header;
+
+    if (!is_downgrade(a))
+        return 0;
+    if (h->incompatible_features & INCOMPATIBLE_DATA_FILE)
+        return error_set(ENOTSUP, "Cannot downgrade an image with a data file");
+    for (uint32_t i = 0; i < a->image->snapshots.count; i++) {
+        const struct snapshot *s = &a->image->snapshots.entries[i];
+
+        if (s->vm_state_size > UINT32_MAX || s->disk_size != a->size)
+            return error_set(ENOTSUP, "Internal snapshots prevent downgrade of image");
+    }
+    if (h->incompatible_features & ~possible)
+        return error_set(ENOTSUP,
+                         "Cannot downgrade an image with incompatible features 0x%" PRIx64 " set",
+                         h->incompatible_features & ~possible);
+    return check_compression(a);
+}
+
+static int check(struct amendment *a)
+{
+    if (check_names(a) == -1 || check_size(a) == -1 || check_version_2(a) == -1 ||
+        tables_settle(&a->image->tables) == -1)
+        return -1;
+    return check_downgrade(a);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * What the new header needs
+ */
+
+/* Entries with less extra data than version 3 demands get all that is known. */
+static int complete_extra(struct snapshot *s)
+{
+    uint8_t *extra;
+
+    if (s->extra_size >= SNAPSHOT_EXTRA_MIN_V3)
+        return 0;
+    extra = calloc(1, SNAPSHOT_EXTRA_KNOWN);
+    if (extra == NULL)
+        return error_no_memory(), -1;
+    store_be64(extra + SNAPSHOT_EXTRA_VM_STATE_SIZE_AT, s->vm_state_size);
+    store_be64(extra + SNAPSHOT_EXTRA_DISK_SIZE_AT, s->disk_size);
+    store_be64(extra + SNAPSHOT_EXTRA_ICOUNT_AT, s->icount);
+    free(s->extra);
+    s->extra = extra;
+    s->extra_size = SNAPSHOT_EXTRA_KNOWN;
+    return 0;
+}
+
+static int prepare_upgrade(struct amendment *a)
+{
+    struct snapshot_table *snapshots = &a->image->snapshots;
+    bool complete = true;
+
+    for (uint32_t i = 0; i < snapshots->count; i++) {
+        complete = complete && snapshots->entries[i].extra_size >= SNAPSHOT_EXTRA_MIN_V3;
+        if (complete_extra(&snapshots->entries[i]) == -1)
+            return -1;
+    }
+    if (!complete &&
+        image_write_snapshots(&a->image->tables, snapshots, &a->snapshots_offset) == -1)
+        return -1;
+    if (a->snapshots_offset != 0)
+        a->header.snapshots_offset = a->snapshots_offset;
+    a->header.version = 3;
+    return 0;
+}
+
+static int prepare_downgrade(struct amendment *a)
+{
+    struct header *h = &a->header;
+
+    if (for_each_tree(a, expand_zeroes) == -1)
+        return -1;
+    h->version = 2;
+    h->incompatible_features = h->compatible_features = h->autoclear_features = 0;
+    h->compression_type = COMPRESSION_DEFLATE;
+    free(h->unknown_fields.data);
+    h->unknown_fields = (struct header_bytes){ 0 };
+    return 0;
+}
+
+static int prepare_refcounts(struct amendment *a)
+{
+    struct tables *t = &a->image->tables;
+    struct refcount_width *new = &a->refcounts;
+
+    if (a->refcount_order == t->geometry.refcount_order)
+        return 0;
+    if (refcount_width_build(t, a->refcount_order, new, step, a) == -1)
+        return -1;
+    a->header.geometry = new->geometry;
+    a->header.refcount_table_offset = new->table_offset;
+    a->header.refcount_table_clusters = (uint32_t)(new->table_bytes >> t->geometry.cluster_bits);
+    return 0;
+}
+
+static void set_switch(uint64_t *features, uint64_t bit, enum amend_switch value)
+{
+    if (value == AMEND_ON)
+        *features |= bit;
+    else if (value == AMEND_OFF)
+        *features &= ~bit;
+}
+
+static int prepare_fields(struct amendment *a)
+{
+    const struct qcow2_amend_options *o = a->options;
+    struct header *h = &a->header;
+
+    set_switch(&h->compatible_features, COMPATIBLE_LAZY_REFCOUNTS, o->lazy_refcounts);
+    set_switch(&h->autoclear_features, AUTOCLEAR_RAW_DATA_FILE, o->data_file_raw);
+    if (o->data_file == NULL)
+        return 0;
+    free(h->data_file);
+    h->data_file = *o->data_file ? strdup(o->data_file) : NULL;
+    return *o->data_file && h->data_file == NULL ? (error_no_memory(), -1) : 0;
+}
+
+static int prepare(struct amendment *a)
+{
+    if (header_copy(&a->header, &a->image->tables.header) == -1 || prepare_fields(a) == -1)
+        return -1;
+    if ((is_upgrade(a) && prepare_upgrade(a) == -1) ||
+        (is_downgrade(a) && prepare_downgrade(a) == -1))
+        return -1;
+    return prepare_refcounts(a);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * The instant, and what comes before and after
+ */
+
+/* The header in force needs none of it. */
+static int abandon(struct amendment *a)
+{
+    struct tables *t = &a->image->tables;
+    struct error error;
+
+    error_save(&error);
+    if (a->snapshots_offset != 0 && tables_usable(t) == 0)
+        tree_release(t, a->snapshots_offset, a->image->snapshots.bytes);
+    a->image->snapshots.bytes = a->old_snapshots_bytes;
+    if (a->refcounts.table && tables_usable(t) == 0)
+        refcount_width_abandon(t, &a->refcounts);
+    if (tables_usable(t) == 0)
+        tables_settle(t);
+    return error_restore(&error);
+}
+
+/* The new header is in force. */
+static int adopt(struct amendment *a, uint64_t old_snapshots_offset)
+{
+    struct tables *t = &a->image->tables;
+
+    if (a->refcounts.table && refcount_width_adopt(t, &a->refcounts) == -1)
+        return -1;
+    if (a->snapshots_offset != 0) {
+        WRITE_SCOPE(&t->lock);
+        if (image_map_snapshots(a->image) == -1)
+            return tables_fail(t);
+    }
+    if (a->snapshots_offset != 0 &&
+        tree_release(t, old_snapshots_offset, a->old_snapshots_bytes) == -1)
+        return tables_fail(t);
+    return guest_disk_change_codec(a->image->disk) == -1 ? tables_fail(t) : tables_settle(t);
+}
+
+static int change_header(struct amendment *a)
+{
+    uint64_t old_snapshots_offset = a->image->tables.header.snapshots_offset;
+
+    a->old_snapshots_bytes = a->image->snapshots.bytes;
+    if (tables_settle(&a->image->tables) == -1)
+        return -1;
+    if (prepare(a) == -1 || tables_flush(&a->image->tables) == -1 ||
+        header_update(&a->image->tables, &a->header) == -1)
+        return abandon(a);
+    return adopt(a, old_snapshots_offset);
+}
+
+static int change_size(struct amendment *a)
+{
+    return a->size == a->image->disk->size
+               ? 0
+               : image_resize_locked(a->image, a->size, QCOW2_RESIZE_SHRINK);
+}
+
+static bool changes_header(const struct amendment *a)
+{
+    const struct header *h = &a->image->tables.header;
+    const struct qcow2_amend_options *o = a->options;
+
+    return a->version != h->version || a->refcount_order != h->geometry.refcount_order ||
+           o->lazy_refcounts != AMEND_AS_IT_IS || o->data_file != NULL ||
+           o->data_file_raw != AMEND_AS_IT_IS;
+}
+
+static int apply(struct amendment *a)
+{
+    bool size_first = !is_upgrade(a);
+
+    if (check(a) == -1 || (size_first && change_size(a) == -1) ||
+        (changes_header(a) && change_header(a) == -1))
+        return -1;
+    return size_first ? 0 : change_size(a);
+}
+
+/* L1 entries that an expansion looks at, refcount blocks that are allocated, looked for again and
+ * written. */
+static uint64_t estimate(const struct amendment *a)
+{
+    const struct tables *t = &a->image->tables;
+    uint64_t total = 1;
+
+    if (is_downgrade(a)) {
+        total += t->l1_size;
+        for (uint32_t i = 0; i < a->image->snapshots.count; i++)
+            total += a->image->snapshots.entries[i].l1_size;
+    }
+    if (a->refcount_order != t->geometry.refcount_order)
+        total += 3 * (t->refcount_table_size << t->geometry.refcount_block_bits >>
+                      (t->geometry.cluster_bits + 3 - a->refcount_order));
+    return total;
+}
+
+int image_amend(struct qcow2_image *image, const struct qcow2_amend_options *o,
+                qcow2_progress_callback *progress, void *opaque)
+{
+    struct amendment a = { .image = image, .options = o };
+    int r;
+    WRITE_SCOPE(&image->operations);
+
+    if (image_require_writable_qcow2(image, "Amending") == -1)
+        return -1;
+    a.version = o->version ? o->version : image->tables.header.version;
+    a.refcount_order = o->refcount_bits ? (uint32_t)__builtin_ctz(o->refcount_bits)
+                                        : image->tables.geometry.refcount_order;
+    a.size = o->has_size ? o->size : image->tables.header.size;
+    a.progress = (struct progress){ progress, opaque, 0, estimate(&a) };
+    r = apply(&a);
+    header_destroy(&a.header);
+    if (r == 0)
+        progress_end(&a.progress);
+    return r;
+}
