@@ -142,7 +142,7 @@ static int copy_rest(struct store *to, struct store *from, uint64_t length, enum
 
         if (store_extent_at(from, length - at, at, &extent) == -1)
             return -1;
-        n = min_u64(min_u64(extent.length, length - at), COPY_PIECE);
+        n = min_u64(extent.length, extent.hole ? length - at : COPY_PIECE);
         if (extent.hole) {
             if (at < old_length && store_zero(to, n, at, true) == -1)
                 return -1;
