@@ -158,6 +158,7 @@ _Static_assert(sizeof(struct disk_bitmap) == 24, "a bitmap directory entry start
 
 #define BITMAP_TYPE_TRACKING 1u
 #define BITMAP_IN_USE (1u << 0)
+#define BITMAP_AUTO (1u << 1)
 #define BITMAP_FLAGS_RESERVED 0xfffffffcu
 #define BITMAP_TABLE_ENTRY_SIZE 8u
 #define BITMAP_TABLE_OFFSET_MASK UINT64_C(0x00fffffffffffe00)
