@@ -178,6 +178,60 @@ int qcow2_snapshot_delete(qcow2_image *image, const char *id_or_name)
     return image_snapshot_delete(image, id_or_name);
 }
 
+/* ---- Bitmaps ---- */
+
+int qcow2_bitmap_list(qcow2_image *image, qcow2_bitmap_callback *callback, void *opaque)
+{
+    REQUIRE(image && callback, -1);
+    return image_bitmap_list(image, callback, opaque);
+}
+
+int qcow2_bitmap_add(qcow2_image *image, const char *name, uint64_t granularity, uint32_t flags)
+{
+    REQUIRE(image && name, -1);
+    if (flags & ~QCOW2_BITMAP_ENABLED)
+        return error_set(EINVAL, "A new bitmap cannot have the flags 0x%x", flags);
+    return image_bitmap_add(image, name, granularity, flags);
+}
+
+int qcow2_bitmap_remove(qcow2_image *image, const char *name)
+{
+    REQUIRE(image && name, -1);
+    return image_bitmap_remove(image, name);
+}
+
+int qcow2_bitmap_clear(qcow2_image *image, const char *name)
+{
+    REQUIRE(image && name, -1);
+    return image_bitmap_clear(image, name);
+}
+
+int qcow2_bitmap_enable(qcow2_image *image, const char *name)
+{
+    REQUIRE(image && name, -1);
+    return image_bitmap_enable(image, name, true);
+}
+
+int qcow2_bitmap_disable(qcow2_image *image, const char *name)
+{
+    REQUIRE(image && name, -1);
+    return image_bitmap_enable(image, name, false);
+}
+
+int qcow2_bitmap_merge(qcow2_image *image, const char *name, qcow2_image *source,
+                       const char *source_name)
+{
+    REQUIRE(image && name && source && source_name, -1);
+    return image_bitmap_merge(image, name, source, source_name);
+}
+
+int qcow2_bitmap_extents(qcow2_image *image, const char *name, uint64_t count, uint64_t offset,
+                         qcow2_bitmap_extent_callback *callback, void *opaque)
+{
+    REQUIRE(image && name && callback, -1);
+    return image_bitmap_extents(image, name, count, offset, callback, opaque);
+}
+
 /* ---- Creating and changing ---- */
 
 int qcow2_create(const char *filename, const qcow2_create_options *options)

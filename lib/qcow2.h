@@ -266,6 +266,64 @@ QCOW2_PUBLIC int qcow2_snapshot_apply(qcow2_image *image, const char *id_or_name
 QCOW2_PUBLIC int qcow2_snapshot_delete(qcow2_image *image, const char *id_or_name);
 
 /* ------------------------------------------------------------------------------------------------
+ * Persistent bitmaps (version 3 images; ENOTSUP for others)
+ *
+ * A bitmap has a bit for every piece of granularity bytes of the virtual disk.  While it is enabled,
+ * each change that a guest could see sets the bits of the pieces it touches: writing, zeroing,
+ * discarding, applying a snapshot, growing.
+ *
+ * The calls that change a bitmap are atomic, and durable when they return 0, with one exception: the
+ * bits of an enabled bitmap are kept in memory from the first change of the disk until qcow2_close.  A
+ * program that does not get that far leaves the bitmap inconsistent, which is found when the image is
+ * opened the next time; it can then only be removed.
+ */
+
+/* Bits of qcow2_bitmap.flags. */
+#define QCOW2_BITMAP_ENABLED 0x0001u      /* changes of the disk set bits */
+#define QCOW2_BITMAP_INCONSISTENT 0x0002u /* may lack bits: useless */
+
+typedef struct {
+    const char *name;
+    uint64_t granularity; /* bytes, a power of two from 512 to 2 GiB */
+    uint32_t flags;       /* QCOW2_BITMAP_... */
+} qcow2_bitmap;
+
+typedef int qcow2_bitmap_callback(void *opaque, const qcow2_bitmap *bitmap);
+
+/* In the directory's order.  The strings live for the callback only, which returns 0 to go on; anything
+ * else ends the list, and is returned. */
+QCOW2_PUBLIC int qcow2_bitmap_list(qcow2_image *image, qcow2_bitmap_callback *callback,
+                                   void *opaque);
+
+/* A new bitmap without a bit set.  The name has 1 to 1023 bytes.  granularity 0: the cluster size, but
+ * at least 4 KiB and at most 64 KiB.  flags: QCOW2_BITMAP_ENABLED or 0.  EEXIST if there is one of that
+ * name. */
+QCOW2_PUBLIC int qcow2_bitmap_add(qcow2_image *image, const char *name, uint64_t granularity,
+                                  uint32_t flags);
+
+/* The calls below: ENOENT if there is none of that name; EINVAL if it is inconsistent, except for
+ * removing. */
+QCOW2_PUBLIC int qcow2_bitmap_remove(qcow2_image *image, const char *name);
+QCOW2_PUBLIC int qcow2_bitmap_clear(qcow2_image *image, const char *name);
+QCOW2_PUBLIC int qcow2_bitmap_enable(qcow2_image *image, const char *name);
+QCOW2_PUBLIC int qcow2_bitmap_disable(qcow2_image *image, const char *name);
+
+/* Set the bits of the pieces that a bitmap of another image, or of the same one, has set a bit for.
+ * The virtual disks have the same size; the granularities may differ. */
+QCOW2_PUBLIC int qcow2_bitmap_merge(qcow2_image *image, const char *name, qcow2_image *source,
+                                    const char *source_name);
+
+/* A range of the disk whose bits are all set (dirty) or all clear.  Returns 0 to go on; anything else
+ * ends the walk, and qcow2_bitmap_extents returns it. */
+typedef int qcow2_bitmap_extent_callback(void *opaque, uint64_t offset, uint64_t length,
+                                         bool dirty);
+
+/* The extents of a range, in order, without gaps, neighbours merged. */
+QCOW2_PUBLIC int qcow2_bitmap_extents(qcow2_image *image, const char *name, uint64_t count,
+                                      uint64_t offset, qcow2_bitmap_extent_callback *callback,
+                                      void *opaque);
+
+/* ------------------------------------------------------------------------------------------------
  * Creating and changing images
  */
 
@@ -288,6 +346,7 @@ QCOW2_PUBLIC int qcow2_create(const char *filename, const qcow2_create_options *
 typedef struct {
     uint64_t required; /* bytes the new image takes at most when it holds the source's data */
     uint64_t fully_allocated; /* bytes it takes when every cluster is allocated */
+    uint64_t bitmaps; /* bytes that the source's bitmaps take beside that, if both may have some */
 } qcow2_measurement;
 
 /* How large an image with these options would become: with the content of source, or with none if

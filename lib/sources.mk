@@ -10,6 +10,8 @@ libqcow2_sources = \
 	base/error.h \
 	base/text.c \
 	base/text.h \
+	format/bitmap_directory.c \
+	format/bitmap_directory.h \
 	format/disk.h \
 	format/geometry.h \
 	format/header.c \
@@ -87,8 +89,16 @@ libqcow2_sources = \
 	guest/write.c \
 	guest/zero.c \
 	image/amend.c \
+	image/bitmap.c \
+	image/bitmap.h \
+	image/bitmap_extents.c \
+	image/bitmap_ops.c \
+	image/bitmap_store.c \
+	image/bitmap_trees.c \
 	image/chain.c \
 	image/create.c \
+	image/dirty_bits.c \
+	image/dirty_bits.h \
 	image/holes.c \
 	image/image.h \
 	image/info.c \

@@ -14,6 +14,7 @@
 #include "format/qcow1.h"
 #include "format/snapshot_table.h"
 #include "guest/disk.h"
+#include "image/bitmap.h"
 #include "image/options.h"
 #include "table/tables.h"
 
@@ -32,6 +33,7 @@ struct qcow2_image {
     struct snapshot_table snapshots; /* changed with operations held alone */
     struct qcow1_header qcow1;       /* qcow, version 1, only; so is the next */
     char *qcow1_backing_file;        /* as recorded; NULL: none */
+    struct bitmaps bitmaps;
     struct qcow2_image *backing;
     char *full_backing_file;           /* the recorded name, resolved; NULL: none */
     const struct qcow2_image *overlay; /* the image that this one backs; NULL: the top */
@@ -142,6 +144,25 @@ int image_require_writable_qcow2(struct qcow2_image *image, const char *operatio
 
 int image_amend(struct qcow2_image *image, const struct qcow2_amend_options *options,
                 qcow2_progress_callback *progress, void *opaque);
+
+/* ---- bitmap_ops.c ---- */
+
+/* granularity 0: a default; flags: QCOW2_BITMAP_ENABLED or 0. */
+int image_bitmap_add(struct qcow2_image *image, const char *name, uint64_t granularity,
+                     uint32_t flags);
+int image_bitmap_remove(struct qcow2_image *image, const char *name);
+int image_bitmap_clear(struct qcow2_image *image, const char *name);
+int image_bitmap_enable(struct qcow2_image *image, const char *name, bool enable);
+int image_bitmap_list(struct qcow2_image *image, qcow2_bitmap_callback *callback, void *opaque);
+/* Bytes that the bitmaps take at most in an image with clusters of that size. */
+int image_bitmap_measure(struct qcow2_image *image, uint64_t cluster_size, uint64_t *bytes);
+
+/* ---- bitmap_extents.c ---- */
+
+int image_bitmap_extents(struct qcow2_image *image, const char *name, uint64_t count,
+                         uint64_t offset, qcow2_bitmap_extent_callback *callback, void *opaque);
+int image_bitmap_merge(struct qcow2_image *target, const char *name, struct qcow2_image *source,
+                       const char *source_name);
 
 /* ---- measure.c ---- */
 

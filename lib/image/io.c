@@ -26,6 +26,14 @@ static int check_change(const struct qcow2_image *image, uint64_t count, uint64_
     return check_range(image, count, offset);
 }
 
+/* A change is about to be made.  Bitmaps note it even if it fails: a part may have been done. */
+static int begin_change(struct qcow2_image *image, uint64_t count, uint64_t offset)
+{
+    if (check_change(image, count, offset) == -1)
+        return -1;
+    return bitmaps_note(image, count, offset);
+}
+
 int image_flush(struct qcow2_image *image)
 {
     READ_SCOPE(&image->operations);
@@ -57,7 +65,7 @@ int image_write(struct qcow2_image *image, const void *buf, size_t count, uint64
 {
     READ_SCOPE(&image->operations);
 
-    if (check_change(image, count, offset) == -1 ||
+    if (begin_change(image, count, offset) == -1 ||
         image->disk->ops->write(image->disk, buf, count, offset) == -1)
         return -1;
     return settle(image, flags);
@@ -79,7 +87,7 @@ int image_write_compressed(struct qcow2_image *image, const void *buf, size_t co
 {
     READ_SCOPE(&image->operations);
 
-    if (check_compressed(image, count, offset) == -1 ||
+    if (check_compressed(image, count, offset) == -1 || bitmaps_note(image, count, offset) == -1 ||
         image->disk->ops->write_compressed(image->disk, buf, count, offset) == -1)
         return -1;
     return settle(image, flags);
@@ -100,9 +108,13 @@ ssize_t image_compress(struct qcow2_image *image, const void *buf, size_t count,
 int image_write_stream(struct qcow2_image *image, const void *stream, size_t size, uint64_t offset,
                        uint32_t flags)
 {
+    uint64_t cluster;
     READ_SCOPE(&image->operations);
 
-    if (check_compressed(image, 1, offset) == -1 ||
+    if (check_compressed(image, 1, offset) == -1)
+        return -1;
+    cluster = min_u64(image->tables.geometry.cluster_size, image->disk->size - offset);
+    if (bitmaps_note(image, cluster, offset) == -1 ||
         image->disk->ops->write_stream(image->disk, stream, size, offset) == -1)
         return -1;
     return settle(image, flags);
@@ -114,7 +126,7 @@ int image_zero(struct qcow2_image *image, uint64_t count, uint64_t offset, uint3
                           (flags & QCOW2_FAST_ZERO ? DISK_FAST_ZERO : 0);
     READ_SCOPE(&image->operations);
 
-    if (check_change(image, count, offset) == -1)
+    if (begin_change(image, count, offset) == -1)
         return -1;
     if (count > 0 && image->disk->ops->zero(image->disk, count, offset, disk_flags) == -1)
         return -1;
@@ -125,7 +137,7 @@ int image_discard(struct qcow2_image *image, uint64_t count, uint64_t offset, ui
 {
     READ_SCOPE(&image->operations);
 
-    if (check_change(image, count, offset) == -1)
+    if (begin_change(image, count, offset) == -1)
         return -1;
     if (count > 0 && image->disk->ops->discard(image->disk, count, offset) == -1)
         return -1;

@@ -84,7 +84,9 @@ static int measure_qcow2(const struct qcow2_create_options *o, struct qcow2_imag
         return -1;
     m->required =
         all ? m->fully_allocated : metadata_size(o, data) + count.clusters * o->cluster_size;
-    return 0;
+    if (source == NULL || o->version < 3)
+        return 0;
+    return image_bitmap_measure(source, o->cluster_size, &m->bitmaps);
 }
 
 int image_measure(const struct qcow2_create_options *o, struct qcow2_image *source,

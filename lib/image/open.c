@@ -2,8 +2,9 @@
 /* open.c - opening and closing an image
  *
  * The order: the file (and its locks), the first cluster, which is read once and validated whole,
- * what the features allow, the snapshot table, the tables, the backing chain.  Only then, if the
- * image is to be written, the first byte changes on disk: autoclear bits that nobody here knows.
+ * what the features allow, the snapshot table, the tables, the backing chain, the bitmaps.  Only then,
+ * if the image is to be written, the first byte changes on disk: autoclear bits that nobody here knows,
+ * and bitmaps that are out of date.
  */
 
 #include <errno.h>
@@ -99,10 +100,6 @@ static int check_writable(const struct store *store, const struct header *h, uin
         return refuse(store, EINVAL,
                       "The image claims to have bitmaps but has no bitmaps "
                       "extension; it can only be opened read-only");
-    if (h->has_bitmaps)
-        return refuse(store, ENOTSUP,
-                      "Persistent bitmaps are not supported yet; the image can "
-                      "only be opened read-only");
     return 0;
 }
 
@@ -112,11 +109,20 @@ static int clear_unknown_autoclear(struct qcow2_image *image)
     struct header *h = &image->tables.header;
     uint8_t bytes[8];
 
-    if (image->tables.read_only || !(h->autoclear_features & ~AUTOCLEAR_KNOWN))
+    if (!(h->autoclear_features & ~AUTOCLEAR_KNOWN))
         return 0;
     h->autoclear_features &= AUTOCLEAR_KNOWN;
     store_be64(bytes, h->autoclear_features);
     return tables_write_header(&image->tables, HEADER_AUTOCLEAR_AT, bytes, sizeof bytes);
+}
+
+/* Read what will be changed along with guest data; then the first change. */
+static int open_writable(struct qcow2_image *image)
+{
+    if (bitmaps_load(image, true) == -1 || image_map_bitmaps(image) == -1 ||
+        clear_unknown_autoclear(image) == -1)
+        return -1;
+    return bitmaps_drop_stale(image);
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -155,7 +161,7 @@ static int open_qcow2(struct qcow2_image *image, const struct qcow2_open_options
         return -1;
     if (image_open_backing(image, options) == -1)
         return -1;
-    return clear_unknown_autoclear(image);
+    return t->read_only ? 0 : open_writable(image);
 }
 
 static int open_raw(struct qcow2_image *image, const struct qcow2_open_options *options)
@@ -191,6 +197,7 @@ struct qcow2_image *image_open_store(struct store *store, const struct qcow2_ope
     pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
     pthread_rwlock_init(&image->operations, &attr);
     pthread_rwlockattr_destroy(&attr);
+    bitmaps_init(&image->bitmaps);
     image->store = store;
     image->format = options->format;
     image->flags = options->flags;
@@ -252,13 +259,23 @@ static int complete_last_sector(struct tables *t)
     return store_flush(t->store);
 }
 
+/* Everything that is only in memory becomes durable; guest data also when bitmaps find no room. */
+static int settle(struct qcow2_image *image)
+{
+    int r = bitmaps_settle(image);
+
+    if (tables_settle(&image->tables) == -1 || complete_last_sector(&image->tables) == -1)
+        return -1;
+    return r;
+}
+
 int image_close(struct qcow2_image *image)
 {
     bool writable = !image_read_only(image);
     int r = 0;
 
     if (writable && image->tables_open && image->disk)
-        r = tables_settle(&image->tables) == -1 ? -1 : complete_last_sector(&image->tables);
+        r = settle(image);
     else if (writable && image->disk)
         r = image->disk->ops->flush(image->disk);
     disk_close(image->disk);
@@ -268,6 +285,7 @@ int image_close(struct qcow2_image *image)
     if (image->backing)
         image_close(image->backing);
     store_close(image->store);
+    bitmaps_destroy(&image->bitmaps);
     pthread_rwlock_destroy(&image->operations);
     free(image->qcow1_backing_file);
     free(image->full_backing_file);

@@ -70,6 +70,21 @@ static int adopt_l1(struct tables *t, struct new_l1 *l1)
     return old_bytes ? refcount_drop(t, old_offset, old_bytes) : 0;
 }
 
+/* The header did not change. */
+static void abandon_l1(struct tables *t, const struct new_l1 *l1)
+{
+    struct error error;
+
+    if (l1->entries == NULL || tables_usable(t) == -1)
+        return;
+    error_save(&error);
+    {
+        WRITE_SCOPE(&t->lock);
+        refcount_lower(t, l1->offset, (uint64_t)l1->size * L1_ENTRY_SIZE);
+    }
+    error_restore(&error);
+}
+
 /* Flushes, so that the tables on disk are those in memory, before the header changes.  The L1 table
  * reaches as far as a disk of the size reach needs. */
 static int change_size(struct qcow2_image *image, uint64_t reach, uint64_t size)
@@ -83,8 +98,12 @@ static int change_size(struct qcow2_image *image, uint64_t reach, uint64_t size)
         return -1;
     r = prepare_l1(t, reach, &l1);
     entries = l1.entries;
-    if (r == -1 || tables_flush(t) == -1 || l1_switch(t, size, l1.offset, l1.size) == -1)
+    if (r == -1 || tables_flush(t) == -1)
         return -1;
+    if (bitmaps_switch_l1(image, size, l1.offset, l1.size) == -1) {
+        abandon_l1(t, &l1);
+        return -1;
+    }
     r = adopt_l1(t, &l1);
     entries = l1.entries; /* NULL when adopted */
     if (r == -1)
@@ -187,7 +206,8 @@ static int grow(struct qcow2_image *image, uint64_t size, enum preallocation mod
     uint64_t old_size = image->disk->size;
 
     if (clear_new_part(image, size) == -1 || cover_last_cluster(image, size) == -1 ||
-        cover_backing(image, size) == -1 || image_set_size(image, size) == -1)
+        cover_backing(image, size) == -1 || image_set_size(image, size) == -1 ||
+        bitmaps_note_growth(image, old_size) == -1)
         return -1;
     return image_preallocate(image, size - old_size, old_size, mode);
 }
@@ -288,6 +308,8 @@ static int resize_qcow2(struct qcow2_image *image, uint64_t size, enum prealloca
                          image->filename);
     if (size == old_size)
         return 0;
+    if (bitmaps_mark(image) == -1)
+        return -1;
     return size > old_size ? grow(image, size, mode) : shrink(image, size);
 }
 

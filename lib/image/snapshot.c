@@ -15,7 +15,8 @@
  *   delete   new snapshot table written | barrier | header: snapshot table | barrier | refcounts of
  *            the snapshot's tree lowered | barrier | COPIED set where true
  *
- * All requests are kept out while an operation runs.
+ * All requests are kept out while an operation runs.  Applying a snapshot changes what a guest sees:
+ * bitmaps note where.
  */
 
 #include <errno.h>
@@ -336,10 +337,28 @@ static int apply_prepare(struct tables *t, const struct tree *new, uint64_t *l1_
     return error_restore(&error);
 }
 
+/* The instant.  If it is not reached, everything becomes as it was. */
+static int apply_instant(struct qcow2_image *image, const struct tree *new, uint64_t l1_offset,
+                         uint64_t size)
+{
+    struct tables *t = &image->tables;
+    struct error error;
+
+    if (bitmaps_switch_l1(image, size, l1_offset, new->l1_size) == 0)
+        return 0;
+    if (tables_usable(t) == -1)
+        return -1;
+    error_save(&error);
+    if (tree_lower(t, new) == -1)
+        return tables_fail(t);
+    give_back(t, l1_offset, (uint64_t) new->l1_size *L1_ENTRY_SIZE);
+    return error_restore(&error);
+}
+
 static int apply_switch(struct qcow2_image *image, const struct snapshot *s)
 {
     struct tables *t = &image->tables;
-    uint64_t size = round_down(s->disk_size, 512);
+    uint64_t size = round_down(s->disk_size, 512), old_size = image->disk->size;
     uint64_t old_offset = t->l1_table_offset, new_offset;
     CLEANUP_FREE uint64_t *old_l1 = malloc((size_t)t->l1_size * L1_ENTRY_SIZE + 1);
     CLEANUP_FREE uint64_t *new_l1 = NULL;
@@ -351,9 +370,11 @@ static int apply_switch(struct qcow2_image *image, const struct snapshot *s)
         return -1;
     memcpy(old_l1, t->l1, (size_t)t->l1_size * L1_ENTRY_SIZE);
     new.l1 = new_l1 = active_l1_of(image, s, &new.l1_size);
-    if (new_l1 == NULL || apply_prepare(t, &new, &new_offset) == -1 ||
-        l1_switch(t, size, new_offset, new.l1_size) == -1 ||
-        adopt_active(t, RELEASE(new_l1), new_offset, new.l1_size) == -1)
+    if (new_l1 == NULL || bitmaps_note_trees(image, &old, &new, min_u64(size, old_size)) == -1 ||
+        apply_prepare(t, &new, &new_offset) == -1 ||
+        apply_instant(image, &new, new_offset, size) == -1 ||
+        adopt_active(t, RELEASE(new_l1), new_offset, new.l1_size) == -1 ||
+        bitmaps_note_growth(image, old_size) == -1)
         return -1;
     image->disk->size = size;
     return release_active(t, &old, old_offset);
@@ -367,7 +388,9 @@ int image_snapshot_apply(struct qcow2_image *image, const char *id_or_name)
     if (image_require_writable_qcow2(image, "Applying a snapshot") == -1)
         return -1;
     index = image_snapshot_find(image, id_or_name);
-    return index == -1 ? -1 : apply_switch(image, &image->snapshots.entries[index]);
+    if (index == -1 || bitmaps_mark(image) == -1)
+        return -1;
+    return apply_switch(image, &image->snapshots.entries[index]);
 }
 
 /* ------------------------------------------------------------------------------------------------
