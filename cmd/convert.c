@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "convert-bitmaps.h"
 #include "copy.h"
 #include "create-options.h"
 #include "image-open.h"
@@ -216,25 +217,6 @@ static image_source source_of(const options *o, size_t index)
     return source;
 }
 
-static int check_bitmaps(qcow2_image *image)
-{
-    qcow2_info info;
-
-    if (qcow2_get_info(image, &info, sizeof info) == -1) {
-        error_report("%s", qcow2_get_error());
-        return -1;
-    }
-    if (info.version < 3) {
-        error_report("Source lacks bitmap support");
-        return -1;
-    }
-    if (info.features & QCOW2_FEATURE_BITMAPS) {
-        error_report("Copying bitmaps (--bitmaps) is not supported by this version");
-        return -1;
-    }
-    return 0;
-}
-
 static int open_sources(conversion *c)
 {
     const options *o = c->options;
@@ -250,7 +232,7 @@ static int open_sources(conversion *c)
             return -1;
         c->sources[c->nb_sources] = image;
     }
-    return o->bitmaps ? check_bitmaps(c->sources[0]) : 0;
+    return o->bitmaps ? check_source_bitmaps(c->sources[0], o->skip_broken_bitmaps) : 0;
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -429,9 +411,12 @@ static int copy(conversion *c)
 
 static int convert(conversion *c)
 {
-    if (open_sources(c) == -1 || settle_backing(c) == -1 || open_target(c) == -1)
+    const options *o = c->options;
+
+    if (open_sources(c) == -1 || settle_backing(c) == -1 || open_target(c) == -1 ||
+        (o->bitmaps && check_target_bitmaps(c->target) == -1) || copy(c) == -1)
         return -1;
-    return copy(c);
+    return o->bitmaps ? copy_bitmaps(c->sources[0], c->target, o->skip_broken_bitmaps) : 0;
 }
 
 /* A failure to close the target is a failure to write it. */

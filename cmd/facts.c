@@ -28,8 +28,32 @@ static json_t *facts_of_encryption(const qcow2_info *info)
     return encrypt;
 }
 
+static int add_bitmap(void *opaque, const qcow2_bitmap *bitmap)
+{
+    json_t *facts = json_object(), *flags = json_array();
+
+    if (bitmap->flags & QCOW2_BITMAP_INCONSISTENT)
+        json_array_append_new(flags, json_text("in-use"));
+    if (bitmap->flags & QCOW2_BITMAP_ENABLED)
+        json_array_append_new(flags, json_text("auto"));
+    json_put(facts, "flags", flags);
+    json_put(facts, "name", json_text(bitmap->name));
+    json_put(facts, "granularity", json_number(bitmap->granularity));
+    return json_array_append_new(opaque, facts);
+}
+
+json_t *facts_of_bitmaps(qcow2_image *image)
+{
+    json_t *bitmaps = json_array();
+
+    if (qcow2_bitmap_list(image, add_bitmap, bitmaps) == 0)
+        return bitmaps;
+    json_decref(bitmaps);
+    return NULL;
+}
+
 /* Version 2 has none of the features that the others describe. */
-json_t *facts_of_format(const qcow2_info *info)
+json_t *facts_of_format(const qcow2_info *info, json_t *bitmaps)
 {
     json_t *data;
 
@@ -40,6 +64,8 @@ json_t *facts_of_format(const qcow2_info *info)
     json_put(data, "compression-type", json_text(info->compression_type == 0 ? "zlib" : "zstd"));
     if (info->version >= 3)
         json_put(data, "lazy-refcounts", has(info, QCOW2_FEATURE_LAZY_REFCOUNTS));
+    if (json_array_size(bitmaps) > 0)
+        json_put(data, "bitmaps", json_incref(bitmaps));
     json_put(data, "refcount-bits", json_number(info->refcount_bits));
     if (info->crypt_method)
         json_put(data, "encrypt", facts_of_encryption(info));

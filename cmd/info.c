@@ -48,9 +48,9 @@ static void chain_clear(chain *c)
  * Collecting
  */
 
-static json_t *specific_facts(const qcow2_info *info)
+static json_t *specific_facts(const qcow2_info *info, json_t *bitmaps)
 {
-    json_t *data = facts_of_format(info);
+    json_t *data = facts_of_format(info, bitmaps);
     json_t *specific;
 
     if (!data)
@@ -62,10 +62,11 @@ static json_t *specific_facts(const qcow2_info *info)
 }
 
 /* The keys stand in the order in which qemu-img 7.2 prints them. */
-static json_t *collect(qcow2_image *image, const qcow2_info *info, json_t *snapshots)
+static json_t *collect(qcow2_image *image, const qcow2_info *info, json_t *snapshots,
+                       json_t *bitmaps)
 {
     json_t *facts = json_object();
-    json_t *specific = specific_facts(info);
+    json_t *specific = specific_facts(info, bitmaps);
 
     if (info->backing_filename && info->backing_format)
         json_put(facts, "backing-filename-format", json_text(info->backing_format));
@@ -200,18 +201,22 @@ static void set_next(chain *c, const qcow2_info *info)
 static int add_image(chain *c, const image_source *source)
 {
     CLEANUP_IMAGE qcow2_image *image = open_image(source);
-    CLEANUP_JSON json_t *snapshots = NULL;
+    CLEANUP_JSON json_t *snapshots = NULL, *bitmaps = NULL;
     qcow2_info info;
 
     if (!image || remember_file(c, qcow2_get_filename(image)))
         return -1;
-    if (qcow2_get_info(image, &info, sizeof info) == 0)
-        snapshots = strcmp(info.format, "qcow2") == 0 ? facts_of_snapshots(image) : json_array();
-    if (!snapshots) {
+    if (qcow2_get_info(image, &info, sizeof info) == 0) {
+        bool lists = strcmp(info.format, "qcow2") == 0;
+
+        snapshots = lists ? facts_of_snapshots(image) : json_array();
+        bitmaps = lists && snapshots ? facts_of_bitmaps(image) : json_array();
+    }
+    if (!snapshots || !bitmaps) {
         error_report("Could not open '%s': %s", source->filename, qcow2_get_error());
         return -1;
     }
-    json_array_append_new(c->images, collect(image, &info, snapshots));
+    json_array_append_new(c->images, collect(image, &info, snapshots, bitmaps));
     set_next(c, &info);
     return 0;
 }

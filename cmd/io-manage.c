@@ -268,7 +268,7 @@ static uint64_t vm_state_offset(const qcow2_info *info)
 
 int io_info(io_session *session, const io_command *command, const io_request *request)
 {
-    CLEANUP_JSON json_t *facts = NULL;
+    CLEANUP_JSON json_t *facts = NULL, *bitmaps = NULL;
     char size[IO_SIZE_LENGTH];
     qcow2_info info;
 
@@ -281,7 +281,11 @@ int io_info(io_session *session, const io_command *command, const io_request *re
     printf("format name: %s\n", info.format);
     printf("cluster size: %s\n", io_size_text(size, (double)info.cluster_size));
     printf("vm state offset: %s\n", io_size_text(size, (double)vm_state_offset(&info)));
-    facts = facts_of_format(&info);
+    if (strcmp(info.format, "qcow2") == 0 && !(bitmaps = facts_of_bitmaps(session->image))) {
+        error_report("%s", qcow2_get_error());
+        return -1;
+    }
+    facts = facts_of_format(&info, bitmaps);
     if (facts) {
         printf("Format specific information:\n");
         json_print_human(facts, 1);

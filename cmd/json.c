@@ -33,10 +33,29 @@ void json_put(json_t *object, const char *key, json_t *value)
     }
 }
 
+/* An empty array takes two lines, of which the second is indented as the first. */
+static void print_line(const char *line, size_t length)
+{
+    static const char empty[] = "[]";
+    size_t indent = strspn(line, " "), tail = length > 0 && line[length - 1] == ',' ? 1 : 0;
+    size_t before = length - tail - strlen(empty);
+
+    if (length >= indent + tail + strlen(empty) && memcmp(line + before, empty, 2) == 0)
+        printf("%.*s[\n%*s]%s\n", (int)before, line, (int)indent, "", tail ? "," : "");
+    else
+        printf("%.*s\n", (int)length, line);
+}
+
 void json_print(const json_t *value)
 {
-    json_dumpf(value, stdout, JSON_INDENT(4) | JSON_ENSURE_ASCII);
-    putchar('\n');
+    CLEANUP_FREE char *text = json_dumps(value, JSON_INDENT(4) | JSON_ENSURE_ASCII);
+
+    for (const char *line = text; line && *line;) {
+        size_t length = strcspn(line, "\n");
+
+        print_line(line, length);
+        line += length + (line[length] == '\n');
+    }
 }
 
 static void print_key(const char *key)
@@ -59,6 +78,34 @@ static void print_scalar(const json_t *value)
     }
 }
 
+static void print_value(const json_t *value, int level);
+
+static void print_array(const json_t *array, int level)
+{
+    size_t index;
+    json_t *value;
+
+    json_array_foreach(array, index, value)
+    {
+        printf("%*s[%zu]:", 4 * level, "", index);
+        print_value(value, level);
+    }
+}
+
+/* What stands behind a key or a number on this level. */
+static void print_value(const json_t *value, int level)
+{
+    if (json_is_object(value)) {
+        putchar('\n');
+        json_print_human(value, level + 1);
+    } else if (json_is_array(value)) {
+        putchar('\n');
+        print_array(value, level + 1);
+    } else {
+        print_scalar(value);
+    }
+}
+
 void json_print_human(const json_t *object, int level)
 {
     const char *key;
@@ -69,11 +116,6 @@ void json_print_human(const json_t *object, int level)
         printf("%*s", 4 * level, "");
         print_key(key);
         putchar(':');
-        if (json_is_object(value)) {
-            putchar('\n');
-            json_print_human(value, level + 1);
-        } else {
-            print_scalar(value);
-        }
+        print_value(value, level);
     }
 }

@@ -12,6 +12,7 @@
 
 static const verb verbs[] = {
     { "amend", VERB_AMEND, "FILE", "change the format options of an existing image", run_amend },
+    { "bitmap", VERB_BITMAP, "FILE BITMAP", "change a persistent bitmap of an image", run_bitmap },
     { "check", VERB_CHECK, "FILE", "look for damage in an image", run_check },
     { "compare", VERB_COMPARE, "FILE1 FILE2", "compare the content of two images", run_compare },
     { "convert", VERB_CONVERT, "SOURCE... TARGET", "copy images into a new image", run_convert },

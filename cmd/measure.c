@@ -76,8 +76,8 @@ static qcow2_create_options *make_options(const options *o, const char *format)
     return new;
 }
 
-/* Bitmaps are copied between version-3 images; there are none to count while the source has none. */
-static int puts_bitmaps(const options *o, const char *format, qcow2_image *source, bool *bitmaps)
+/* Bitmaps are copied between version-3 images. */
+static int tells_bitmaps(const options *o, const char *format, qcow2_image *source, bool *bitmaps)
 {
     const char *compat = keyval_get(&o->creation, "compat");
     bool old = compat && (strcmp(compat, "0.10") == 0 || strcmp(compat, "v2") == 0);
@@ -85,8 +85,7 @@ static int puts_bitmaps(const options *o, const char *format, qcow2_image *sourc
 
     if (source && qcow2_get_info(source, &info, sizeof info))
         return -1;
-    *bitmaps = strcmp(format, "qcow2") == 0 && !old && info.version >= 3 &&
-               !(info.features & QCOW2_FEATURE_BITMAPS);
+    *bitmaps = strcmp(format, "qcow2") == 0 && !old && info.version >= 3;
     return 0;
 }
 
@@ -98,12 +97,12 @@ static void print(const options *o, const qcow2_measurement *m, bool bitmaps)
         printf("required size: %" PRIu64 "\nfully allocated size: %" PRIu64 "\n", m->required,
                m->fully_allocated);
         if (bitmaps)
-            printf("bitmaps size: 0\n");
+            printf("bitmaps size: %" PRIu64 "\n", m->bitmaps);
         return;
     }
     object = json_object();
     if (bitmaps)
-        json_put(object, "bitmaps", json_number(0));
+        json_put(object, "bitmaps", json_number(m->bitmaps));
     json_put(object, "required", json_number(m->required));
     json_put(object, "fully-allocated", json_number(m->fully_allocated));
     json_print(object);
@@ -121,7 +120,7 @@ static int measure(const options *o, const char *format, qcow2_image *source)
     result = qcow2_measure(new, source, &m, sizeof m);
     qcow2_create_options_free(new);
     if (result == 0)
-        result = puts_bitmaps(o, format, source, &bitmaps);
+        result = tells_bitmaps(o, format, source, &bitmaps);
     if (result == 0)
         print(o, &m, bitmaps);
     else

@@ -94,6 +94,14 @@ static int set_snapshot_action(options *o, const option_row *row, const char *ar
     return 0;
 }
 
+static int add_bitmap_step(options *o, const option_row *row, const char *argument)
+{
+    o->bitmap_steps = xrealloc(o->bitmap_steps, (o->nb_bitmap_steps + 1) * sizeof *o->bitmap_steps);
+    o->bitmap_steps[o->nb_bitmap_steps++] =
+        (bitmap_step){ .action = (bitmap_action)row->value, .argument = argument };
+    return 0;
+}
+
 static int set_workers(options *o, const option_row *row, const char *argument)
 {
     char *end;
@@ -135,10 +143,10 @@ static int set_help(options *o, const option_row *row, const char *argument)
  */
 
 enum {
-    EVERY_VERB = VERB_AMEND | VERB_CHECK | VERB_COMPARE | VERB_CONVERT | VERB_CREATE | VERB_INFO |
-                 VERB_MAP | VERB_MEASURE | VERB_RESIZE | VERB_SNAPSHOT,
+    EVERY_VERB = VERB_AMEND | VERB_BITMAP | VERB_CHECK | VERB_COMPARE | VERB_CONVERT | VERB_CREATE |
+                 VERB_INFO | VERB_MAP | VERB_MEASURE | VERB_RESIZE | VERB_SNAPSHOT,
     OPENING_VERBS = EVERY_VERB & ~VERB_CREATE,
-    READING_VERBS = OPENING_VERBS & ~(VERB_AMEND | VERB_RESIZE),
+    READING_VERBS = OPENING_VERBS & ~(VERB_AMEND | VERB_BITMAP | VERB_RESIZE),
 };
 
 /* The shapes of rows: a flag, a text, a size, and an argument that a function of its own reads. */
@@ -166,8 +174,9 @@ static const option_row table[] = {
     CALL(EVERY_VERB, "object", "", "OBJECT", set_object, 0,
          "a secret, as in secret,id=ID,data=TEXT"),
 
-    TEXT(VERB_AMEND | VERB_CHECK | VERB_INFO | VERB_MAP | VERB_MEASURE | VERB_RESIZE, "format", "f",
-         "FMT", format, "format of the image, raw, qcow2 or qcow (default: probe the file)"),
+    TEXT(VERB_AMEND | VERB_BITMAP | VERB_CHECK | VERB_INFO | VERB_MAP | VERB_MEASURE | VERB_RESIZE,
+         "format", "f", "FMT", format,
+         "format of the image, raw, qcow2 or qcow (default: probe the file)"),
     TEXT(VERB_CREATE, "format", "f", "FMT", format,
          "format of the new image, raw (default) or qcow2"),
     TEXT(VERB_COMPARE, "a-format", "f", "FMT", format,
@@ -233,6 +242,23 @@ static const option_row table[] = {
     CALL(VERB_SNAPSHOT, "delete", "d", "NAME", set_snapshot_action, SNAPSHOT_DELETE,
          "delete the snapshot of that name"),
 
+    CALL(VERB_BITMAP, "add", "", NULL, add_bitmap_step, BITMAP_ADD,
+         "add the bitmap, enabled: changes of the disk will set its bits"),
+    CALL(VERB_BITMAP, "remove", "", NULL, add_bitmap_step, BITMAP_REMOVE, "remove the bitmap"),
+    CALL(VERB_BITMAP, "clear", "", NULL, add_bitmap_step, BITMAP_CLEAR, "clear all its bits"),
+    CALL(VERB_BITMAP, "enable", "", NULL, add_bitmap_step, BITMAP_ENABLE,
+         "let changes of the disk set its bits"),
+    CALL(VERB_BITMAP, "disable", "", NULL, add_bitmap_step, BITMAP_DISABLE,
+         "keep its bits as they are, whatever changes"),
+    CALL(VERB_BITMAP, "merge", "", "BITMAP", add_bitmap_step, BITMAP_MERGE,
+         "set the bits that another bitmap has set"),
+    SIZE(VERB_BITMAP, "granularity", "g", "SIZE", granularity, "granularity",
+         "what a bit of the added bitmap stands for: a power of 2, at least 512"),
+    TEXT(VERB_BITMAP, "source-file", "b", "FILE", source_file,
+         "the image whose bitmap is merged (default: the same image)"),
+    TEXT(VERB_BITMAP, "source-format", "F", "FMT", source_format,
+         "format of that image (default: probe the file)"),
+
     FLAG(VERB_COMPARE, "strict", "s", strict, "sizes and allocation must be the same, too"),
     FLAG(VERB_CONVERT, "compress", "c", compress, "write compressed clusters"),
     SIZE(VERB_CONVERT, "sparse-size", "S", "SIZE", sparse_size, "buffer size for sparse output",
@@ -256,7 +282,7 @@ static const option_row table[] = {
     CALL(VERB_CHECK | VERB_COMPARE | VERB_INFO | VERB_MAP | VERB_MEASURE, "output", "", "FORMAT",
          set_output, 0, "human (default) or json"),
     FLAG(VERB_AMEND | VERB_COMPARE | VERB_CONVERT, "progress", "p", progress, "show progress"),
-    FLAG(EVERY_VERB & ~(VERB_INFO | VERB_MAP | VERB_MEASURE), "quiet", "q", quiet,
+    FLAG(EVERY_VERB & ~(VERB_BITMAP | VERB_INFO | VERB_MAP | VERB_MEASURE), "quiet", "q", quiet,
          "print nothing but errors"),
 };
 
@@ -367,6 +393,7 @@ int options_parse(options *o, verb_bit bit, int argc, char **argv)
 void options_clear(options *o)
 {
     keyval_list_clear(&o->creation);
+    free(o->bitmap_steps);
 }
 
 /* ------------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ typedef enum {
     VERB_SNAPSHOT = 0x0080,
     VERB_MEASURE = 0x0100,
     VERB_AMEND = 0x0200,
+    VERB_BITMAP = 0x0400,
 } verb_bit;
 
 typedef enum {
@@ -42,6 +43,21 @@ typedef enum {
     SNAPSHOT_APPLY,
     SNAPSHOT_DELETE,
 } snapshot_action;
+
+typedef enum {
+    BITMAP_ADD,
+    BITMAP_REMOVE,
+    BITMAP_CLEAR,
+    BITMAP_ENABLE,
+    BITMAP_DISABLE,
+    BITMAP_MERGE,
+} bitmap_action;
+
+/* What bitmap is to do, one after the other. */
+typedef struct {
+    bitmap_action action;
+    const char *argument; /* merge: the bitmap to merge; else NULL */
+} bitmap_step;
 
 /* What the command line said.  Strings belong to argv; a member that no option set is zero, except
  * where a default is given here. */
@@ -77,6 +93,12 @@ typedef struct options {
     const char *preallocation; /* resize; NULL: off */
     snapshot_action snapshot_action;
     const char *snapshot; /* snapshot -c -a -d: its argument; convert, measure -l: as given */
+
+    bitmap_step *bitmap_steps; /* bitmap; freed by options_clear */
+    size_t nb_bitmap_steps;
+    uint64_t granularity;      /* bitmap -g: bytes; 0: the default */
+    const char *source_file;   /* bitmap -b: where merged bitmaps are; NULL: the same image */
+    const char *source_format; /* bitmap -F: of source_file; NULL: probe */
 
     bool strict;              /* compare -s */
     bool compress;            /* convert -c */

@@ -34,9 +34,12 @@ shared_sources = \
 qcow_img_sources = \
 	$(shared_sources) \
 	amend.c \
+	bitmap.c \
 	bytes.h \
 	check.c \
 	compare.c \
+	convert-bitmaps.c \
+	convert-bitmaps.h \
 	convert.c \
 	copy.c \
 	copy.h \

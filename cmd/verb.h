@@ -20,6 +20,7 @@ typedef struct {
 } verb;
 
 int run_amend(const options *o);
+int run_bitmap(const options *o);
 int run_check(const options *o);
 int run_compare(const options *o);
 int run_convert(const options *o);

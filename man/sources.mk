@@ -3,6 +3,7 @@ man_pages = \
 	libqcow2.3 \
 	nbdkit-qcow2-plugin.1 \
 	qcow-img-amend.1 \
+	qcow-img-bitmap.1 \
 	qcow-img-check.1 \
 	qcow-img-compare.1 \
 	qcow-img-convert.1 \
@@ -17,6 +18,7 @@ man_pages = \
 	qcow-vmm.1 \
 	qcow2.5 \
 	qcow2_amend.3 \
+	qcow2_bitmap_list.3 \
 	qcow2_check.3 \
 	qcow2_create.3 \
 	qcow2_get_error.3 \
@@ -31,6 +33,14 @@ amend_aliases = \
 	qcow2_amend_options_free.3 \
 	qcow2_amend_options_new.3 \
 	qcow2_amend_options_set.3
+bitmap_list_aliases = \
+	qcow2_bitmap_add.3 \
+	qcow2_bitmap_clear.3 \
+	qcow2_bitmap_disable.3 \
+	qcow2_bitmap_enable.3 \
+	qcow2_bitmap_extents.3 \
+	qcow2_bitmap_merge.3 \
+	qcow2_bitmap_remove.3
 create_aliases = \
 	qcow2_create_options_free.3 \
 	qcow2_create_options_new.3 \

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 cli_tests = \
 	cli/cli-amend-speaks-as-qemu-img.sh \
+	cli/cli-bitmap-speaks-as-qemu-img.sh \
 	cli/cli-check-speaks-as-qemu-img.sh \
 	cli/cli-completion-offers-verbs-and-options.sh \
 	cli/cli-create-preallocates-as-qemu-img.sh \
