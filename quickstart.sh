@@ -26,6 +26,7 @@ needed_to_build=(
     'pc:libdeflate      libdeflate-dev'
     'pc:zlib            zlib1g-dev'
     'pc:libzstd         libzstd-dev'
+    'pc:libisal         libisal-dev'
     'pc:libcrypto       libssl-dev'
     'pc:libnbd          libnbd-dev'
     'pc:nbdkit          nbdkit-plugin-dev'

@@ -171,8 +171,9 @@ static char *target_refusal(conversion *c)
 
     if (sentence)
         return xstrdup(sentence);
-    if (!c->options->no_create)
-        create_options_check(&c->creation, c->format, &why);
+    if (!c->options->no_create && create_options_check(&c->creation, c->format, &why) == 0 &&
+        create_options_of_copy(&c->creation) && !c->options->compress)
+        why = xasprintf("'%s' has no effect without -c", create_options_of_copy(&c->creation));
     return why;
 }
 
@@ -355,6 +356,8 @@ static int open_target(conversion *c)
         .image_opts = o->target_image_opts,
         .cache = o->cache ? o->cache : "unsafe",
         .flags = o->sparse_size > 0 ? QCOW2_OPEN_DISCARD : 0,
+        .compression_level = keyval_get(&c->creation, "compression_level"),
+        .compression_window = keyval_get(&c->creation, "compression_window"),
         .backing = o->untrusted ? QCOW2_BACKING_REFUSE : QCOW2_BACKING_ALLOW_PROBE,
     };
 
@@ -455,7 +458,7 @@ int run_convert(const options *o)
 
     c.format = format_to_create(o->target_format, NULL);
     if (c.format && o->creation_help)
-        create_options_print_help(c.format, o->nb_arguments > 1);
+        create_options_print_help(c.format, o->nb_arguments > 1, true);
     if (!c.format || o->creation_help)
         return c.format ? EXIT_SUCCESS : EXIT_FAILURE;
     merge_creation(&c);

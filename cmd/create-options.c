@@ -15,6 +15,7 @@
 enum {
     FOR_QCOW2 = 1,
     FOR_RAW = 2,
+    FOR_COPY = 4, /* no property of an image: only where content is written to it, too */
 };
 
 typedef struct {
@@ -51,6 +52,10 @@ static const creation_row table[] = {
       "Preallocation mode (allowed values: off, metadata, falloc, full)" },
     { "compression_type", VALUE_STRING, FOR_QCOW2, false, "zlib",
       "Compression method used for image cluster compression" },
+    { "compression_level", VALUE_STRING, FOR_QCOW2 | FOR_COPY, false, NULL,
+      "How hard to compress: fast, default, best or a number" },
+    { "compression_window", VALUE_NUMBER, FOR_QCOW2 | FOR_COPY, false, NULL,
+      "Window of zlib streams, 9 to 15 (2^n bytes)" },
     { "size", VALUE_SIZE, FOR_QCOW2 | FOR_RAW, false, NULL, "Virtual disk size" },
     { "compat", VALUE_STRING, FOR_QCOW2, false, NULL,
       "Compatibility level (v2 [0.10] or v3 [1.1])" },
@@ -105,6 +110,14 @@ int create_options_check(keyval_list *list, const char *format, char **why)
         item->value = value;
     }
     return 0;
+}
+
+const char *create_options_of_copy(const keyval_list *list)
+{
+    for (size_t i = 0; i < TABLE_ROWS; i++)
+        if ((table[i].formats & FOR_COPY) && keyval_get(list, table[i].name))
+            return table[i].name;
+    return NULL;
 }
 
 void create_options_add_defaults(keyval_list *list, const char *format)
@@ -219,13 +232,14 @@ static int by_name(const void *a, const void *b)
     return strcmp((*(const creation_row *const *)a)->name, (*(const creation_row *const *)b)->name);
 }
 
-void create_options_print_help(const char *format, bool file_named)
+void create_options_print_help(const char *format, bool file_named, bool copies)
 {
     const creation_row *rows[TABLE_ROWS];
     size_t count = 0;
 
     for (size_t i = 0; i < TABLE_ROWS; i++)
-        if (is_for(&table[i], format) && (file_named || !table[i].of_host))
+        if (is_for(&table[i], format) && (file_named || !table[i].of_host) &&
+            (copies || !(table[i].formats & FOR_COPY)))
             rows[count++] = &table[i];
     qsort(rows, count, sizeof *rows, by_name);
     if (file_named)

@@ -32,7 +32,11 @@ bool create_options_know(const char *name);
 /* The library's object for a checked list; NULL with the library's error. */
 qcow2_create_options *create_options_make(const keyval_list *list, const char *format);
 
-/* The answer to "-o help"; options of the host's file system only where a file was named. */
-void create_options_print_help(const char *format, bool file_named);
+/* The name of an option in the list that speaks of content rather than of the image; NULL: none. */
+const char *create_options_of_copy(const keyval_list *list);
+
+/* The answer to "-o help"; options of the host's file system only where a file was named, those of
+ * content only for verbs that copy some. */
+void create_options_print_help(const char *format, bool file_named, bool copies);
 
 #endif /* QCOW_CMD_CREATE_OPTIONS_H */

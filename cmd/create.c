@@ -118,6 +118,11 @@ static int settle(const options *o, const char *format, const uint64_t *size, ke
         return -1;
     if (create_options_check(list, format, &why))
         return refuse(o, why);
+    if (create_options_of_copy(list)) {
+        why = xasprintf("'%s' is not kept in an image: it belongs to 'convert -c'",
+                        create_options_of_copy(list));
+        return refuse(o, why);
+    }
     if (settle_backing(o, list))
         return -1;
     if (!keyval_get(list, "size"))
@@ -167,7 +172,7 @@ int run_create(const options *o)
     if (o->creation_help) {
         format = format_to_create(o->format, NULL);
         if (format)
-            create_options_print_help(format, o->nb_arguments > 0);
+            create_options_print_help(format, o->nb_arguments > 0, false);
         return format ? EXIT_SUCCESS : EXIT_FAILURE;
     }
     if (o->nb_arguments == 0)

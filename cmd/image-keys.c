@@ -270,6 +270,11 @@ static int read_refcount_cache_size(layer *l, const char *key, const char *value
                                                                                 : 0;
 }
 
+static int read_option(layer *l, const char *key, const char *value, char **why)
+{
+    return qcow2_open_options_set(l->target->options, key, value) ? fail_library(why) : 0;
+}
+
 /* All templates are as good as "all" here: every write of metadata is checked. */
 static int read_overlap_check(layer *l, const char *key, const char *value, char **why)
 {
@@ -343,6 +348,8 @@ static const struct {
     { IN_QCOW2, "pass-discard-snapshot", read_switch },
     { IN_QCOW2, "pass-discard-other", read_switch },
     { IN_QCOW2, "discard-no-unref", read_switch },
+    { IN_QCOW2, "compression-level", read_option },
+    { IN_QCOW2, "compression-window", read_option },
     { IN_QCOW2 | IN_QCOW1, "encrypt.format", read_encryption },
     { IN_QCOW2 | IN_QCOW1, "encrypt.key-secret", read_key_secret },
 

@@ -157,13 +157,20 @@ static int read_cache_mode(image_target *t, const char *mode, char **why)
     return 0;
 }
 
+static int set_option(const image_target *t, const char *name, const char *value, char **why)
+{
+    return value && qcow2_open_options_set(t->options, name, value) ? fail_library(why) : 0;
+}
+
 static int set_options(const image_target *t, const image_source *source, char **why)
 {
     if (qcow2_open_options_set_format(t->options, t->format) ||
         qcow2_open_options_set_flags(t->options, t->flags) ||
         (source->snapshot && qcow2_open_options_set_snapshot(t->options, source->snapshot)))
         return fail_library(why);
-    return 0;
+    if (set_option(t, "compression-level", source->compression_level, why))
+        return -1;
+    return set_option(t, "compression-window", source->compression_window, why);
 }
 
 /* A raw disk that was only taken for one, and will be written. */

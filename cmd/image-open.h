@@ -26,8 +26,10 @@ typedef struct {
     const char *cache;    /* a name of the cache table; NULL: writeback */
     uint32_t flags;       /* QCOW2_OPEN_..., besides those of the cache mode */
     qcow2_backing_policy backing;
-    const char *snapshot; /* open this internal snapshot instead of the disk; or NULL */
-    bool *guessed_raw;    /* set when raw was only a guess and writes need care; or NULL */
+    const char *compression_level;  /* of clusters written compressed; NULL: the default */
+    const char *compression_window; /* the same */
+    const char *snapshot;           /* open this internal snapshot instead of the disk; or NULL */
+    bool *guessed_raw; /* set when raw was only a guess and writes need care; or NULL */
 } image_source;
 
 /* The image that the command line names first, to be opened with these flags. */

@@ -146,7 +146,7 @@ int run_measure(const options *o)
         return EXIT_FAILURE;
     }
     if (format && o->creation_help) {
-        create_options_print_help(format, false);
+        create_options_print_help(format, false, false);
         return EXIT_SUCCESS;
     }
     if (check_arguments(o))

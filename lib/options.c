@@ -251,6 +251,16 @@ static int set_backing_fmt(qcow2_create_options *o, const char *name, const char
     return replace_string(&o->backing_format, value);
 }
 
+static int set_compression_level(qcow2_create_options *o, const char *name, const char *value)
+{
+    return compression_parse_level(name, value, &o->compression.level);
+}
+
+static int set_compression_window(qcow2_create_options *o, const char *name, const char *value)
+{
+    return compression_parse_window(name, value, &o->compression.window);
+}
+
 static int set_preallocation(qcow2_create_options *o, const char *name, const char *value)
 {
     static const char *const modes[] = { "off", "metadata", "falloc", "full" };
@@ -272,9 +282,9 @@ static int set_extended_l2(qcow2_create_options *o, const char *name, const char
 static int set_compression_type(qcow2_create_options *o, const char *name, const char *value)
 {
     if (strcmp(value, "zstd") == 0)
-        o->compression_type = COMPRESSION_ZSTD;
+        o->compression.type = COMPRESSION_ZSTD;
     else if (strcmp(value, "zlib") == 0)
-        o->compression_type = COMPRESSION_DEFLATE;
+        o->compression.type = COMPRESSION_DEFLATE;
     else
         return error_set(EINVAL, "Invalid parameter '%s' of '%s'", value, name);
     return 0;
@@ -309,6 +319,8 @@ static const struct {
     { "preallocation", set_preallocation },
     { "extended_l2", set_extended_l2 },
     { "compression_type", set_compression_type },
+    { "compression_level", set_compression_level },
+    { "compression_window", set_compression_window },
     { "data_file", refuse_data_file },
     { "data_file_raw", refuse_data_file },
     { "encryption", refuse_encryption },

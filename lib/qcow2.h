@@ -120,6 +120,15 @@ QCOW2_PUBLIC int qcow2_open_options_set_l2_cache_size(qcow2_open_options *option
 QCOW2_PUBLIC int qcow2_open_options_set_refcount_cache_size(qcow2_open_options *options,
                                                             uint64_t size);
 
+/* Set one option of an open image by the name and in the spelling of QEMU's --image-opts; numbers are
+ * plain decimal.  EINVAL for a bad value, ENOENT for a name that no image knows:
+ *   compression-level   "default", "fast", "best", or a number from 1 on (zlib: to 9, with a window of
+ *                       15 to 12; zstd: to 19): how clusters that are written compressed are made
+ *   compression-window  zlib: log2 of the bytes that a stream refers back to, 9 to 15 (12)
+ * A level or window that the image's compression type does not have makes qcow2_open fail. */
+QCOW2_PUBLIC int qcow2_open_options_set(qcow2_open_options *options, const char *name,
+                                        const char *value);
+
 /* Open the named file.  options may be NULL: read-write, qcow2, no backing file.  Only this file,
  * and backing files the policy allows, are opened. */
 QCOW2_PUBLIC qcow2_image *qcow2_open(const char *filename, const qcow2_open_options *options);

@@ -3,6 +3,7 @@ libqcow2_sources = \
 	amend_options.c \
 	api.c \
 	options.c \
+	runtime_options.c \
 	qcow2.h \
 	base/bits.h \
 	base/cleanup.h \
@@ -69,6 +70,8 @@ libqcow2_sources = \
 	guest/cluster_cache.h \
 	guest/codec.c \
 	guest/codec.h \
+	guest/compressor.c \
+	guest/compressor.h \
 	guest/compressed.c \
 	guest/compressed.h \
 	guest/disk.c \

@@ -25,6 +25,7 @@ man_pages = \
 	qcow2_get_info.3 \
 	qcow2_map.3 \
 	qcow2_open.3 \
+	qcow2_open_options_set.3 \
 	qcow2_pread.3 \
 	qcow2_snapshot_list.3
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* codec.c - compressing and decompressing one cluster
  *
- * Deflate streams have no zlib header.  Written ones use a window of 4 KiB, because other readers
- * declare no more; read ones may use any window.  A stream that fills the cluster is good even if it
- * would go on.  libdeflate reads what ends properly, several times faster than zlib; zlib reads the
- * rest.  A zstd cluster is one or more frames.
+ * Deflate streams have no zlib header, and may use any window.  A stream that fills the cluster is good
+ * even if it would go on.  libdeflate reads what ends properly, several times faster than zlib; zlib
+ * reads the rest.  A zstd cluster is one or more frames.
  */
 
 #include "guest/codec.h"
@@ -21,23 +20,20 @@
 #include "base/error.h"
 #include "format/disk.h"
 
-#define DEFLATE_WRITE_WINDOW -12 /* log2 of the window, negative: no header */
-#define DEFLATE_READ_WINDOW -15
-#define DEFLATE_MEMORY_LEVEL 9
-#define ZSTD_LEVEL 3
+#define DEFLATE_READ_WINDOW -15 /* log2 of the window, negative: no header */
 
 /* What one thread works with; made as needed. */
 struct context {
     struct context *next;
+    struct compressor *compressor;
     struct libdeflate_decompressor *inflater;
-    bool deflate_ready, inflate_ready;
-    z_stream deflate, inflate;
-    ZSTD_CCtx *zstd_writer;
+    bool inflate_ready;
+    z_stream inflate;
     ZSTD_DCtx *zstd_reader;
 };
 
 struct codec {
-    uint32_t type;
+    struct compression compression;
     pthread_mutex_t lock; /* guards idle */
     struct context *idle;
 };
@@ -46,26 +42,27 @@ struct codec {
  * Contexts
  */
 
-struct codec *codec_new(uint32_t compression_type)
+struct codec *codec_new(const struct compression *compression)
 {
-    struct codec *codec = calloc(1, sizeof *codec);
+    struct codec *codec;
 
+    if (compression_check(compression) == -1)
+        return NULL;
+    codec = calloc(1, sizeof *codec);
     if (codec == NULL)
         return error_no_memory();
-    codec->type = compression_type;
+    codec->compression = *compression;
     pthread_mutex_init(&codec->lock, NULL);
     return codec;
 }
 
 static void context_free(struct context *c)
 {
+    compressor_free(c->compressor);
     if (c->inflater)
         libdeflate_free_decompressor(c->inflater);
-    if (c->deflate_ready)
-        deflateEnd(&c->deflate);
     if (c->inflate_ready)
         inflateEnd(&c->inflate);
-    ZSTD_freeCCtx(c->zstd_writer);
     ZSTD_freeDCtx(c->zstd_reader);
     free(c);
 }
@@ -178,7 +175,8 @@ int codec_decompress(struct codec *codec, const void *in, size_t in_count, void 
 
     if (c == NULL)
         return -1;
-    r = (codec->type == COMPRESSION_ZSTD ? read_zstd : read_deflate)(c, in, in_count, out, count);
+    r = (codec->compression.type == COMPRESSION_ZSTD ? read_zstd : read_deflate)(c, in, in_count,
+                                                                                 out, count);
     return_context(codec, c);
     return r;
 }
@@ -187,43 +185,17 @@ int codec_decompress(struct codec *codec, const void *in, size_t in_count, void 
  * Writing
  */
 
-static ssize_t write_deflate(struct context *c, const void *in, size_t count, void *out)
-{
-    z_stream *z = &c->deflate;
-    int r;
-
-    if (!c->deflate_ready &&
-        deflateInit2(z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, DEFLATE_WRITE_WINDOW,
-                     DEFLATE_MEMORY_LEVEL, Z_DEFAULT_STRATEGY) != Z_OK)
-        return error_no_memory(), -1;
-    c->deflate_ready = true;
-    deflateReset(z);
-    z->next_in = (Bytef *)(uintptr_t)in;
-    z->avail_in = (uInt)count;
-    z->next_out = out;
-    z->avail_out = (uInt)count - 1;
-    r = deflate(z, Z_FINISH);
-    return r == Z_STREAM_END ? (ssize_t)(count - 1 - z->avail_out) : 0;
-}
-
-static ssize_t write_zstd(struct context *c, const void *in, size_t count, void *out)
-{
-    size_t r;
-
-    if (c->zstd_writer == NULL && (c->zstd_writer = ZSTD_createCCtx()) == NULL)
-        return error_no_memory(), -1;
-    r = ZSTD_compressCCtx(c->zstd_writer, out, count - 1, in, count, ZSTD_LEVEL);
-    return ZSTD_isError(r) ? 0 : (ssize_t)r;
-}
-
 ssize_t codec_compress(struct codec *codec, const void *in, size_t count, void *out)
 {
     struct context *c = take_context(codec);
-    ssize_t r;
+    ssize_t r = -1;
 
     if (c == NULL)
         return -1;
-    r = (codec->type == COMPRESSION_ZSTD ? write_zstd : write_deflate)(c, in, count, out);
+    if (c->compressor == NULL)
+        c->compressor = compressor_new(&codec->compression);
+    if (c->compressor)
+        r = compressor_run(c->compressor, in, count, out);
     return_context(codec, c);
     return r;
 }

@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* codec.h - compressing and decompressing one cluster
  *
- * The compression itself is libdeflate's, zlib's and libzstd's.  A codec keeps their contexts, one
- * for each thread that is at work at the same time, and hands them out again.  Any thread may call.
+ * A codec keeps the contexts of the libraries that do the work, one for each
+ * thread that is at work at the same time, and hands them out again.  Any thread may call.
  */
 
 #ifndef QCOW2_GUEST_CODEC_H
 #define QCOW2_GUEST_CODEC_H
 
-#include <stddef.h>
-#include <stdint.h>
-#include <sys/types.h>
+#include "guest/compressor.h"
 
 struct codec;
 
-/* compression_type: COMPRESSION_DEFLATE or COMPRESSION_ZSTD. */
-struct codec *codec_new(uint32_t compression_type);
+struct codec *codec_new(const struct compression *compression);
 void codec_free(struct codec *codec);
 
 /* Decompress exactly count bytes; in may hold more than the stream.  The sentence of an error names

@@ -125,14 +125,15 @@ static const struct disk_ops guest_ops = {
     .close = close_op,
 };
 
-struct disk *guest_disk_new(struct tables *tables)
+struct disk *guest_disk_new(struct tables *tables, const struct compression *compression)
 {
+    struct compression of_image = *compression;
     struct guest *g = calloc(1, sizeof *g);
 
     if (g == NULL)
         return error_no_memory();
-    if (streams_init(&g->streams, tables->store, tables->geometry.cluster_size,
-                     tables->header.compression_type) == -1) {
+    of_image.type = tables->header.compression_type;
+    if (streams_init(&g->streams, tables->store, tables->geometry.cluster_size, &of_image) == -1) {
         free(g);
         return NULL;
     }

@@ -24,7 +24,7 @@ struct guest {
 };
 
 /* The disk of an opened image, of tables->header.size bytes. */
-struct disk *guest_disk_new(struct tables *tables);
+struct disk *guest_disk_new(struct tables *tables, const struct compression *compression);
 
 /* Compress and decompress as tables->header says now.  No request under way. */
 int guest_disk_change_codec(struct disk *disk);

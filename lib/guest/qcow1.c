@@ -208,7 +208,8 @@ struct disk *qcow1_disk_new(struct store *store, const struct qcow1_header *head
     q->header = *header;
     q->disk = (struct disk){ .ops = &qcow1_ops, .size = header->size, .name = store->name };
     if (store_size(store, &q->file_length) == -1 ||
-        streams_init(&q->streams, store, cluster_size_of(q), COMPRESSION_DEFLATE) == -1) {
+        streams_init(&q->streams, store, cluster_size_of(q),
+                     &(struct compression){ .type = COMPRESSION_DEFLATE }) == -1) {
         free(q);
         return NULL;
     }

@@ -12,9 +12,9 @@
 #include "base/error.h"
 
 int streams_init(struct streams *s, struct store *store, uint64_t cluster_size,
-                 uint32_t compression_type)
+                 const struct compression *compression)
 {
-    s->codec = codec_new(compression_type);
+    s->codec = codec_new(compression);
     if (s->codec == NULL)
         return -1;
     s->store = store;
@@ -31,7 +31,7 @@ void streams_destroy(struct streams *s)
 
 int streams_change_codec(struct streams *streams, uint32_t compression_type)
 {
-    struct codec *codec = codec_new(compression_type);
+    struct codec *codec = codec_new(&(struct compression){ .type = compression_type });
 
     if (codec == NULL)
         return -1;

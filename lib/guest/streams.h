@@ -20,9 +20,9 @@ struct streams {
 };
 
 int streams_init(struct streams *streams, struct store *store, uint64_t cluster_size,
-                 uint32_t compression_type);
+                 const struct compression *compression);
 void streams_destroy(struct streams *streams);
-/* Streams are of another type from now on.  Nobody reads or writes one meanwhile. */
+/* Streams are of another type from now on, at its default level.  Nobody reads or writes one meanwhile. */
 int streams_change_codec(struct streams *streams, uint32_t compression_type);
 
 /* The content of an extent of kind EXTENT_COMPRESSED. */

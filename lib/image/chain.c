@@ -95,6 +95,7 @@ static int open_file(struct qcow2_image *image, const char *name, const char *re
 
     if (!options->backing) {
         backing.backing_file = backing.backing_format = backing.snapshot = NULL;
+        backing.compression = (struct compression){ 0 };
         backing.flags = 0;
     }
     backing.flags |= (options->flags & inherited) | QCOW2_OPEN_READ_ONLY;

@@ -44,7 +44,7 @@ static int check_options(const struct qcow2_create_options *o)
     if (o->version < 3 && o->lazy_refcounts)
         return error_set(EINVAL, "Lazy refcounts only supported with compatibility level 1.1 and "
                                  "above (use version=v3 or greater)");
-    if (o->version < 3 && o->compression_type != COMPRESSION_DEFLATE)
+    if (o->version < 3 && o->compression.type != COMPRESSION_DEFLATE)
         return error_set(EINVAL, "Non-zlib compression type is only supported with compatibility "
                                  "level 1.1 and above (use version=v3 or greater)");
     if (o->version < 3 && o->extended_l2)
@@ -58,6 +58,8 @@ static int check_options(const struct qcow2_create_options *o)
     if (o->backing_file && o->preallocation != PREALLOCATION_OFF && !o->extended_l2)
         return error_set(EINVAL, "Backing file and preallocation can only be used at the same time "
                                  "if extended_l2 is enabled");
+    if (compression_check(&o->compression) == -1)
+        return -1;
     if (o->backing_format && !o->backing_file)
         return error_set(EINVAL, "Backing format cannot be used without backing file");
     if (o->size > INT64_MAX - 512 ||
@@ -99,9 +101,9 @@ int image_format_store(struct store *store, const struct qcow2_create_options *o
         .refcount_table_clusters = 1,
         .compatible_features = o->lazy_refcounts ? COMPATIBLE_LAZY_REFCOUNTS : 0,
         .incompatible_features =
-            (o->compression_type != COMPRESSION_DEFLATE ? INCOMPATIBLE_COMPRESSION : 0) |
+            (o->compression.type != COMPRESSION_DEFLATE ? INCOMPATIBLE_COMPRESSION : 0) |
             (o->extended_l2 ? INCOMPATIBLE_EXTENDED_L2 : 0),
-        .compression_type = o->compression_type,
+        .compression_type = o->compression.type,
         .geometry = geometry_of((uint32_t)__builtin_ctzll(o->cluster_size), order, o->extended_l2),
         .backing_file = o->backing_file,
         .backing_format = o->backing_format,

@@ -154,9 +154,9 @@ static int open_qcow2(struct qcow2_image *image, const struct qcow2_open_options
     }
     if (image->flags & QCOW2_OPEN_NO_IO)
         return image_open_backing(image, options);
-    image->disk = guest_disk_new(t);
+    image->disk = guest_disk_new(t, &options->compression);
     if (image->disk == NULL)
-        return -1;
+        return image_could_not_open(image->filename);
     if (options->snapshot != NULL && image_show_snapshot(image, options->snapshot) == -1)
         return -1;
     if (image_open_backing(image, options) == -1)

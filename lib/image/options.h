@@ -4,6 +4,7 @@
 #ifndef QCOW2_IMAGE_OPTIONS_H
 #define QCOW2_IMAGE_OPTIONS_H
 
+#include "guest/compressor.h"
 #include "qcow2.h"
 
 enum image_format { FORMAT_QCOW2, FORMAT_RAW, FORMAT_QCOW1 };
@@ -20,6 +21,7 @@ struct qcow2_open_options {
     char *snapshot;       /* id or name; NULL: the active state */
     uint64_t l2_cache_size;
     uint64_t refcount_cache_size;
+    struct compression compression;    /* of written clusters; the type is the image's */
     const struct qcow2_image *overlay; /* set when this is a backing file: whose */
 };
 
@@ -38,7 +40,7 @@ struct qcow2_create_options {
     uint32_t refcount_bits;
     bool lazy_refcounts;
     bool extended_l2;
-    uint32_t compression_type;
+    struct compression compression; /* level and window are only checked: no image records them */
     enum preallocation preallocation;
     char *backing_file;
     char *backing_format;

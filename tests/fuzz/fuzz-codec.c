@@ -28,13 +28,21 @@ static void there_and_back(struct codec *codec, const uint8_t *cluster, size_t s
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    struct compression compression = { .type = COMPRESSION_DEFLATE };
     struct codec *codec;
     size_t cluster_size;
     uint8_t *cluster;
 
     if (size < 2)
         return 0;
-    codec = codec_new(data[0] % 2 ? COMPRESSION_ZSTD : COMPRESSION_DEFLATE);
+    if (data[0] % 2)
+        compression.type = COMPRESSION_ZSTD;
+    compression.level = data[0] / 2 % 8 - 2; /* from LEVEL_BEST on */
+    if (compression.type == COMPRESSION_DEFLATE && data[0] / 16)
+        compression.window = 7 + data[0] / 16 / 2;
+    if (compression.window < 9)
+        compression.window = 0;
+    codec = codec_new(&compression);
     cluster_size = (size_t)1 << (MIN_CLUSTER_BITS + data[1] % 9);
     cluster = calloc(1, cluster_size);
     fuzz_require(codec != NULL && cluster != NULL);

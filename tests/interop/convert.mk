@@ -14,6 +14,7 @@ convert_tests = \
 	interop/convert-compressed-all-clusters.sh \
 	interop/convert-compressed-as-qemu-does.sh \
 	interop/convert-compressed-into-an-existing-target.sh \
+	interop/convert-compresses-at-every-level.sh \
 	interop/convert-concatenates-sources.sh \
 	interop/convert-failure-leaves-no-target.sh \
 	interop/convert-into-an-existing-target.sh \
