@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* check.c - qcow-img check: look for damage in an image
+/* check.c - qcow-img check: look for damage in an image, and repair it
  *
  * Findings go to standard error as they are made; the summary to standard output.  Only the named
- * file is looked at: what a check is about does not depend on the backing file.
+ * file is looked at: what a check is about does not depend on the backing file.  After a repair the
+ * image is checked again, and the summary is what that says.
  */
 
 #include <errno.h>
@@ -49,8 +50,10 @@ static void print_json(const char *filename, const char *format, const qcow2_che
     put_unless_zero(facts, "compressed-clusters", r->compressed_clusters);
     put_unless_zero(facts, "total-clusters", r->total_clusters);
     put_unless_zero(facts, "corruptions", r->corruptions);
+    put_unless_zero(facts, "corruptions-fixed", r->corruptions_fixed);
     json_put(facts, "check-errors", json_number(r->check_errors));
     put_unless_zero(facts, "leaks", r->leaks);
+    put_unless_zero(facts, "leaks-fixed", r->leaks_fixed);
     put_unless_zero(facts, "allocated-clusters", r->allocated_clusters);
     json_put(facts, "filename", json_text(filename));
     json_put(facts, "format", json_text(format));
@@ -99,10 +102,49 @@ static int exit_status(const qcow2_check_result *r)
     return r->leaks ? EXIT_LEAKS : EXIT_CLEAN;
 }
 
-static int check(const options *o, qcow2_image *image)
+static void print_repaired(const qcow2_check_result *r)
+{
+    printf("The following inconsistencies were found and repaired:\n\n"
+           "    %" PRIu64 " leaked clusters\n"
+           "    %" PRIu64 " corruptions\n\n"
+           "Double checking the fixed image now...\n",
+           r->leaks_fixed, r->corruptions_fixed);
+}
+
+static int check(qcow2_image *image, uint32_t flags, qcow2_check_result *result)
+{
+    if (qcow2_check(image, flags, result, sizeof *result, print_finding, NULL) == 0)
+        return 0;
+    /* why counts must be rebuilt was told as a finding; qemu-img has but this to add */
+    error_report("Check failed: %s",
+                 qcow2_get_errno() == EUCLEAN ? strerror(EIO) : qcow2_get_error());
+    return qcow2_get_errno() == ENOTSUP ? EXIT_UNSUPPORTED : EXIT_NOT_CHECKED;
+}
+
+/* Check, and once more if something was repaired. */
+static int check_twice(const options *o, qcow2_image *image, uint32_t flags,
+                       qcow2_check_result *result)
+{
+    qcow2_check_result repaired;
+    int status = check(image, flags, result);
+
+    if (status || (result->leaks_fixed == 0 && result->corruptions_fixed == 0))
+        return status;
+    repaired = *result;
+    if (o->output != OUTPUT_JSON && !o->quiet)
+        print_repaired(&repaired);
+    fflush(stdout);
+    status = check(image, 0, result);
+    result->leaks_fixed = repaired.leaks_fixed;
+    result->corruptions_fixed = repaired.corruptions_fixed;
+    return status;
+}
+
+static int check_image(const options *o, qcow2_image *image, uint32_t flags)
 {
     qcow2_check_result result = { 0 };
     qcow2_info info;
+    int status;
 
     if (qcow2_get_info(image, &info, sizeof info)) {
         error_report("Check failed: %s", qcow2_get_error());
@@ -112,10 +154,9 @@ static int check(const options *o, qcow2_image *image)
         error_report("This image format does not support checks");
         return EXIT_UNSUPPORTED;
     }
-    if (qcow2_check(image, 0, &result, sizeof result, print_finding, NULL)) {
-        error_report("Check failed: %s", qcow2_get_error());
-        return qcow2_get_errno() == ENOTSUP ? EXIT_UNSUPPORTED : EXIT_NOT_CHECKED;
-    }
+    status = check_twice(o, image, flags, &result);
+    if (status)
+        return status;
     if (o->output == OUTPUT_JSON)
         print_json(qcow2_get_filename(image), info.format, &result);
     else if (!o->quiet)
@@ -123,11 +164,18 @@ static int check(const options *o, qcow2_image *image)
     return exit_status(&result);
 }
 
+static uint32_t repair_flags(const options *o)
+{
+    if (o->repair == NULL)
+        return 0;
+    return strcmp(o->repair, "all") == 0 ? QCOW2_CHECK_REPAIR_ALL : QCOW2_CHECK_REPAIR_LEAKS;
+}
+
 int run_check(const options *o)
 {
     CLEANUP_IMAGE qcow2_image *image = NULL;
     image_source source;
-    uint32_t flags;
+    uint32_t flags, repair = repair_flags(o);
 
     if (o->nb_arguments != 1)
         return usage_error("Expecting one image file name");
@@ -135,12 +183,8 @@ int run_check(const options *o)
         error_report("Invalid source cache option: %s", o->source_cache);
         return EXIT_NOT_CHECKED;
     }
-    if (o->repair) {
-        error_report("Repairing (-r %s) is not supported by this version", o->repair);
-        return EXIT_UNSUPPORTED;
-    }
-    source = image_source_of(o, QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_CHECK);
+    source = image_source_of(o, QCOW2_OPEN_CHECK | (repair ? 0 : QCOW2_OPEN_READ_ONLY));
     source.backing = QCOW2_BACKING_IGNORE;
     image = open_image(&source);
-    return image ? check(o, image) : EXIT_NOT_CHECKED;
+    return image ? check_image(o, image, repair) : EXIT_NOT_CHECKED;
 }

@@ -268,10 +268,39 @@ int qcow2_amend(qcow2_image *image, const qcow2_amend_options *options,
 
 /* ---- Checking ---- */
 
-static void no_message(void *opaque, const char *message)
+/* The tables of an image in use must not change behind its back. */
+static int require_repairable(const qcow2_image *image)
 {
-    (void)opaque;
-    (void)message;
+    if (image->disk == NULL && !image_read_only(image))
+        return 0;
+    return error_set(
+        image_read_only(image) ? EROFS : EINVAL,
+        "'%s' can be repaired only when it is opened with QCOW2_OPEN_CHECK and without "
+        "QCOW2_OPEN_READ_ONLY",
+        image->filename);
+}
+
+static int repair(qcow2_image *image, uint32_t flags, qcow2_check_message *message, void *opaque,
+                  qcow2_check_result *result)
+{
+    struct error error;
+    int r;
+
+    if (require_repairable(image) == -1)
+        return -1;
+    r = check_repair(image->store, &image->tables.header, flags & QCOW2_CHECK_REPAIR_ALL, message,
+                     opaque, result);
+    error_save(&error);
+    image_reload_snapshots(image); /* what there is */
+    return r == -1 ? error_restore(&error) : 0;
+}
+
+static int check_settled(qcow2_image *image, qcow2_check_message *message, void *opaque,
+                         qcow2_check_result *result)
+{
+    if (image->disk && !image_read_only(image) && tables_settle(&image->tables) == -1)
+        return -1;
+    return check_run(image->store, &image->tables.header, message, opaque, result);
 }
 
 int qcow2_check(qcow2_image *image, uint32_t flags, qcow2_check_result *result, size_t result_size,
@@ -280,16 +309,14 @@ int qcow2_check(qcow2_image *image, uint32_t flags, qcow2_check_result *result, 
     qcow2_check_result whole = { 0 };
     int r;
 
-    (void)flags;
     REQUIRE(image && result, -1);
     if (image->format != FORMAT_QCOW2)
         return error_set(ENOTSUP, "This image format does not support checks");
     {
         WRITE_SCOPE(&image->operations);
-        if (image->disk && !image_read_only(image) && tables_settle(&image->tables) == -1)
-            return -1;
-        r = check_run(image->store, &image->tables.header, message ? message : no_message, opaque,
-                      &whole);
+        r = flags & (QCOW2_CHECK_REPAIR_LEAKS | QCOW2_CHECK_REPAIR_ALL)
+                ? repair(image, flags, message, opaque, &whole)
+                : check_settled(image, message, opaque, &whole);
     }
     memset(result, 0, result_size);
     memcpy(result, &whole, result_size < sizeof whole ? result_size : sizeof whole);

@@ -416,9 +416,20 @@ typedef struct {
 /* One finding, in the wording of qemu-img ("ERROR cluster 5 refcount=1 reference=2"). */
 typedef void qcow2_check_message(void *opaque, const char *message);
 
-/* Compare the image's reference counts with its references.  The image is kept busy meanwhile: message
- * must not use it.  Returns 0 when the check could be
- * done, whatever it found. */
+/* Flags of qcow2_check. */
+#define QCOW2_CHECK_REPAIR_LEAKS 0x0001u /* give lost space back */
+#define QCOW2_CHECK_REPAIR_ALL 0x0002u   /* and correct errors */
+
+/* Compare the image's reference counts with its references, and repair what the flags say.  The image is
+ * kept busy meanwhile: message must not use it.  Returns 0 when the check could be done, whatever it
+ * found.
+ *
+ * To be repaired the image must be opened with QCOW2_OPEN_CHECK and without QCOW2_OPEN_READ_ONLY
+ * (EINVAL, EROFS).  What was repaired is counted in leaks_fixed and corruptions_fixed, what could not
+ * be is in leaks and corruptions; a second check tells what is left.  With REPAIR_LEAKS alone, EUCLEAN
+ * says that the reference counts must be rebuilt as a whole.  The data of the disk and of its
+ * snapshots are never written.  A power cut meanwhile leaves an image that a later call repairs.
+ * The dirty and corrupt bits are cleared when nothing is left that they speak of. */
 QCOW2_PUBLIC int qcow2_check(qcow2_image *image, uint32_t flags, qcow2_check_result *result,
                              size_t result_size, qcow2_check_message *message, void *opaque);
 

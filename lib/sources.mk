@@ -122,16 +122,24 @@ libqcow2_sources = \
 	check/check.c \
 	check/check.h \
 	check/checking.h \
+	check/compare.c \
+	check/copied.c \
 	check/map.c \
 	check/map.h \
+	check/rebuild.c \
 	check/references.c \
 	check/references.h \
+	check/repair.c \
+	check/repair.h \
+	check/snapshots.c \
 	check/source.c \
 	check/source.h \
 	check/stored.c \
 	check/stored.h \
+	check/structures.c \
 	check/sweep.c \
 	check/sweep.h \
 	check/entry_tables.c \
 	check/entry_tables.h \
-	check/tree.c
+	check/tree.c \
+	check/tree.h

@@ -59,7 +59,7 @@ static int collect_tables(struct checking *c, const uint8_t *directory, struct e
         directory += size;
         left -= size;
         if (entry_tables_add(tables, bitmap.table_offset,
-                       (uint64_t)bitmap.table_size * BITMAP_TABLE_ENTRY_SIZE) == -1)
+                             (uint64_t)bitmap.table_size * BITMAP_TABLE_ENTRY_SIZE) == -1)
             return -1;
     }
     if (left > 0)

@@ -21,8 +21,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "check/checking.h"
-#include "format/snapshot_table.h"
+#include "check/repair.h"
 
 /* ------------------------------------------------------------------------------------------------
  * What all phases use
@@ -75,6 +74,19 @@ bool checking_is_inside(const struct checking *c, uint64_t offset, uint64_t coun
     return offset < limit && count < limit - offset;
 }
 
+bool checking_is_owned(const struct checking *c, uint64_t offset, uint64_t count, uint64_t owners)
+{
+    uint32_t bits = c->geometry->cluster_bits;
+
+    for (uint64_t i = offset >> bits; i <= (offset + count - 1) >> bits; i++) {
+        uint64_t reference = i < c->clusters ? references_get(&c->references, i) : 0;
+
+        if (reference != owners || (c->overflowed && reference == c->references.max))
+            return false;
+    }
+    return true;
+}
+
 static int refer_cluster(struct checking *c, uint64_t cluster, uint64_t weight)
 {
     uint64_t lost;
@@ -82,6 +94,7 @@ static int refer_cluster(struct checking *c, uint64_t cluster, uint64_t weight)
     if (references_add(&c->references, cluster, weight, &lost) == -1)
         return -1;
     if (lost > 0) {
+        c->overflowed = true;
         checking_corruption(c, lost, "ERROR: overflow cluster offset=0x%" PRIx64,
                             cluster << c->geometry->cluster_bits);
         checking_say(c, "Use qemu-img amend to increase the refcount entry width or qemu-img "
@@ -117,142 +130,10 @@ int checking_refer(struct checking *c, uint64_t offset, uint64_t count, uint64_t
 }
 
 /* ------------------------------------------------------------------------------------------------
- * Counting: what is not a tree
- */
-
-#define MAX_SNAPSHOT_ENTRY_BYTES \
-    (sizeof(struct disk_snapshot) + MAX_SNAPSHOT_EXTRA + UINT64_C(2) * UINT16_MAX + 8)
-
-static int read_snapshot_table(struct checking *c, struct snapshot_table *table)
-{
-    const struct header *h = c->header;
-    uint64_t bytes = min_u64(h->nb_snapshots * MAX_SNAPSHOT_ENTRY_BYTES, MAX_SNAPSHOT_TABLE_BYTES);
-    CLEANUP_FREE uint8_t *buf = NULL;
-
-    if (h->snapshots_offset >= c->source.length)
-        bytes = 0;
-    else
-        bytes = min_u64(bytes, c->source.length - h->snapshots_offset);
-    buf = malloc(bytes + 1);
-    if (buf == NULL)
-        return error_no_memory(), -1;
-    if (source_read(&c->source, buf, bytes, h->snapshots_offset) == -1)
-        return -1;
-    if (snapshot_table_decode(table, h->nb_snapshots, buf, bytes, h->size, c->geometry) == 0)
-        return 0;
-    if (error_errno() == ENOMEM)
-        return -1;
-    checking_give_up(c, "ERROR failed to read the snapshot table: %s", error_message());
-    return 0;
-}
-
-static int count_snapshot_table(struct checking *c, struct snapshot_table *table)
-{
-    const struct header *h = c->header;
-
-    if (h->nb_snapshots == 0)
-        return 0;
-    if (read_snapshot_table(c, table) == -1)
-        return -1;
-    for (uint32_t i = 0; i < table->count; i++)
-        if (h->version >= 3 && table->entries[i].extra_size < SNAPSHOT_EXTRA_MIN_V3)
-            checking_corruption(c, 1, "ERROR snapshot table entry %" PRIu32 " is incomplete", i);
-    if (h->incompatible_features & INCOMPATIBLE_DATA_FILE)
-        checking_corruption(c, 1, "ERROR %" PRIu32 " snapshots in image with data file",
-                            h->nb_snapshots);
-    if (checking_refer(c, h->snapshots_offset, table->bytes, 1) == -1)
-        return -1;
-    return checking_count_snapshot_l1s(c, table);
-}
-
-static int count_refcount_block(struct checking *c, uint64_t index)
-{
-    uint64_t entry = c->stored.table[index];
-    uint64_t offset = entry & REFCOUNT_TABLE_OFFSET_MASK;
-    uint64_t cluster = offset >> c->geometry->cluster_bits;
-
-    if (entry & REFCOUNT_TABLE_RESERVED_MASK) {
-        checking_corruption(c, 1, "ERROR refcount table entry %" PRIu64 " has reserved bits set",
-                            index);
-        return 0;
-    }
-    if (!is_aligned(offset, c->geometry->cluster_size)) {
-        checking_corruption(c, 1,
-                            "ERROR refcount block %" PRIu64
-                            " is not cluster aligned; refcount table entry corrupted",
-                            index);
-        return 0;
-    }
-    if (cluster >= c->clusters) {
-        checking_corruption(c, 1, "ERROR refcount block %" PRIu64 " is outside image", index);
-        return 0;
-    }
-    if (offset == 0)
-        return 0;
-    if (checking_refer(c, offset, c->geometry->cluster_size, 1) == -1)
-        return -1;
-    if (references_get(&c->references, cluster) != 1)
-        checking_corruption(c, 1, "ERROR refcount block %" PRIu64 " refcount=%" PRIu64, index,
-                            references_get(&c->references, cluster));
-    return 0;
-}
-
-static int count_refcount_structures(struct checking *c)
-{
-    uint64_t bytes = (uint64_t)c->header->refcount_table_clusters << c->geometry->cluster_bits;
-
-    if (checking_refer(c, c->header->refcount_table_offset, bytes, 1) == -1)
-        return -1;
-    for (uint64_t i = 0; i < c->stored.table_entries; i++)
-        if (c->stored.table[i] != 0 && count_refcount_block(c, i) == -1)
-            return -1;
-    return 0;
-}
-
-/* ------------------------------------------------------------------------------------------------
- * Comparing
- */
-
-static void compare_cluster(struct checking *c, uint64_t cluster, uint64_t refcount,
-                            uint64_t reference)
-{
-    const char *what = "Leaked";
-
-    if (refcount > reference) {
-        c->result->leaks++;
-    } else {
-        c->result->corruptions++;
-        what = "ERROR";
-    }
-    checking_say(c, "%s cluster %" PRIu64 " refcount=%" PRIu64 " reference=%" PRIu64, what, cluster,
-                 refcount, reference);
-}
-
-static void compare_refcounts(struct checking *c)
-{
-    uint64_t highest = 0;
-
-    for (uint64_t i = 0; i < c->clusters; i++) {
-        uint64_t reference = references_get(&c->references, i), refcount;
-
-        if (!stored_get(&c->stored, i, &refcount)) {
-            checking_say(c, "Can't get refcount for cluster %" PRIu64 ": Input/output error", i);
-            c->result->check_errors++;
-            continue;
-        }
-        if ((refcount | reference) != 0)
-            highest = i;
-        if (refcount != reference)
-            compare_cluster(c, i, refcount, reference);
-    }
-    c->result->image_end_offset = (highest + 1) << c->geometry->cluster_bits;
-}
-
-/* ------------------------------------------------------------------------------------------------
  * The whole
  */
 
-static int init(struct checking *c, struct store *store)
+static int begin(struct checking *c, struct store *store)
 {
     const struct geometry *g = c->geometry;
 
@@ -269,42 +150,146 @@ static int init(struct checking *c, struct store *store)
     /* a reference to the last, unfinished cluster may reach into one more */
     if (references_init(&c->references, c->clusters + 1, g->refcount_max) == -1)
         return -1;
-    return stored_load(&c->stored, &c->source, c->header, c->clusters);
+    return stored_load(&c->stored, &c->source, c->header, c->clusters + 1);
 }
 
-static void destroy(struct checking *c)
+/* Forget what was counted and read, but for the snapshot table. */
+static void end(struct checking *c)
 {
     stored_destroy(&c->stored);
     references_destroy(&c->references);
     map_destroy(&c->l2_by_offset);
     free(c->l2_tables);
+    c->l2_tables = NULL;
+    c->nb_l2_tables = c->l2_capacity = 0;
+    c->overflowed = c->rebuild = false;
 }
 
 static int count_references(struct checking *c)
 {
-    struct snapshot_table snapshots = { 0 };
-    int result = count_snapshot_table(c, &snapshots);
-
-    snapshot_table_destroy(&snapshots);
-    if (result == -1 || c->gave_up)
-        return result;
+    c->result->total_clusters = div_round_up(c->header->size, c->geometry->cluster_size);
     if (checking_refer(c, 0, c->geometry->cluster_size, 1) == -1 ||
+        checking_count_active_l1(c) == -1 || checking_count_snapshots(c) == -1 ||
         checking_count_l2_tables(c) == -1 ||
         checking_refer(c, c->header->crypto_offset, c->header->crypto_length, 1) == -1 ||
         checking_count_bitmaps(c) == -1)
         return -1;
-    return count_refcount_structures(c);
+    return 0;
+}
+
+/* Count everything; a repair gets rid of what must not be counted. */
+static int count_all(struct checking *c)
+{
+    if (count_references(c) == -1)
+        return -1;
+    if (c->gave_up)
+        return 0;
+    if (repair_fixes_errors(c) &&
+        (repair_misplaced(c) == -1 || repair_overhanging_snapshots(c) == -1))
+        return -1;
+    return checking_count_refcount_structures(c);
+}
+
+/* New refcount structures, which are then counted and compared as if they had always been there. */
+static int rebuild(struct checking *c)
+{
+    qcow2_check_result *r = c->result, found = *r;
+    uint64_t left;
+
+    checking_say(c, "Rebuilding refcount structure");
+    if (repair_rebuild(c) == -1)
+        return -1;
+    end(c);
+    *r = (qcow2_check_result){ .corruptions_fixed = found.corruptions_fixed };
+    if (begin(c, c->source.store) == -1 || count_all(c) == -1)
+        return -1;
+    left = r->corruptions;
+    c->repair->punches = true; /* the old structures */
+    if (checking_compare_refcounts(c, CORRECT_LEAKS) == -1)
+        return -1;
+    if (c->rebuild)
+        checking_give_up(c, "ERROR rebuilt refcount structure is still broken");
+    r->corruptions_fixed += found.corruptions > left ? found.corruptions - left : 0;
+    r->leaks_fixed = found.leaks;
+    return 0;
+}
+
+/* Compare the stored refcounts, and correct them. */
+static int settle_refcounts(struct checking *c)
+{
+    qcow2_check_result counted = *c->result;
+
+    if (checking_compare_refcounts(c, 0) == -1)
+        return -1;
+    if (c->repair == NULL)
+        return 0;
+    if (c->rebuild && !c->repair->errors) {
+        checking_say(c, "ERROR need to rebuild refcount structures");
+        return error_set(EUCLEAN,
+                         "The refcount structures of '%s' must be rebuilt, which repairing leaks "
+                         "alone does not do",
+                         c->source.store->name);
+    }
+    if (c->rebuild)
+        return rebuild(c);
+    if (c->result->leaks + c->result->corruptions == 0)
+        return 0;
+    c->repair->punches =
+        c->result->corruptions + c->result->corruptions_fixed + c->result->check_errors == 0;
+    *c->result = counted;
+    return checking_compare_refcounts(c, c->repair->errors ? CORRECT_LEAKS | CORRECT_ERRORS
+                                                           : CORRECT_LEAKS);
+}
+
+/* Flags follow the refcounts: not where these are still wrong. */
+static int settle_copied(struct checking *c)
+{
+    const qcow2_check_result *r = c->result;
+
+    if (c->repair)
+        c->repair->corrects_copied =
+            c->repair->errors ? !c->inexact : r->corruptions + r->leaks + r->check_errors == 0;
+    return checking_compare_copied(c);
+}
+
+/* The entries of the snapshot table that are not as they should be. */
+static int settle_snapshots(struct checking *c)
+{
+    const struct snapshot_damage *damage = &c->snapshot_damage;
+    qcow2_check_result *r = c->result;
+    uint64_t entries = damage->shortened + damage->incomplete;
+
+    if (!repair_fixes_errors(c)) {
+        r->corruptions += entries;
+        return 0;
+    }
+    if (repair_barrier(c) == -1 || repair_snapshot_table(c) == -1)
+        return -1;
+    r->corruptions_fixed += entries + damage->overhanging;
+    return 0;
 }
 
 static int run(struct checking *c)
 {
-    c->result->total_clusters = div_round_up(c->header->size, c->geometry->cluster_size);
-    if (checking_count_active_l1(c) == -1 || count_references(c) == -1)
+    if (checking_load_snapshots(c) == -1 || (!c->gave_up && count_all(c) == -1))
         return -1;
     if (c->gave_up)
         return 0;
-    compare_refcounts(c);
-    return checking_compare_copied(c);
+    if (settle_refcounts(c) == -1 || settle_copied(c) == -1 || settle_snapshots(c) == -1)
+        return -1;
+    return c->repair ? repair_marks(c) : 0;
+}
+
+static int check(struct checking *c, struct store *store)
+{
+    int done = -1;
+
+    *c->result = (qcow2_check_result){ 0 };
+    if (begin(c, store) == 0)
+        done = run(c);
+    end(c);
+    snapshot_table_destroy(&c->snapshots);
+    return done;
 }
 
 int check_run(struct store *store, const struct header *header, qcow2_check_message *message,
@@ -317,11 +302,22 @@ int check_run(struct store *store, const struct header *header, qcow2_check_mess
         .opaque = opaque,
         .result = result,
     };
-    int done = -1;
 
-    *result = (qcow2_check_result){ 0 };
-    if (init(&c, store) == 0)
-        done = run(&c);
-    destroy(&c);
-    return done;
+    return check(&c, store);
+}
+
+int check_repair(struct store *store, struct header *header, bool errors,
+                 qcow2_check_message *message, void *opaque, qcow2_check_result *result)
+{
+    struct repair repair = { .header = header, .errors = errors };
+    struct checking c = {
+        .header = header,
+        .geometry = &header->geometry,
+        .repair = &repair,
+        .message = message,
+        .opaque = opaque,
+        .result = result,
+    };
+
+    return check(&c, store);
 }

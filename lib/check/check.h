@@ -18,4 +18,9 @@
 int check_run(struct store *store, const struct header *header, qcow2_check_message *message,
               void *opaque, qcow2_check_result *result);
 
+/* The same, and the image is repaired: what is lost space only, or errors, too.  header is brought up to
+ * date with what was written.  EUCLEAN if lost space could be repaired only together with errors. */
+int check_repair(struct store *store, struct header *header, bool errors,
+                 qcow2_check_message *message, void *opaque, qcow2_check_result *result);
+
 #endif

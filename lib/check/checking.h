@@ -4,7 +4,7 @@
  * A check has three phases.  Count: every structure that uses host clusters adds its references.
  * Compare: stored refcounts against the counts.  COPIED: the flags of the active tables against the
  * stored refcounts.  Each phase is finished before the next one starts, and what the first two leave
- * here (references, stored) is what a repair starts from.
+ * here (references, stored) is what a repair (repair.h) starts from.
  *
  * Weights.  A table that is reached n times refers n times to what it names, and is checked once
  * with weight n: all its references and findings count n times, as they do where every way is walked
@@ -20,6 +20,7 @@
 #include "check/references.h"
 #include "check/source.h"
 #include "check/stored.h"
+#include "format/snapshot_table.h"
 
 /* One L2 table and the ways to it. */
 struct l2_table {
@@ -27,7 +28,10 @@ struct l2_table {
     uint64_t weight;   /* L1 entries that point here, of all L1 tables */
     uint64_t active;   /* of these, entries of the active L1 table */
     bool copied_wrong; /* some COPIED flag contradicts the stored refcount */
+    bool misplaced;    /* some zero cluster that keeps its place has an impossible one */
 };
+
+struct repair;
 
 struct checking {
     const struct header *header;
@@ -36,8 +40,14 @@ struct checking {
     uint64_t file_end; /* the file's length, in whole sectors */
     uint64_t clusters; /* host clusters that the file has, and one more if one is half inside */
 
+    struct snapshot_table snapshots;
+    struct snapshot_damage snapshot_damage;
+
     struct stored stored;
     struct references references;
+    bool overflowed; /* some count stopped at the largest value */
+    bool rebuild;    /* the refcount structures cannot be corrected in place */
+    bool inexact;    /* some stored refcount is not the true one */
 
     struct l2_table *l2_tables; /* in the order in which L1 tables name them */
     size_t nb_l2_tables;
@@ -46,6 +56,8 @@ struct checking {
     uint64_t unaligned_budget; /* bytes of L2 tables at odd places that will still be read */
 
     bool gave_up; /* something could not be decoded: there is nothing to compare */
+
+    struct repair *repair; /* NULL: nothing is changed */
 
     qcow2_check_message *message;
     void *opaque;
@@ -72,14 +84,31 @@ bool checking_is_inside(const struct checking *c, uint64_t offset, uint64_t coun
  * is not inside. */
 int checking_refer(struct checking *c, uint64_t offset, uint64_t count, uint64_t weight);
 
+/* Do these clusters have owners references and no more?  Not when counts stopped too early to tell. */
+bool checking_is_owned(const struct checking *c, uint64_t offset, uint64_t count, uint64_t owners);
+
+/* snapshots.c: the table is read once, and counted as often as all is counted. */
+int checking_load_snapshots(struct checking *c);
+int checking_count_snapshots(struct checking *c);
+
 /* tree.c: the active tables and those of snapshots, up to L2.  */
 int checking_count_active_l1(struct checking *c);
-struct snapshot_table;
 int checking_count_snapshot_l1s(struct checking *c, const struct snapshot_table *table);
 int checking_count_l2_tables(struct checking *c);
-int checking_compare_copied(struct checking *c);
+int checking_visit_active_l1(struct checking *c, source_word *visit);
 
 /* bitmaps.c */
 int checking_count_bitmaps(struct checking *c);
+
+/* structures.c: refcount table and refcount blocks. */
+int checking_count_refcount_structures(struct checking *c);
+
+/* compare.c: stored refcounts against the counts.  What is to be corrected on the way. */
+#define CORRECT_LEAKS 0x1u
+#define CORRECT_ERRORS 0x2u
+int checking_compare_refcounts(struct checking *c, uint32_t correct);
+
+/* copied.c */
+int checking_compare_copied(struct checking *c);
 
 #endif

@@ -28,6 +28,41 @@ void references_destroy(struct references *r)
     *r = (struct references){ 0 };
 }
 
+int references_grow(struct references *r, uint64_t clusters)
+{
+    uint64_t old_pages = (r->clusters >> REFERENCES_PAGE_BITS) + 1;
+    uint64_t pages = (clusters >> REFERENCES_PAGE_BITS) + 1;
+    uint64_t first = round_down(r->clusters, REFERENCES_PAGE), room = r->clusters - first;
+    uint64_t wanted = min_u64(REFERENCES_PAGE, clusters - first);
+    struct references_page *more = realloc(r->pages, pages * sizeof more[0]), *last;
+
+    if (more == NULL)
+        return error_no_memory(), -1;
+    memset(more + old_pages, 0, (pages - old_pages) * sizeof more[0]);
+    r->pages = more;
+    last = &r->pages[old_pages - 1];
+    if (last->counts) { /* it had as many counts as there were clusters */
+        uint8_t *counts = realloc(last->counts, wanted);
+
+        if (counts == NULL)
+            return error_no_memory(), -1;
+        memset(counts + room, 0, wanted - room);
+        last->counts = counts;
+    }
+    r->clusters = clusters;
+    return 0;
+}
+
+uint64_t references_next(const struct references *r, uint64_t cluster, uint64_t end)
+{
+    while (cluster < end && references_get(r, cluster) == 0) {
+        bool empty = r->pages[cluster >> REFERENCES_PAGE_BITS].counts == NULL;
+
+        cluster = empty ? round_down(cluster, REFERENCES_PAGE) + REFERENCES_PAGE : cluster + 1;
+    }
+    return min_u64(cluster, end);
+}
+
 static int set_large(struct references *r, uint64_t cluster, uint64_t count)
 {
     uint64_t *value = map_insert(&r->large, cluster, count);

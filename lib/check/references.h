@@ -51,6 +51,12 @@ static inline uint64_t references_get(const struct references *r, uint64_t clust
     return count < REFERENCES_LARGE ? count : *map_find(&r->large, cluster);
 }
 
+/* Make room for more clusters, without references. */
+int references_grow(struct references *r, uint64_t clusters);
+
+/* The first cluster at or behind cluster with a reference; end if there is none before it. */
+uint64_t references_next(const struct references *r, uint64_t cluster, uint64_t end);
+
 /* Add n references to a cluster; *lost is how many of them max left no room for. */
 int references_add(struct references *r, uint64_t cluster, uint64_t n, uint64_t *lost);
 

@@ -33,9 +33,14 @@ static int load_table(struct stored *s, const struct header *h)
     return 0;
 }
 
-static int load_block(struct stored *s, uint64_t index, uint64_t bytes)
+static uint64_t block_offset(const struct stored *s, uint64_t index)
 {
-    uint64_t offset = s->table[index] & REFCOUNT_TABLE_OFFSET_MASK;
+    return s->table[index] & REFCOUNT_TABLE_OFFSET_MASK;
+}
+
+static int load_block(struct stored *s, uint64_t index)
+{
+    uint64_t offset = block_offset(s, index), bytes = s->block_bytes;
     uint64_t *owner;
 
     if (offset == 0 || !is_readable(s->geometry, offset))
@@ -60,20 +65,21 @@ int stored_load(struct stored *s, struct source *source, const struct header *he
 {
     const struct geometry *g = &header->geometry;
     uint64_t per_block = UINT64_C(1) << g->refcount_block_bits;
-    uint64_t bytes;
 
     *s = (struct stored){ .source = source, .geometry = g };
     if (load_table(s, header) == -1)
         return -1;
     s->nb_blocks = min_u64(div_round_up(clusters, per_block), s->table_entries);
     s->blocks = calloc(s->nb_blocks + 1, sizeof s->blocks[0]);
-    if (s->blocks == NULL)
+    s->changed = calloc(s->nb_blocks + 1, sizeof s->changed[0]);
+    if (s->blocks == NULL || s->changed == NULL)
         return error_no_memory(), -1;
     /* of a short image's only block no more than the file has clusters */
     s->cached = min_u64(s->nb_blocks * per_block, clusters);
-    bytes = s->nb_blocks == 1 ? ((s->cached << g->refcount_order) + 7) / 8 : g->cluster_size;
+    s->block_bytes = s->nb_blocks == 1 ? round_up(((s->cached << g->refcount_order) + 7) / 8, 512)
+                                       : g->cluster_size;
     for (uint64_t i = 0; i < s->nb_blocks; i++)
-        if (load_block(s, i, bytes) == -1)
+        if (load_block(s, i) == -1)
             return -1;
     return 0;
 }
@@ -85,6 +91,7 @@ void stored_destroy(struct stored *s)
             free(s->blocks[s->by_offset.slots[i].value]);
     map_destroy(&s->by_offset);
     free(s->blocks);
+    free(s->changed);
     free(s->table);
 }
 
@@ -99,7 +106,7 @@ bool stored_get_absent(const struct stored *s, uint64_t cluster, uint64_t *refco
     *refcount = 0;
     if (index >= s->table_entries)
         return true;
-    offset = s->table[index] & REFCOUNT_TABLE_OFFSET_MASK;
+    offset = block_offset(s, index);
     if (offset == 0)
         return true;
     if (!is_readable(g, offset))
@@ -111,4 +118,26 @@ bool stored_get_absent(const struct stored *s, uint64_t cluster, uint64_t *refco
         return false;
     *refcount = refcount_block_get(word, g->refcount_order, bit % 64 >> g->refcount_order);
     return true;
+}
+
+void stored_set(struct stored *s, uint64_t cluster, uint64_t refcount)
+{
+    const struct geometry *g = s->geometry;
+    uint64_t index = cluster >> g->refcount_block_bits;
+
+    refcount_block_set(s->blocks[index], g->refcount_order,
+                       cluster & ((UINT64_C(1) << g->refcount_block_bits) - 1), refcount);
+    s->changed[index] = true;
+}
+
+int stored_write(struct stored *s, stored_writer *writer, void *opaque)
+{
+    for (uint64_t i = 0; i < s->nb_blocks; i++) {
+        if (!s->changed[i])
+            continue;
+        if (writer(opaque, s->blocks[i], s->block_bytes, block_offset(s, i)) == -1)
+            return -1;
+        s->changed[i] = false;
+    }
+    return 0;
 }

@@ -21,7 +21,9 @@ struct stored {
     uint64_t *table; /* entries of the refcount table, as far as the file has them */
     uint64_t table_entries;
     uint8_t **blocks; /* of the first nb_blocks entries; NULL: all zero or bad */
+    bool *changed;    /* these blocks differ from those on disk */
     uint64_t nb_blocks;
+    uint64_t block_bytes; /* that are kept of each */
     uint64_t cached;      /* clusters that the blocks cover */
     struct map by_offset; /* block offset -> index of the entry that owns the buffer */
 };
@@ -46,5 +48,12 @@ static inline bool stored_get(const struct stored *s, uint64_t cluster, uint64_t
                                    cluster & ((UINT64_C(1) << g->refcount_block_bits) - 1));
     return true;
 }
+
+/* Change the refcount of a cluster, which is not 0, in memory. */
+void stored_set(struct stored *s, uint64_t cluster, uint64_t refcount);
+
+/* Write the blocks that were changed.  -1 from the callback ends the walk. */
+typedef int stored_writer(void *opaque, const uint8_t *block, uint64_t count, uint64_t offset);
+int stored_write(struct stored *s, stored_writer *writer, void *opaque);
 
 #endif

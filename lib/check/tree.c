@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* tree.c - references from L1 and L2 tables, and the COPIED flags of the active ones
+/* tree.c - references from L1 and L2 tables
  *
  * L1 tables are walked first and only collect which L2 tables there are and how often each is
  * reached; then every L2 table is read once.
  */
+
+#include "check/tree.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "check/checking.h"
 #include "check/entry_tables.h"
-#include "format/l2_entry.h"
-#include "format/snapshot_table.h"
+#include "check/repair.h"
 
 /* ------------------------------------------------------------------------------------------------
  * L1 tables
@@ -51,8 +51,12 @@ static bool may_read_l2_table(struct checking *c, uint64_t offset)
         return false; /* all zero */
     if (is_aligned(offset, cluster_size) || map_find(&c->l2_by_offset, offset) != NULL)
         return true;
-    if (c->unaligned_budget < cluster_size)
+    if (c->unaligned_budget < cluster_size) {
+        if (c->repair) /* what is not read seems to be free */
+            checking_give_up(c, "ERROR there are more L2 tables that are not cluster aligned than "
+                                "the file has room for");
         return false;
+    }
     c->unaligned_budget -= cluster_size;
     return true;
 }
@@ -94,7 +98,7 @@ static int count_inactive_entry(void *opaque, uint64_t at, uint64_t entry, uint6
     return count_l1_entry(opaque, entry, weight, false);
 }
 
-static int visit_active_l1(struct checking *c, source_word *visit)
+int checking_visit_active_l1(struct checking *c, source_word *visit)
 {
     uint64_t start = c->header->l1_table_offset;
     uint64_t bytes = (uint64_t)c->header->l1_size * L1_ENTRY_SIZE;
@@ -107,7 +111,7 @@ int checking_count_active_l1(struct checking *c)
     if (checking_refer(c, c->header->l1_table_offset, (uint64_t)c->header->l1_size * L1_ENTRY_SIZE,
                        1) == -1)
         return -1;
-    return visit_active_l1(c, count_active_entry);
+    return checking_visit_active_l1(c, count_active_entry);
 }
 
 int checking_count_snapshot_l1s(struct checking *c, const struct snapshot_table *table)
@@ -128,21 +132,7 @@ int checking_count_snapshot_l1s(struct checking *c, const struct snapshot_table 
  * L2 tables
  */
 
-/* One entry of an L2 table under check. */
-struct l2_item {
-    struct l2_table *table;
-    uint64_t index;
-    struct l2_entry entry;
-    uint64_t *expected; /* where the next cluster would not be a fragment; 0: anywhere */
-};
-
-static bool has_data_file(const struct checking *c)
-{
-    return c->header->incompatible_features & INCOMPATIBLE_DATA_FILE;
-}
-
-/* Does a standard entry have a host cluster?  The first one of a data file looks like none. */
-static bool has_host_cluster(const struct checking *c, struct l2_entry entry)
+bool tree_has_host_cluster(const struct checking *c, struct l2_entry entry)
 {
     if (l2_entry_host_offset(entry) != 0)
         return true;
@@ -180,14 +170,7 @@ static int count_compressed(struct checking *c, const struct l2_item *item)
     return checking_refer(c, offset, l2_entry_compressed_length(c->geometry, item->entry), weight);
 }
 
-static bool copied_contradicts(uint64_t word, uint64_t refcount)
-{
-    return (refcount == 1) != ((word & ENTRY_COPIED) != 0);
-}
-
-/* Does the COPIED flag of an L2 entry contradict the refcount of its cluster?  Not when nobody
- * knows the refcount. */
-static bool copied_is_wrong(const struct checking *c, struct l2_entry entry, uint64_t *refcount)
+bool tree_copied_is_wrong(const struct checking *c, struct l2_entry entry, uint64_t *refcount)
 {
     uint64_t offset = l2_entry_host_offset(entry);
 
@@ -197,7 +180,13 @@ static bool copied_is_wrong(const struct checking *c, struct l2_entry entry, uin
     return copied_contradicts(entry.descriptor, *refcount);
 }
 
-static int count_allocated(struct checking *c, const struct l2_item *item)
+bool tree_is_misplaced(const struct checking *c, struct l2_entry entry)
+{
+    return !is_aligned(l2_entry_host_offset(entry), c->geometry->cluster_size) &&
+           !(entry.bitmap & L2_BITMAP_ALLOCATED);
+}
+
+int tree_count_allocated(struct checking *c, const struct l2_item *item)
 {
     uint64_t cluster_size = c->geometry->cluster_size;
     uint64_t weight = item->table->weight, active = item->table->active;
@@ -217,7 +206,7 @@ static int count_allocated(struct checking *c, const struct l2_item *item)
     if (*item->expected != 0 && *item->expected != offset)
         c->result->fragmented_clusters += active;
     *item->expected = offset + cluster_size;
-    if (active > 0 && copied_is_wrong(c, item->entry, &refcount))
+    if (active > 0 && tree_copied_is_wrong(c, item->entry, &refcount))
         item->table->copied_wrong = true;
     return has_data_file(c) ? 0 : checking_refer(c, offset, cluster_size, weight);
 }
@@ -230,16 +219,19 @@ static int count_l2_entry(struct checking *c, const struct l2_item *item)
         checking_corruption(c, item->table->weight,
                             "ERROR found l2 entry with reserved bits set: %" PRIx64,
                             l2_entry_word(c->geometry, item->entry));
-    if (has_host_cluster(c, item->entry))
-        return count_allocated(c, item);
+    if (tree_has_host_cluster(c, item->entry)) {
+        if (!repair_fixes_errors(c) || !tree_is_misplaced(c, item->entry))
+            return tree_count_allocated(c, item);
+        item->table->misplaced = true; /* repair_misplaced looks at it again */
+        return 0;
+    }
     if (!l2_entry_is_valid(item->entry))
         checking_corruption(c, item->table->weight,
                             "ERROR: Unallocated cluster has non-zero subcluster allocation map");
     return 0;
 }
 
-/* Read a table into buf, of one cluster.  Returns 0 when it is all zero, 1 when it is not. */
-static int read_l2_table(struct checking *c, const struct l2_table *table, uint8_t *buf)
+int tree_read_l2_table(struct checking *c, const struct l2_table *table, uint8_t *buf)
 {
     uint64_t cluster_size = c->geometry->cluster_size, end = table->offset + cluster_size;
 
@@ -252,7 +244,7 @@ static int count_l2_table(struct checking *c, struct l2_table *table, uint8_t *b
 {
     const struct geometry *g = c->geometry;
     uint64_t expected = 0;
-    int data = read_l2_table(c, table, buf);
+    int data = tree_read_l2_table(c, table, buf);
 
     if (data <= 0)
         return data;
@@ -276,64 +268,4 @@ int checking_count_l2_tables(struct checking *c)
         if (count_l2_table(c, &c->l2_tables[i], buf) == -1)
             return -1;
     return 0;
-}
-
-/* ------------------------------------------------------------------------------------------------
- * COPIED flags
- */
-
-/* Only tables in which the first walk saw a wrong flag are read again. */
-static int tell_wrong_copied(struct checking *c, const struct l2_table *table)
-{
-    const struct geometry *g = c->geometry;
-    CLEANUP_FREE uint8_t *buf = malloc(c->geometry->cluster_size);
-    int data;
-
-    if (buf == NULL)
-        return error_no_memory(), -1;
-    data = read_l2_table(c, table, buf);
-    if (data <= 0)
-        return data;
-    for (uint64_t at = 0; at < g->cluster_size; at += g->l2_entry_size) {
-        struct l2_entry entry = l2_entry_load(g, buf + at);
-        uint64_t refcount;
-
-        if (has_host_cluster(c, entry) && copied_is_wrong(c, entry, &refcount))
-            checking_corruption(c, table->active,
-                                "ERROR OFLAG_COPIED data cluster: l2_entry=%" PRIx64
-                                " refcount=%" PRIu64,
-                                l2_entry_word(g, entry), refcount);
-    }
-    return 0;
-}
-
-static int compare_l1_entry(void *opaque, uint64_t at, uint64_t entry, uint64_t weight)
-{
-    struct checking *c = opaque;
-    uint64_t offset = entry & L1_OFFSET_MASK, refcount;
-    const uint64_t *number;
-    struct l2_table *table;
-
-    if (offset == 0)
-        return 0;
-    if (!stored_get(&c->stored, offset >> c->geometry->cluster_bits, &refcount))
-        return 0; /* the table is not looked at, either */
-    if (copied_contradicts(entry, refcount))
-        checking_corruption(c, weight,
-                            "ERROR OFLAG_COPIED L2 cluster: l1_index=%" PRIu64 " l1_entry=%" PRIx64
-                            " refcount=%" PRIu64,
-                            (at - c->header->l1_table_offset) / L1_ENTRY_SIZE, entry, refcount);
-    number = map_find(&c->l2_by_offset, offset);
-    if (number == NULL)
-        return 0;
-    table = &c->l2_tables[*number];
-    if (!table->copied_wrong)
-        return 0;
-    table->copied_wrong = false; /* told once, with the weight of all entries that point here */
-    return tell_wrong_copied(c, table);
-}
-
-int checking_compare_copied(struct checking *c)
-{
-    return visit_active_l1(c, compare_l1_entry);
 }

@@ -114,11 +114,11 @@ static int validate_tables(const struct header *h, uint64_t file_length, uint32_
         return error_set(
             EINVAL, "L1 table is too small: %" PRIu32 " entries for a disk of %" PRIu64 " bytes",
             h->l1_size, h->size);
-    if (h->nb_snapshots > MAX_SNAPSHOTS)
+    if (h->nb_snapshots > MAX_SNAPSHOTS && !for_check)
         return error_set(EINVAL, "Snapshot table too large: %" PRIu32 " snapshots (at most %u)",
                          h->nb_snapshots, MAX_SNAPSHOTS);
     return validate_table("Snapshot table", h->snapshots_offset,
-                          (uint64_t)h->nb_snapshots * sizeof(struct disk_snapshot),
+                          min_u64(h->nb_snapshots, MAX_SNAPSHOTS) * sizeof(struct disk_snapshot),
                           MAX_SNAPSHOT_TABLE_BYTES, end, g);
 }
 

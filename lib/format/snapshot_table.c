@@ -15,6 +15,12 @@ static uint64_t entry_size(const struct snapshot *s)
     return round_up(sizeof(struct disk_snapshot) + s->extra_size + s->id_size + s->name_size, 8);
 }
 
+/* The same, of the entry that was decoded, without the padding behind it. */
+static uint64_t recorded_size(const struct snapshot *s)
+{
+    return sizeof(struct disk_snapshot) + s->recorded_extra_size + s->id_size + s->name_size;
+}
+
 static int validate(const struct snapshot *s, uint32_t number, const struct geometry *g)
 {
     uint64_t l1_bytes = (uint64_t)s->l1_size * L1_ENTRY_SIZE;
@@ -52,16 +58,17 @@ static void decode_extra(struct snapshot *s)
         s->icount = load_be64(s->extra + SNAPSHOT_EXTRA_ICOUNT_AT);
 }
 
-static int decode_entry(struct snapshot *s, uint32_t number, const uint8_t *buf, size_t available,
-                        const struct geometry *g)
+static int refuse_truncated(uint32_t number)
+{
+    return error_set(
+        EINVAL, "Snapshot table is truncated: entry %" PRIu32 " lies beyond the end of the file",
+        number);
+}
+
+static void decode_fixed(struct snapshot *s, const uint8_t *buf)
 {
     struct disk_snapshot disk;
 
-    if (available < sizeof disk)
-        return error_set(EINVAL,
-                         "Snapshot table is truncated: entry %" PRIu32
-                         " lies beyond the end of the file",
-                         number);
     memcpy(&disk, buf, sizeof disk);
     s->l1_table_offset = be64toh(disk.l1_table_offset);
     s->l1_size = be32toh(disk.l1_size);
@@ -71,33 +78,83 @@ static int decode_entry(struct snapshot *s, uint32_t number, const uint8_t *buf,
     s->date_nsec = be32toh(disk.date_nsec);
     s->vm_clock_nsec = be64toh(disk.vm_clock_nsec);
     s->vm_state_size = be32toh(disk.vm_state_size);
-    s->extra_size = be32toh(disk.extra_data_size);
+    s->recorded_extra_size = be32toh(disk.extra_data_size);
+    s->extra_size = (uint32_t)min_u64(s->recorded_extra_size, MAX_SNAPSHOT_EXTRA);
     s->icount = UINT64_MAX;
-    if (s->extra_size > MAX_SNAPSHOT_EXTRA)
+}
+
+/* What is behind the fixed part. */
+static int decode_rest(struct snapshot *s, const uint8_t *extra)
+{
+    const uint8_t *id = extra + s->recorded_extra_size;
+
+    if ((s->extra = (uint8_t *)text_copy(extra, s->extra_size)) == NULL ||
+        (s->id = text_copy(id, s->id_size)) == NULL ||
+        (s->name = text_copy(id + s->id_size, s->name_size)) == NULL)
+        return -1;
+    decode_extra(s);
+    return 0;
+}
+
+enum { DECODED = 0, OVERHANGS = 1 };
+
+/* damage is NULL where none is allowed.  available bytes are in buf, of a table that began used bytes
+ * before. */
+static int decode_entry(struct snapshot *s, uint32_t number, const uint8_t *buf, uint64_t used,
+                        size_t available, const struct geometry *g, struct snapshot_damage *damage)
+{
+    bool fits = available >= sizeof(struct disk_snapshot);
+
+    if (fits)
+        decode_fixed(s, buf);
+    if (fits && s->recorded_extra_size > MAX_SNAPSHOT_EXTRA && damage == NULL)
         return error_set(EFBIG,
                          "Too much extra metadata in snapshot table entry %" PRIu32 ": %" PRIu32
                          " bytes (at most %u)",
-                         number, s->extra_size, MAX_SNAPSHOT_EXTRA);
-    if (entry_size(s) > available &&
-        sizeof disk + s->extra_size + s->id_size + s->name_size > available)
-        return error_set(EINVAL,
-                         "Snapshot table is truncated: entry %" PRIu32
-                         " lies beyond the end of the file",
-                         number);
-    buf += sizeof disk;
-    if ((s->extra = (uint8_t *)text_copy(buf, s->extra_size)) == NULL ||
-        (s->id = text_copy(buf + s->extra_size, s->id_size)) == NULL ||
-        (s->name = text_copy(buf + s->extra_size + s->id_size, s->name_size)) == NULL)
+                         number, s->recorded_extra_size, MAX_SNAPSHOT_EXTRA);
+    if (!fits || recorded_size(s) > available)
+        return damage && used + available >= MAX_SNAPSHOT_TABLE_BYTES ? OVERHANGS
+                                                                      : refuse_truncated(number);
+    if (decode_rest(s, buf + sizeof(struct disk_snapshot)) == -1)
         return -1;
-    decode_extra(s);
+    if (damage) {
+        damage->shortened += s->recorded_extra_size > MAX_SNAPSHOT_EXTRA;
+        damage->incomplete += s->recorded_extra_size < SNAPSHOT_EXTRA_MIN_V3;
+    }
     return validate(s, number, g);
 }
 
-int snapshot_table_decode(struct snapshot_table *table, uint32_t count, const uint8_t *buf,
-                          size_t available, uint64_t disk_size, const struct geometry *geometry)
+/* The first entries of table, which has room for count. */
+static int decode_entries(struct snapshot_table *table, uint32_t count, const uint8_t *buf,
+                          size_t available, uint64_t disk_size, const struct geometry *g,
+                          struct snapshot_damage *damage)
 {
-    size_t used = 0;
+    uint64_t used = 0;
 
+    for (uint32_t i = 0; i < count; i++) {
+        struct snapshot *s = &table->entries[i];
+        int r;
+
+        table->count = i + 1;
+        s->disk_size = disk_size;
+        r = decode_entry(s, i, buf + used, used, available - used, g, damage);
+        if (r == -1)
+            return -1;
+        if (r == OVERHANGS) {
+            damage->overhanging = count - i;
+            table->count = i;
+            break;
+        }
+        used = min_u64(round_up(used + recorded_size(s), 8), available);
+    }
+    table->bytes = used;
+    return 0;
+}
+
+static int decode(struct snapshot_table *table, uint32_t count, const uint8_t *buf,
+                  size_t available, uint64_t disk_size, const struct geometry *g,
+                  struct snapshot_damage *damage)
+{
     *table = (struct snapshot_table){ 0 };
     /* each entry needs 40 bytes: no more memory is taken than the file justifies */
     if ((uint64_t)count * sizeof(struct disk_snapshot) > available)
@@ -108,23 +165,41 @@ int snapshot_table_decode(struct snapshot_table *table, uint32_t count, const ui
     table->entries = calloc(count ? count : 1, sizeof table->entries[0]);
     if (table->entries == NULL)
         return error_no_memory(), -1;
-    for (uint32_t i = 0; i < count; i++) {
-        struct snapshot *s = &table->entries[i];
+    if (decode_entries(table, count, buf, available, disk_size, g, damage) == 0)
+        return 0;
+    snapshot_table_destroy(table);
+    return -1;
+}
 
-        table->count = i + 1;
-        s->disk_size = disk_size;
-        if (decode_entry(s, i, buf + used, available - used, geometry) == -1) {
-            snapshot_table_destroy(table);
-            return -1;
-        }
-        used = min_u64(used + entry_size(s), available);
-        if (used > MAX_SNAPSHOT_TABLE_BYTES) {
-            snapshot_table_destroy(table);
-            return error_set(EFBIG, "Snapshot table is too large (at most %" PRIu64 " bytes)",
-                             (uint64_t)MAX_SNAPSHOT_TABLE_BYTES);
-        }
-    }
-    table->bytes = used;
+int snapshot_table_decode(struct snapshot_table *table, uint32_t count, const uint8_t *buf,
+                          size_t available, uint64_t disk_size, const struct geometry *geometry)
+{
+    return decode(table, count, buf, available, disk_size, geometry, NULL);
+}
+
+int snapshot_table_decode_damaged(struct snapshot_table *table, uint32_t count, const uint8_t *buf,
+                                  size_t available, uint64_t disk_size,
+                                  const struct geometry *geometry, struct snapshot_damage *damage)
+{
+    *damage = (struct snapshot_damage){ 0 };
+    return decode(table, count, buf, available, disk_size, geometry, damage);
+}
+
+int snapshot_complete_extra(struct snapshot *s)
+{
+    uint8_t *extra;
+
+    if (s->extra_size >= SNAPSHOT_EXTRA_KNOWN)
+        return 0;
+    extra = calloc(1, SNAPSHOT_EXTRA_KNOWN);
+    if (extra == NULL)
+        return error_no_memory(), -1;
+    store_be64(extra + SNAPSHOT_EXTRA_VM_STATE_SIZE_AT, s->vm_state_size);
+    store_be64(extra + SNAPSHOT_EXTRA_DISK_SIZE_AT, s->disk_size);
+    store_be64(extra + SNAPSHOT_EXTRA_ICOUNT_AT, s->icount);
+    free(s->extra);
+    s->extra = extra;
+    s->extra_size = SNAPSHOT_EXTRA_KNOWN;
     return 0;
 }
 

@@ -24,6 +24,7 @@ struct snapshot {
     size_t name_size;
     uint8_t *extra; /* as recorded, kept on rewrite */
     uint32_t extra_size;
+    uint32_t recorded_extra_size; /* larger than extra_size if more was recorded than is allowed */
 };
 
 struct snapshot_table {
@@ -36,6 +37,22 @@ struct snapshot_table {
  * MAX_SNAPSHOT_TABLE_BYTES.  disk_size is what an entry without its own size gets. */
 int snapshot_table_decode(struct snapshot_table *table, uint32_t count, const uint8_t *buf,
                           size_t available, uint64_t disk_size, const struct geometry *geometry);
+
+/* What a table has that no table may have. */
+struct snapshot_damage {
+    uint32_t overhanging; /* entries behind the last that a table has room for: left out */
+    uint32_t shortened;   /* entries with too much extra data: what is too much is left out */
+    uint32_t incomplete;  /* entries with less extra data than version 3 demands */
+};
+
+/* As snapshot_table_decode, for a repair: damage tells what there was. */
+int snapshot_table_decode_damaged(struct snapshot_table *table, uint32_t count, const uint8_t *buf,
+                                  size_t available, uint64_t disk_size,
+                                  const struct geometry *geometry, struct snapshot_damage *damage);
+
+/* Give an entry all the extra data that is known. */
+int snapshot_complete_extra(struct snapshot *snapshot);
+
 void snapshot_table_destroy(struct snapshot_table *table);
 void snapshot_destroy(struct snapshot *snapshot);
 

@@ -116,6 +116,8 @@ int image_resize_locked(struct qcow2_image *image, uint64_t size, uint32_t flags
 
 /* Read the snapshot table that the header points to. */
 int image_load_snapshots(struct qcow2_image *image);
+/* Again, after it was changed by somebody else. */
+int image_reload_snapshots(struct qcow2_image *image);
 /* Put the snapshot table and the L1 tables of snapshots out of bounds for writes.  The tables' lock is
  * held exclusively, or nobody else knows the image. */
 int image_map_snapshots(struct qcow2_image *image);

@@ -93,9 +93,8 @@ static int check_writable(const struct store *store, const struct header *h, uin
         return refuse(store, EACCES, "qcow2: Image is corrupt; cannot be opened read/write");
     if (h->incompatible_features & INCOMPATIBLE_DIRTY)
         return refuse(store, ENOTSUP,
-                      "The image is marked dirty, its refcounts may be wrong; it "
-                      "must be repaired before it is written, which is not "
-                      "supported yet");
+                      "The image is marked dirty, its refcounts may be wrong; repair it with "
+                      "'qcow-img check -r all' before it is written");
     if (h->autoclear_features & AUTOCLEAR_BITMAPS && !h->has_bitmaps)
         return refuse(store, EINVAL,
                       "The image claims to have bitmaps but has no bitmaps "

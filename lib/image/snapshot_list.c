@@ -43,6 +43,12 @@ int image_load_snapshots(struct qcow2_image *image)
     }
 }
 
+int image_reload_snapshots(struct qcow2_image *image)
+{
+    snapshot_table_destroy(&image->snapshots);
+    return image_load_snapshots(image);
+}
+
 int image_map_snapshots(struct qcow2_image *image)
 {
     struct metadata_map *map = &image->tables.map;

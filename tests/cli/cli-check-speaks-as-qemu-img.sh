@@ -49,4 +49,29 @@ same check nothere
 same check
 same check a b
 same check -r foo base.qcow2
+
+# Each repair of a fresh copy.
+repair() {
+    both cp "$1" repaired.qcow2
+    shift
+    same check "$@" repaired.qcow2
+}
+
+damaged copied-1 0x40000 '\0'
+damaged misplaced 0x40008 '\200\0\0\0\0\5\2\1'
+damaged unaligned 0x40008 '\200\0\0\0\0\5\2\0'
+damaged no-block 0x10000 '\0\0\0\0\0\0\0\0'
+damaged no-table 56 '\0\0\0\0'
+for image in base top v2 empty compressed leak both copied copied-1 dirty marked misplaced unaligned; do
+    for what in leaks all; do
+        repair "$image.qcow2" -r "$what"
+        repair "$image.qcow2" -r "$what" --output=json
+        repair "$image.qcow2" -q -r "$what"
+    done
+done
+for image in corrupt no-block no-table; do
+    repair "$image.qcow2" -r all
+    repair "$image.qcow2" -r leaks
+done
+same check -r all r.raw
 finish

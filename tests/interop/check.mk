@@ -3,5 +3,8 @@
 check_PROGRAMS += interop/check-image interop/damage-image
 interop_check_image_SOURCES = interop/check-image.c
 interop_damage_image_SOURCES = interop/damage-image.c
-TESTS += interop/check-equals-qemu-img.sh
-EXTRA_DIST += interop/check-equals-qemu-img.sh
+check_equality_tests = \
+	interop/check-equals-qemu-img.sh \
+	interop/repair-equals-qemu-img.sh
+TESTS += $(check_equality_tests)
+EXTRA_DIST += $(check_equality_tests) interop/check-images.sh
