@@ -101,13 +101,74 @@ int refcount_run(struct tables *t, uint64_t cluster, struct refcount_run *run)
 
     if (block_of(t, cluster, &block) == -1)
         return -1;
-    *run = (struct refcount_run){ .count = per_block - (cluster & (per_block - 1)) };
+    *run =
+        (struct refcount_run){ .first = cluster, .count = per_block - (cluster & (per_block - 1)) };
     if (block == 0)
         return 0;
     at = position_in_block(t, cluster, &run->index);
     run->counts = cache_load(&t->refcount_cache, block + at);
     run->count = per_slice - run->index;
     return run->counts ? 0 : -1;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Many refcounts
+ */
+
+/* The new count of a cluster, which may be refused. */
+typedef int count_change(struct tables *t, uint64_t cluster, uint64_t *count);
+
+static int change_slice(struct tables *t, uint64_t first, uint64_t end, uint64_t index,
+                        uint8_t *slice, count_change *change)
+{
+    uint32_t order = t->geometry.refcount_order;
+
+    for (uint64_t c = first; c < end; c++, index++) {
+        uint64_t count = refcount_block_get(slice, order, index);
+
+        if (change(t, c, &count) == -1)
+            return -1;
+        refcount_block_set(slice, order, index, count);
+    }
+    return 0;
+}
+
+/* Change the counts from first to end, slice by slice. */
+static int change_run(struct tables *t, uint64_t first, uint64_t end, count_change *change)
+{
+    uint64_t per_slice = (uint64_t)t->refcount_cache.slice_size * 8 >> t->geometry.refcount_order;
+
+    while (first < end) {
+        uint64_t block, index, at, stop;
+        uint8_t *slice;
+
+        if (block_of(t, first, &block) == -1)
+            return -1;
+        if (block == 0)
+            return tables_corrupt(
+                t, "cluster at offset 0x%" PRIx64 " is in use but has a refcount of 0",
+                first << t->geometry.cluster_bits);
+        if (tables_check_overlap(t, block, t->geometry.cluster_size, METADATA_REFCOUNT_BLOCK) == -1)
+            return -1;
+        at = block + position_in_block(t, first, &index);
+        stop = min_u64(end, first - index + per_slice);
+        slice = cache_load(&t->refcount_cache, at);
+        if (slice == NULL)
+            return -1;
+        cache_mark_dirty(&t->refcount_cache, at);
+        if (change_slice(t, first, stop, index, slice, change) == -1)
+            return -1;
+        first = stop;
+    }
+    return 0;
+}
+
+static int count_one(struct tables *t, uint64_t cluster, uint64_t *count)
+{
+    (void)t;
+    (void)cluster;
+    *count = 1;
+    return 0;
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -231,9 +292,8 @@ static int take(struct tables *t, uint64_t first, uint64_t clusters, uint64_t *h
     *host_offset = first << t->geometry.cluster_bits;
     if (tables_check_overlap(t, *host_offset, bytes, METADATA_NONE) == -1)
         return -1;
-    for (uint64_t i = 0; i < clusters; i++)
-        if (set(t, first + i, 1) == -1)
-            return -1;
+    if (change_run(t, first, first + clusters, count_one) == -1)
+        return -1;
     *never_written = *host_offset >= t->high_water;
     t->high_water = max_u64(t->high_water, *host_offset + bytes);
     return 0;
@@ -344,15 +404,24 @@ static int check_raise(struct tables *t, uint64_t cluster, uint64_t count)
 
 int refcount_check_raise(struct tables *t, uint64_t host_offset, uint64_t bytes)
 {
-    uint64_t first = host_offset >> t->geometry.cluster_bits;
     uint64_t end = div_round_up(host_offset + bytes, t->geometry.cluster_size);
+    struct refcount_run run;
 
-    for (uint64_t c = first; c < end; c++) {
-        uint64_t count;
-
-        if (get(t, c, &count) == -1 || check_raise(t, c, count) == -1)
+    for (uint64_t c = host_offset >> t->geometry.cluster_bits; c < end; c = run.first + run.count) {
+        if (refcount_run(t, c, &run) == -1)
             return -1;
+        for (; c < min_u64(end, run.first + run.count); c++)
+            if (check_raise(t, c, refcount_run_get(&t->geometry, &run, c)) == -1)
+                return -1;
     }
+    return 0;
+}
+
+static int count_one_more(struct tables *t, uint64_t cluster, uint64_t *count)
+{
+    (void)t;
+    (void)cluster;
+    *count += 1;
     return 0;
 }
 
@@ -363,13 +432,7 @@ int refcount_raise(struct tables *t, uint64_t host_offset, uint64_t bytes)
 
     if (refcount_check_raise(t, host_offset, bytes) == -1)
         return -1;
-    for (uint64_t c = first; c < end; c++) {
-        uint64_t count;
-
-        if (get(t, c, &count) == -1 || set(t, c, count + 1) == -1)
-            return -1;
-    }
-    return 0;
+    return change_run(t, first, end, count_one_more);
 }
 
 int refcount_drop(struct tables *t, uint64_t host_offset, uint64_t bytes)
@@ -380,27 +443,25 @@ int refcount_drop(struct tables *t, uint64_t host_offset, uint64_t bytes)
     return quarantine_add(&t->quarantine, start, end - start);
 }
 
+static int count_one_less(struct tables *t, uint64_t cluster, uint64_t *count)
+{
+    if (*count == 0)
+        return tables_corrupt(
+            t, "cluster at offset 0x%" PRIx64 " lost a reference but has a refcount of 0",
+            cluster << t->geometry.cluster_bits);
+    *count -= 1;
+    if (*count > 0)
+        return 0;
+    t->free_cursor = min_u64(t->free_cursor, cluster);
+    if (t->free_byte >> t->geometry.cluster_bits == cluster)
+        t->free_byte = 0;
+    return 0;
+}
+
 int refcount_lower(struct tables *t, uint64_t host_offset, uint64_t bytes)
 {
     uint64_t first = host_offset >> t->geometry.cluster_bits;
     uint64_t end = div_round_up(host_offset + bytes, t->geometry.cluster_size);
 
-    for (uint64_t c = first; c < end; c++) {
-        uint64_t count;
-
-        if (get(t, c, &count) == -1)
-            return -1;
-        if (count == 0)
-            return tables_corrupt(
-                t, "cluster at offset 0x%" PRIx64 " lost a reference but has a refcount of 0",
-                c << t->geometry.cluster_bits);
-        if (set(t, c, count - 1) == -1)
-            return -1;
-        if (count > 1)
-            continue;
-        t->free_cursor = min_u64(t->free_cursor, c);
-        if (t->free_byte >> t->geometry.cluster_bits == c)
-            t->free_byte = 0;
-    }
-    return 0;
+    return change_run(t, first, end, count_one_less);
 }

@@ -11,6 +11,7 @@
 #ifndef QCOW2_TABLE_REFCOUNT_H
 #define QCOW2_TABLE_REFCOUNT_H
 
+#include "format/refcount_block.h"
 #include "table/tables.h"
 
 int refcount_get(struct tables *tables, uint64_t host_offset, uint64_t *count);
@@ -18,12 +19,24 @@ int refcount_get(struct tables *tables, uint64_t host_offset, uint64_t *count);
 /* The counts of clusters next to each other: those from one on, as far as they lie together in
  * memory. */
 struct refcount_run {
+    uint64_t first;        /* the cluster that was asked for */
+    uint64_t count;        /* of clusters, never 0 */
     const uint8_t *counts; /* for refcount_block_get, from index on; NULL: all are 0 */
     uint64_t index;
-    uint64_t count; /* never 0 */
 };
 
+/* Good until the next call that touches refcounts. */
 int refcount_run(struct tables *tables, uint64_t host_cluster, struct refcount_run *run);
+
+/* The count of a cluster of the run. */
+static inline uint64_t refcount_run_get(const struct geometry *g, const struct refcount_run *run,
+                                        uint64_t host_cluster)
+{
+    if (run->counts == NULL)
+        return 0;
+    return refcount_block_get(run->counts, g->refcount_order,
+                              run->index + (host_cluster - run->first));
+}
 
 /* Can every cluster that the range touches take one more reference?  EINVAL when a count would pass
  * the largest value that the image's width can hold. */

@@ -86,7 +86,7 @@ static int entry_range(struct tables *t, struct l2_entry entry, uint64_t *offset
             return tables_corrupt(t, "L2 entry 0x%016" PRIx64 " points to no cluster boundary",
                                   l2_entry_word(&t->geometry, entry));
     }
-    return *count ? tables_check_overlap(t, *offset, *count, METADATA_NONE) : 0;
+    return 0;
 }
 
 typedef int range_visitor(struct tables *t, uint64_t host_offset, uint64_t count);
@@ -101,19 +101,45 @@ static int visit_range(struct walk *w, uint64_t host_offset, uint64_t count, ran
     return 0;
 }
 
+/* A range that L2 entries refer to. */
+static int visit_guest_range(struct walk *w, uint64_t host_offset, uint64_t count,
+                             range_visitor *visit)
+{
+    if (count == 0)
+        return 0;
+    if (tables_check_overlap(w->t, host_offset, count, METADATA_NONE) == -1)
+        return -1;
+    return visit_range(w, host_offset, count, visit);
+}
+
+/* Entries whose clusters follow each other are one range. */
 static int for_each_range(struct walk *w, uint64_t l2_offset, const uint8_t *entries,
                           range_visitor *visit)
 {
     const struct geometry *g = &w->t->geometry;
+    uint64_t start = 0, length = 0;
 
     for (uint64_t at = 0; at < g->cluster_size; at += g->l2_entry_size) {
+        struct l2_entry entry = l2_entry_load(g, entries + at);
         uint64_t offset, count;
 
-        if (entry_range(w->t, l2_entry_load(g, entries + at), &offset, &count) == -1 ||
-            visit_range(w, offset, count, visit) == -1)
+        if (entry_range(w->t, entry, &offset, &count) == -1)
             return -1;
+        if (count == 0)
+            continue;
+        if (offset == start + length && !l2_entry_is_compressed(entry) &&
+            is_aligned(start, g->cluster_size)) {
+            length += count;
+            continue;
+        }
+        if (visit_guest_range(w, start, length, visit) == -1)
+            return -1;
+        start = offset;
+        length = count;
     }
-    return visit_range(w, l2_offset, w->t->geometry.cluster_size, visit);
+    if (visit_guest_range(w, start, length, visit) == -1)
+        return -1;
+    return visit_range(w, l2_offset, g->cluster_size, visit);
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -141,20 +167,30 @@ static int raise_table(struct walk *w, uint64_t l1_index, uint64_t l2_offset, ui
     return for_each_range(w, l2_offset, entries, refcount_raise);
 }
 
-static int release_range(struct tables *t, uint64_t host_offset, uint64_t count)
+/* Punch holes for the clusters that are free now. */
+static int punch_free(struct tables *t, uint64_t start, uint64_t end)
 {
     uint64_t size = t->geometry.cluster_size;
-    uint64_t end = round_up(host_offset + count, size);
 
-    for (uint64_t at = round_down(host_offset, size); at < end; at += size) {
+    for (uint64_t at = start; at < end; at += size) {
         uint64_t left;
 
-        if (refcount_lower(t, at, size) == -1 || refcount_get(t, at, &left) == -1)
-            return -1;
-        if (left == 0 && t->discard && store_discard(t->store, size, at) == -1)
+        if (refcount_get(t, at, &left) == -1 ||
+            (left == 0 && store_discard(t->store, size, at) == -1))
             return -1;
     }
     return 0;
+}
+
+static int release_range(struct tables *t, uint64_t host_offset, uint64_t count)
+{
+    uint64_t size = t->geometry.cluster_size;
+
+    if (refcount_lower(t, host_offset, count) == -1)
+        return -1;
+    return t->discard
+               ? punch_free(t, round_down(host_offset, size), round_up(host_offset + count, size))
+               : 0;
 }
 
 static int lower_table(struct walk *w, uint64_t l1_index, uint64_t l2_offset, uint8_t *entries,
@@ -245,14 +281,15 @@ int tree_cut_active(struct tables *t, uint64_t first, uint64_t count)
     return l1_write_active_locked(t);
 }
 
-/* The flag that a reference to this cluster should have. */
-static int wanted_flag(struct tables *t, uint64_t host_offset, uint64_t *flag)
+/* The flag that a reference to this cluster should have.  run has the counts looked at before. */
+static int wanted_flag(struct tables *t, uint64_t host_offset, struct refcount_run *run,
+                       uint64_t *flag)
 {
-    uint64_t count;
+    uint64_t cluster = host_offset >> t->geometry.cluster_bits;
 
-    if (refcount_get(t, host_offset, &count) == -1)
+    if (cluster - run->first >= run->count && refcount_run(t, cluster, run) == -1)
         return -1;
-    *flag = count == 1 ? ENTRY_COPIED : 0;
+    *flag = refcount_run_get(&t->geometry, run, cluster) == 1 ? ENTRY_COPIED : 0;
     return 0;
 }
 
@@ -260,6 +297,7 @@ static int update_table(struct walk *w, uint64_t l1_index, uint64_t l2_offset, u
                         bool *changed)
 {
     const struct geometry *g = &w->t->geometry;
+    struct refcount_run run = { 0 };
     uint64_t flag;
 
     for (uint64_t at = 0; at < g->cluster_size; at += g->l2_entry_size) {
@@ -268,7 +306,7 @@ static int update_table(struct walk *w, uint64_t l1_index, uint64_t l2_offset, u
 
         if (host == 0)
             continue;
-        if (wanted_flag(w->t, host, &flag) == -1)
+        if (wanted_flag(w->t, host, &run, &flag) == -1)
             return -1;
         if ((entry.descriptor & ENTRY_COPIED) == flag)
             continue;
@@ -276,7 +314,7 @@ static int update_table(struct walk *w, uint64_t l1_index, uint64_t l2_offset, u
         l2_entry_store(g, entries + at, entry);
         *changed = true;
     }
-    if (wanted_flag(w->t, l2_offset, &flag) == -1)
+    if (wanted_flag(w->t, l2_offset, &run, &flag) == -1)
         return -1;
     w->t->l1[l1_index] = l2_offset | flag;
     return 0;
