@@ -359,6 +359,7 @@ static int open_target(conversion *c)
         .compression_level = keyval_get(&c->creation, "compression_level"),
         .compression_window = keyval_get(&c->creation, "compression_window"),
         .backing = o->untrusted ? QCOW2_BACKING_REFUSE : QCOW2_BACKING_ALLOW_PROBE,
+        .data_file = o->no_create ? NULL : keyval_get(&c->creation, "data_file"),
     };
 
     if (!o->no_create && create_target(c) == -1)

@@ -361,7 +361,7 @@ static int compress_cluster(const copier *c, window *w, size_t first, uint64_t c
         size = qcow2_compress(c->job->target, cluster, count, stream);
     if (size == -1) {
         w->error =
-            xasprintf("error while compressing at byte %" PRIu64 ": %s", offset, qcow2_get_error());
+            xasprintf("error while writing at byte %" PRIu64 ": %s", offset, qcow2_get_error());
         return -1;
     }
     memcpy(cluster, stream, (size_t)size);

@@ -69,8 +69,9 @@ json_t *facts_of_format(const qcow2_info *info, json_t *bitmaps)
     json_put(data, "refcount-bits", json_number(info->refcount_bits));
     if (info->crypt_method)
         json_put(data, "encrypt", facts_of_encryption(info));
-    if (info->data_file) {
-        json_put(data, "data-file", json_text(info->data_file));
+    if (info->features & QCOW2_FEATURE_DATA_FILE) {
+        if (info->data_file)
+            json_put(data, "data-file", json_text(info->data_file));
         json_put(data, "data-file-raw", has(info, QCOW2_FEATURE_DATA_FILE_RAW));
     }
     if (info->version >= 3) {

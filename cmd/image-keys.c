@@ -4,6 +4,7 @@
  *     read_layer              one image: its file, its format (if need be by probing), then
  *       read_format_keys      every key of the format        a row of the table each
  *       read_file_keys        every key of the file          the same
+ *       read_data_file        the file beside it
  *       read_backing          the image under it             read_layer again
  */
 
@@ -69,10 +70,17 @@ static int fail_library(char **why)
     return -1;
 }
 
+/* Who may not follow an image to its backing file may not to its data file, either. */
+static qcow2_data_file_policy data_file_policy(const image_target *t)
+{
+    return t->policy == QCOW2_BACKING_REFUSE ? QCOW2_DATA_FILE_REFUSE : QCOW2_DATA_FILE_ALLOW;
+}
+
 int image_target_begin(image_target *t, char **why)
 {
     t->options = qcow2_open_options_new();
-    if (!t->options || qcow2_open_options_set_backing_policy(t->options, t->policy))
+    if (!t->options || qcow2_open_options_set_backing_policy(t->options, t->policy) ||
+        qcow2_open_options_set_data_file_policy(t->options, data_file_policy(t)))
         return fail_library(why);
     return 0;
 }
@@ -377,7 +385,11 @@ static int read_key(layer *l, const char *key, const char *value, char **why)
 /* Do the keys of a layer below begin there? */
 static bool is_below(const layer *l, const char *key)
 {
-    return !(where(l->driver) & IN_FILE) &&
+    int here = where(l->driver);
+
+    if (here & IN_QCOW2 && (begins(key, "data-file.") || strcmp(key, "data-file") == 0))
+        return true;
+    return !(here & IN_FILE) &&
            (begins(key, "file.") || begins(key, "backing.") || strcmp(key, "backing") == 0);
 }
 
@@ -485,6 +497,24 @@ int image_probe_format(image_target *t, char **why)
     return -1;
 }
 
+/* The external data file of a qcow2 image, instead of the one that it names. */
+static int read_data_file(const layer *l, char **why)
+{
+    CLEANUP_TARGET image_target data = { 0 };
+    CLEANUP_LAYER layer file = layer_below(l, "data-file", &data);
+
+    if (!(where(l->driver) & IN_QCOW2))
+        return 0;
+    if (get(l, "data-file"))
+        return fail_without_node(get(l, "data-file"), why);
+    if (!has(&file, ""))
+        return 0;
+    if (read_file(&file, why))
+        return -1;
+    return qcow2_open_options_set_data_file(l->target->options, data.filename) ? fail_library(why)
+                                                                               : 0;
+}
+
 static int read_backing(const layer *l, char **why);
 
 /* What an image records of its backing file need not be said again. */
@@ -505,7 +535,7 @@ static int read_layer(layer *l, bool is_backing, char **why)
     if (!t->format && !is_backing && image_probe_format(t, why))
         return -1;
     l->driver = t->format ? t->format : "qcow2";
-    return read_keys(l, why) || read_backing(l, why) ? -1 : 0;
+    return read_keys(l, why) || read_data_file(l, why) || read_backing(l, why) ? -1 : 0;
 }
 
 static int set_backing(image_target *t, image_target *below, char **why)

@@ -8,6 +8,8 @@
  *     driver=qcow2   file.driver=file   file.filename=top.qcow2
  *     backing.driver=raw   backing.file.filename=base.raw
  *
+ * The external data file of a qcow2 image, another layer of a file, has the keys "data-file.".
+ *
  * Only what the user says is read this way, never what stands in an image.
  */
 

@@ -26,6 +26,7 @@ typedef struct {
     const char *cache;    /* a name of the cache table; NULL: writeback */
     uint32_t flags;       /* QCOW2_OPEN_..., besides those of the cache mode */
     qcow2_backing_policy backing;
+    const char *data_file;          /* instead of the one the image names; or NULL */
     const char *compression_level;  /* of clusters written compressed; NULL: the default */
     const char *compression_window; /* the same */
     const char *snapshot;           /* open this internal snapshot instead of the disk; or NULL */

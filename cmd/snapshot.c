@@ -42,17 +42,27 @@ static int create(qcow2_image *image, const char *snapshot)
 {
     if (qcow2_snapshot_create(image, snapshot) == 0)
         return 0;
-    error_report("Could not create snapshot '%s': %s", snapshot, qcow2_get_error());
+    if (qcow2_get_errno() == ENOTSUP)
+        error_report("Could not create snapshot '%s': %d (%s)", snapshot, -ENOTSUP,
+                     strerror(ENOTSUP));
+    else
+        error_report("Could not create snapshot '%s': %s", snapshot, qcow2_get_error());
     return -1;
+}
+
+/* Of a raw image nothing can be applied; with a data file there is nothing that could be. */
+static bool is_said_shortly(qcow2_image *image)
+{
+    return qcow2_get_errno() == ENOENT || (qcow2_get_errno() == ENOTSUP && !has_no_snapshots(image));
 }
 
 static int apply(qcow2_image *image, const char *snapshot)
 {
     if (qcow2_snapshot_apply(image, snapshot) == 0)
         return 0;
-    if (qcow2_get_errno() == ENOENT)
+    if (is_said_shortly(image))
         error_report("Could not apply snapshot '%s': Failed to load snapshot: %s", snapshot,
-                     strerror(ENOENT));
+                     strerror(qcow2_get_errno()));
     else
         error_report("Could not apply snapshot '%s': %s", snapshot, qcow2_get_error());
     return -1;

@@ -63,6 +63,7 @@ void qcow2_open_options_free(qcow2_open_options *options)
     free(options->backing_file);
     free(options->backing_format);
     qcow2_open_options_free(options->backing);
+    free(options->data_file);
     free(options->snapshot);
     free(options);
 }
@@ -115,6 +116,20 @@ int qcow2_open_options_set_backing_options(qcow2_open_options *options, qcow2_op
     return 0;
 }
 
+int qcow2_open_options_set_data_file_policy(qcow2_open_options *options,
+                                            qcow2_data_file_policy policy)
+{
+    if ((unsigned)policy > QCOW2_DATA_FILE_ALLOW)
+        return error_set(EINVAL, "Unknown data file policy %d", (int)policy);
+    options->data_file_policy = policy;
+    return 0;
+}
+
+int qcow2_open_options_set_data_file(qcow2_open_options *options, const char *filename)
+{
+    return replace_string(&options->data_file, filename);
+}
+
 int qcow2_open_options_set_snapshot(qcow2_open_options *options, const char *id_or_name)
 {
     return replace_string(&options->snapshot, id_or_name);
@@ -154,6 +169,7 @@ void qcow2_create_options_free(qcow2_create_options *options)
         return;
     free(options->backing_file);
     free(options->backing_format);
+    free(options->data_file);
     free(options);
 }
 
@@ -290,11 +306,15 @@ static int set_compression_type(qcow2_create_options *o, const char *name, const
     return 0;
 }
 
-static int refuse_data_file(qcow2_create_options *o, const char *name, const char *value)
+static int set_data_file(qcow2_create_options *o, const char *name, const char *value)
 {
-    (void)o;
-    (void)value;
-    return error_set(ENOTSUP, "External data files are not supported yet (option '%s')", name);
+    (void)name;
+    return replace_string(&o->data_file, value);
+}
+
+static int set_data_file_raw(qcow2_create_options *o, const char *name, const char *value)
+{
+    return parse_switch(name, value, &o->data_file_raw);
 }
 
 static int refuse_encryption(qcow2_create_options *o, const char *name, const char *value)
@@ -321,8 +341,8 @@ static const struct {
     { "compression_type", set_compression_type },
     { "compression_level", set_compression_level },
     { "compression_window", set_compression_window },
-    { "data_file", refuse_data_file },
-    { "data_file_raw", refuse_data_file },
+    { "data_file", set_data_file },
+    { "data_file_raw", set_data_file_raw },
     { "encryption", refuse_encryption },
     { "encrypt.format", refuse_encryption },
 };

@@ -110,6 +110,22 @@ QCOW2_PUBLIC int qcow2_open_options_set_backing(qcow2_open_options *options, con
 QCOW2_PUBLIC int qcow2_open_options_set_backing_options(qcow2_open_options *options,
                                                         qcow2_open_options *backing);
 
+/* What to do with the external data file that an image names. */
+typedef enum {
+    QCOW2_DATA_FILE_REFUSE, /* such an image does not open, unless the caller names the file (the
+                               default) */
+    QCOW2_DATA_FILE_ALLOW,  /* open it, of this image and of its backing files; a relative name is
+                               looked for in the image's directory, then in the working directory,
+                               as QEMU does, and must not be in both */
+} qcow2_data_file_policy;
+QCOW2_PUBLIC int qcow2_open_options_set_data_file_policy(qcow2_open_options *options,
+                                                         qcow2_data_file_policy policy);
+
+/* Use this data file instead of the one the image names.  EINVAL from qcow2_open if the image is not
+ * one that has a data file. */
+QCOW2_PUBLIC int qcow2_open_options_set_data_file(qcow2_open_options *options,
+                                                  const char *filename);
+
 /* Open the state of an internal snapshot (an id or a name) as a read-only image of its own. */
 QCOW2_PUBLIC int qcow2_open_options_set_snapshot(qcow2_open_options *options,
                                                  const char *id_or_name);
@@ -130,7 +146,8 @@ QCOW2_PUBLIC int qcow2_open_options_set(qcow2_open_options *options, const char 
                                         const char *value);
 
 /* Open the named file.  options may be NULL: read-write, qcow2, no backing file.  Only this file,
- * and backing files the policy allows, are opened. */
+ * and the backing and data files that the policies allow, are opened; with QCOW2_OPEN_NO_IO no data
+ * file is. */
 QCOW2_PUBLIC qcow2_image *qcow2_open(const char *filename, const qcow2_open_options *options);
 
 /* Flush, release and free the handle; the handle is gone even when -1 is returned (which says that

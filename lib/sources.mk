@@ -74,6 +74,8 @@ libqcow2_sources = \
 	guest/compressor.h \
 	guest/compressed.c \
 	guest/compressed.h \
+	guest/data_file.c \
+	guest/data_file.h \
 	guest/disk.c \
 	guest/disk.h \
 	guest/guest.c \
@@ -100,6 +102,8 @@ libqcow2_sources = \
 	image/bitmap_trees.c \
 	image/chain.c \
 	image/create.c \
+	image/data_file.c \
+	image/data_file.h \
 	image/dirty_bits.c \
 	image/dirty_bits.h \
 	image/holes.c \
@@ -108,6 +112,8 @@ libqcow2_sources = \
 	image/io.c \
 	image/map.c \
 	image/measure.c \
+	image/named.c \
+	image/named.h \
 	image/open.c \
 	image/open_qcow1.c \
 	image/options.h \

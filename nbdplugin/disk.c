@@ -79,6 +79,8 @@ static int set_options(qcow2_open_options *options, bool readonly)
     if (qcow2_open_options_set_format(options, parameters.format->word) == -1 ||
         qcow2_open_options_set_flags(options, flags) == -1 ||
         qcow2_open_options_set_backing_policy(options, parameters.backing->value) == -1 ||
+        qcow2_open_options_set_data_file_policy(options, parameters.external_data->value) == -1 ||
+        qcow2_open_options_set_data_file(options, parameters.data_file) == -1 ||
         qcow2_open_options_set_l2_cache_size(options, parameters.l2_cache_size) == -1 ||
         qcow2_open_options_set_refcount_cache_size(options, parameters.refcount_cache_size) == -1)
         return -1;
@@ -87,8 +89,30 @@ static int set_options(qcow2_open_options *options, bool readonly)
     return 0;
 }
 
-/* What the user may do about a refusal.  EPERM is the library's for a backing file, and the system's
- * for a file that nobody may write. */
+/* Does the image need a data file that nobody has allowed? */
+static bool lacks_data_file(void)
+{
+    qcow2_open_options *options = qcow2_open_options_new();
+    qcow2_image *image = NULL;
+    qcow2_info info;
+    bool lacks = false;
+
+    if (options &&
+        qcow2_open_options_set_flags(options, QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_NO_IO |
+                                                  QCOW2_OPEN_NO_LOCK) == 0 &&
+        qcow2_open_options_set_backing_policy(options, QCOW2_BACKING_IGNORE) == 0)
+        image = qcow2_open(parameters.file, options);
+    if (image && qcow2_get_info(image, &info, sizeof info) == 0)
+        lacks = info.features & QCOW2_FEATURE_DATA_FILE && !parameters.data_file &&
+                parameters.external_data->value == QCOW2_DATA_FILE_REFUSE;
+    if (image)
+        qcow2_close(image);
+    qcow2_open_options_free(options);
+    return lacks;
+}
+
+/* What the user may do about a refusal.  EPERM is the library's for a file that the image names, and
+ * the system's for one that nobody may write. */
 static const char *advice(int error, bool readonly)
 {
     bool cannot_write = !readonly && (error == EACCES || error == EROFS ||
@@ -96,6 +120,8 @@ static const char *advice(int error, bool readonly)
 
     if (cannot_write)
         return ": pass readonly=true to serve it without writing";
+    if (error == EPERM && lacks_data_file())
+        return ": pass external-data=allow if you trust the image, or data-file=FILENAME";
     if (error == EPERM && parameters.backing->value == QCOW2_BACKING_REFUSE)
         return ": pass backing=allow if you trust the image";
     return "";
@@ -107,8 +133,13 @@ static int open_locked(bool readonly)
 
     if (options && set_options(options, readonly) == 0)
         disk = qcow2_open(parameters.file, options);
-    if (!disk)
-        nbdkit_error("%s%s", qcow2_get_error(), advice(qcow2_get_errno(), readonly));
+    if (!disk) {
+        int error = qcow2_get_errno();
+        char *sentence = strdup(qcow2_get_error());
+
+        nbdkit_error("%s%s", sentence ? sentence : "", advice(error, readonly));
+        free(sentence);
+    }
     qcow2_open_options_free(options);
     return disk ? 0 : -1;
 }

@@ -23,6 +23,12 @@ static const struct choice backing_policies[] = {
     { NULL, 0 },
 };
 
+static const struct choice data_file_policies[] = {
+    { "refuse", QCOW2_DATA_FILE_REFUSE },
+    { "allow", QCOW2_DATA_FILE_ALLOW },
+    { NULL, 0 },
+};
+
 static const struct choice cache_modes[] = {
     { "writeback", 0 },
     { "writethrough", QCOW2_OPEN_WRITETHROUGH },
@@ -35,6 +41,7 @@ static const struct choice cache_modes[] = {
 struct parameters parameters = {
     .format = &formats[0],
     .backing = &backing_policies[0],
+    .external_data = &data_file_policies[0],
     .cache = &cache_modes[0],
     .discard = true,
 };
@@ -123,6 +130,10 @@ static int parse_choice(const struct row *row, const char *value)
         "readonly=true|false           never write to the file [false]")                           \
     ROW("backing", parse_choice, backing_policies, backing,                                        \
         "backing=refuse|allow          whether to open the backing files it names [refuse]")       \
+    ROW("external-data", parse_choice, data_file_policies, external_data,                          \
+        "external-data=refuse|allow    whether to open the data file it names [refuse]")           \
+    ROW("data-file", parse_path, NULL, data_file,                                                  \
+        "data-file=FILENAME            the data file, whatever the image names")                   \
     ROW("cache", parse_choice, cache_modes, cache,                                                 \
         "cache=writeback|writethrough|none|directsync|unsafe\n"                                    \
         "                              how writes reach the host [writeback]")                     \
@@ -161,5 +172,6 @@ int parameters_complete(void)
 void parameters_free(void)
 {
     free(parameters.file);
-    parameters.file = NULL;
+    free(parameters.data_file);
+    parameters.file = parameters.data_file = NULL;
 }

@@ -14,11 +14,13 @@ struct choice {
 };
 
 struct parameters {
-    char *file;                   /* absolute, because nbdkit changes directory */
-    const struct choice *format;  /* word: as the library spells it */
-    const char *snapshot;         /* an id or a name, or NULL; lives as long as the plugin */
-    const struct choice *backing; /* value: a qcow2_backing_policy */
-    const struct choice *cache;   /* value: flags for opening */
+    char *file;                         /* absolute, because nbdkit changes directory */
+    const struct choice *format;        /* word: as the library spells it */
+    const char *snapshot;               /* an id or a name, or NULL; lives as long as the plugin */
+    const struct choice *backing;       /* value: a qcow2_backing_policy */
+    const struct choice *external_data; /* value: a qcow2_data_file_policy */
+    char *data_file;                    /* absolute; or NULL: the one that the image names */
+    const struct choice *cache;         /* value: flags for opening */
     bool readonly;
     bool discard;                 /* punch holes into the file */
     uint64_t l2_cache_size;       /* bytes; 0: the library's choice */

@@ -28,6 +28,7 @@ struct geometry {
     uint32_t refcount_order;      /* log2 of a refcount's width in bits */
     uint32_t refcount_block_bits; /* log2 of the entries of a refcount block */
     uint64_t refcount_max;        /* the largest value a refcount can hold */
+    bool external_data;           /* guest clusters lie in a data file, each at its guest offset */
 };
 
 static inline void geometry_set_refcount_order(struct geometry *g, uint32_t refcount_order)

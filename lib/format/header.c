@@ -68,8 +68,9 @@ static int decode_version_3(const struct disk_header *disk, const uint8_t *clust
                          "Reference count entry width too large; may not exceed 64 bits "
                          "(refcount_order is %" PRIu32 ")",
                          order);
-    h->geometry = geometry_of(cluster_bits, order,
-                              h->incompatible_features & INCOMPATIBLE_EXTENDED_L2);
+    h->geometry =
+        geometry_of(cluster_bits, order, h->incompatible_features & INCOMPATIBLE_EXTENDED_L2);
+    h->geometry.external_data = h->incompatible_features & INCOMPATIBLE_DATA_FILE;
     return 0;
 }
 

@@ -26,6 +26,7 @@
 struct l2_entry {
     uint64_t descriptor; /* without the zero flag of a standard entry */
     uint64_t bitmap;     /* bit x: subcluster x is allocated; bit 32 + x: it reads as zeroes */
+    bool placed;         /* there is a host cluster; of a data file it may be the one at offset 0 */
 };
 
 enum subcluster_type {
@@ -40,16 +41,26 @@ enum subcluster_type {
  * As it lies on disk
  */
 
+/* The first cluster of a data file has offset 0, so that only COPIED tells that it is in use. */
+static inline bool l2_entry_is_first(const struct geometry *g, uint64_t descriptor)
+{
+    bool zero = g->l2_entry_size == L2_ENTRY_SIZE && descriptor & L2_ZERO;
+
+    return g->external_data && descriptor & ENTRY_COPIED && !zero;
+}
+
 static inline struct l2_entry l2_entry_load(const struct geometry *g, const uint8_t *from)
 {
-    struct l2_entry e = { load_be64(from), 0 };
+    struct l2_entry e = { .descriptor = load_be64(from) };
 
+    if (!(e.descriptor & L2_COMPRESSED))
+        e.placed = e.descriptor & L2_OFFSET_MASK || l2_entry_is_first(g, e.descriptor);
     if (g->l2_entry_size == EXTENDED_L2_ENTRY_SIZE) {
         e.bitmap = load_be64(from + EXTENDED_L2_BITMAP_AT);
     } else if (!(e.descriptor & L2_COMPRESSED)) {
         bool zero = e.descriptor & L2_ZERO;
 
-        e.bitmap = zero ? UINT64_C(1) << 32 : (e.descriptor & L2_OFFSET_MASK) != 0;
+        e.bitmap = zero ? UINT64_C(1) << 32 : e.placed;
         e.descriptor &= ~L2_ZERO;
     }
     return e;
@@ -84,7 +95,7 @@ static inline bool l2_entry_is_compressed(struct l2_entry e)
     return e.descriptor & L2_COMPRESSED;
 }
 
-/* The host cluster; 0 if there is none, or not a whole one. */
+/* The host cluster; 0 also if there is none, or not a whole one. */
 static inline uint64_t l2_entry_host_offset(struct l2_entry e)
 {
     return l2_entry_is_compressed(e) ? 0 : e.descriptor & L2_OFFSET_MASK;
@@ -93,7 +104,7 @@ static inline uint64_t l2_entry_host_offset(struct l2_entry e)
 /* Does the entry refer to host bytes? */
 static inline bool l2_entry_is_allocated(struct l2_entry e)
 {
-    return l2_entry_is_compressed(e) || l2_entry_host_offset(e) != 0;
+    return l2_entry_is_compressed(e) || e.placed;
 }
 
 /* Can the bitmap be true?  That of a compressed cluster does not matter. */
@@ -101,7 +112,7 @@ static inline bool l2_entry_is_valid(struct l2_entry e)
 {
     if (l2_entry_is_compressed(e))
         return true;
-    if (l2_entry_host_offset(e) == 0)
+    if (!e.placed)
         return (e.bitmap & L2_BITMAP_ALLOCATED) == 0;
     return (e.bitmap >> 32 & e.bitmap) == 0;
 }

@@ -14,9 +14,7 @@ static bool continues(const struct extent *a, const struct extent *b)
 {
     if (a->kind != b->kind || a->in_place != b->in_place || a->kind == EXTENT_COMPRESSED)
         return false;
-    if (a->host_offset == 0 || b->host_offset == 0)
-        return a->kind != EXTENT_DATA && a->host_offset == b->host_offset;
-    return a->host_offset + a->length == b->host_offset;
+    return a->placed == b->placed && (!a->placed || a->host_offset + a->length == b->host_offset);
 }
 
 bool plan_add(struct plan *plan, const struct extent *extent)

@@ -21,7 +21,7 @@ struct disk;
 
 enum extent_kind {
     EXTENT_UNALLOCATED, /* this image does not hold it: ask the backing disk */
-    EXTENT_ZERO,        /* reads as zeroes; host_offset is set if space is kept for it */
+    EXTENT_ZERO,        /* reads as zeroes; placed if space is kept for it */
     EXTENT_DATA,        /* the bytes at host_offset */
     EXTENT_COMPRESSED,  /* one compressed cluster; host_offset, host_length of the stream */
 };
@@ -31,7 +31,8 @@ struct extent {
     bool in_place; /* a write may go to host_offset without any change of metadata */
     uint64_t guest_offset;
     uint64_t length;      /* bytes of the guest's view, never 0 */
-    uint64_t host_offset; /* in the store; 0: none */
+    bool placed;          /* there is a host_offset; else it is 0 */
+    uint64_t host_offset; /* in the store */
     uint64_t host_length; /* compressed: bytes available for the stream */
 };
 

@@ -45,6 +45,10 @@ int guest_write(struct guest *guest, const void *buf, size_t count, uint64_t off
 int guest_zero(struct guest *guest, uint64_t count, uint64_t offset, uint32_t flags);
 int guest_discard(struct guest *guest, uint64_t count, uint64_t offset);
 
+/* Whole clusters up to the end of an L2 table or of the disk, which will end before them: they hold
+ * nothing, and show no backing file. */
+int guest_cut(struct guest *guest, uint64_t count, uint64_t offset);
+
 /* Give every cluster of the range that has none a host cluster.  With a backing file only if the
  * image has subclusters: the only one of a standard cluster becomes zeroes.  Only while nobody else
  * writes to the range. */

@@ -4,8 +4,7 @@
 #include <inttypes.h>
 
 #include "base/cleanup.h"
-#include "format/l2_entry.h"
-#include "guest/guest.h"
+#include "guest/data_file.h"
 #include "table/l2.h"
 
 enum { PLAN_DONE = 0, PLAN_NOT_LOADED = 1 };
@@ -23,9 +22,8 @@ static int bad_bitmap(struct guest *g, uint64_t guest_offset, struct l2_entry en
                           "L2 entry 0x%016" PRIx64 " of guest offset 0x%" PRIx64
                           " has an impossible subcluster bitmap, 0x%016" PRIx64 ": %s",
                           l2_entry_word(&g->tables->geometry, entry), guest_offset, entry.bitmap,
-                          l2_entry_host_offset(entry) == 0
-                              ? "subclusters are allocated and there is no host cluster"
-                              : "subclusters are both allocated and zero");
+                          !entry.placed ? "subclusters are allocated and there is no host cluster"
+                                        : "subclusters are both allocated and zero");
 }
 
 /* A file that somebody else is writing (a reader with force-share) may have grown. */
@@ -33,7 +31,7 @@ static bool within_file(struct tables *t, uint64_t host_offset)
 {
     uint64_t length;
 
-    if (host_offset < t->high_water)
+    if (host_offset < t->high_water || tables_has_data_file(t)) /* which data_file_flaw looks at */
         return true;
     return t->read_only && store_size(t->store, &length) == 0 && host_offset < length;
 }
@@ -51,8 +49,11 @@ static int validate_compressed(struct guest *g, uint64_t guest_offset, struct l2
 
 int guest_validate_entry(struct guest *g, uint64_t guest_offset, struct l2_entry entry)
 {
+    const char *flaw = data_file_flaw(g, guest_offset, entry);
     uint64_t host = l2_entry_host_offset(entry);
 
+    if (flaw != NULL)
+        return bad_entry(g, guest_offset, entry, flaw);
     if (l2_entry_is_compressed(entry))
         return validate_compressed(g, guest_offset, entry);
     if (!l2_entry_is_valid(entry))
@@ -73,10 +74,10 @@ static struct extent extent_of(const struct guest *g, struct l2_entry entry, boo
 {
     const struct geometry *geometry = &g->tables->geometry;
     struct extent e = { .guest_offset = offset, .length = end - offset };
-    uint64_t host = l2_entry_host_offset(entry);
 
-    if (host != 0)
-        e.host_offset = host + geometry_in_cluster(geometry, offset);
+    e.placed = entry.placed;
+    if (e.placed)
+        e.host_offset = l2_entry_host_offset(entry) + geometry_in_cluster(geometry, offset);
     switch (l2_entry_type(entry, geometry_subcluster(geometry, offset))) {
     case SUBCLUSTER_INVALID: /* was refused before */
     case SUBCLUSTER_UNALLOCATED: e.kind = EXTENT_UNALLOCATED; break;
@@ -117,7 +118,7 @@ static int add_entry(struct guest *g, struct l2_entry entry, bool exclusive, str
         uint64_t next = min_u64(cluster + (run_end << geometry->subcluster_bits), end);
         struct extent e = extent_of(g, entry, exclusive, f->offset, next);
 
-        if (f->for_write && e.in_place &&
+        if (f->for_write && e.in_place && !tables_has_data_file(g->tables) &&
             tables_check_overlap(g->tables, e.host_offset, e.length, METADATA_NONE) == -1)
             return -1;
         if (!plan_add(f->plan, &e))

@@ -120,6 +120,7 @@ static int describe(const struct qcow1 *q, uint64_t entry, struct extent *e)
     if (entry >= q->file_length)
         return bad_entry(q, "L2", e->guest_offset, entry, "points beyond the end of the file");
     e->kind = EXTENT_DATA;
+    e->placed = true;
     e->host_offset = entry + (e->guest_offset & (cluster_size_of(q) - 1));
     return 0;
 }

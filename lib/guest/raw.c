@@ -33,6 +33,7 @@ static int raw_plan(struct disk *disk, uint64_t count, uint64_t offset, struct p
         extent = (struct extent){
             .kind = at.hole ? EXTENT_ZERO : EXTENT_DATA,
             .in_place = true,
+            .placed = true,
             .guest_offset = offset,
             .length = min_u64(at.length, end - offset),
             .host_offset = offset,

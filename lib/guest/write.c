@@ -20,8 +20,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "format/l2_entry.h"
-#include "guest/guest.h"
+#include "guest/data_file.h"
 #include "table/flush.h"
 #include "table/l2.h"
 #include "table/refcount.h"
@@ -33,7 +32,7 @@ struct allocation {
     uint64_t bytes;     /* whole clusters; 0: the first cluster may be written in place by now */
     uint64_t start;     /* from here */
     uint64_t end;       /* to here (guest offsets) the clusters will have content */
-    bool kept;          /* the clusters were the guest's already */
+    bool kept;          /* the clusters were the guest's already, as all in a data file are */
     bool never_written; /* the host clusters read as zeroes */
 };
 
@@ -66,9 +65,15 @@ static enum fate fate_of(const struct geometry *g, struct l2_entry entry, uint64
     uint64_t written =
         l2_bitmap_range(geometry_subcluster(g, offset), geometry_subcluster(g, end - 1) + 1);
 
-    if (l2_entry_host_offset(entry) == 0 || !(entry.descriptor & ENTRY_COPIED))
-        return WRITE_NEW;
+    if (!entry.placed || !(entry.descriptor & ENTRY_COPIED))
+        return g->external_data ? WRITE_KEPT : WRITE_NEW;
     return (entry.bitmap & written) == written ? WRITE_IN_PLACE : WRITE_KEPT;
+}
+
+/* Where a kept cluster lies. */
+static uint64_t kept_at(const struct geometry *g, struct l2_entry entry, uint64_t cluster)
+{
+    return g->external_data ? cluster : l2_entry_host_offset(entry);
 }
 
 /* The subclusters that a write to one of them takes along. */
@@ -123,7 +128,7 @@ static int measure_run(struct guest *g, uint64_t offset, uint64_t end, struct al
     if (fate == WRITE_IN_PLACE)
         return 0;
     a->kept = fate == WRITE_KEPT;
-    a->host_offset = a->kept ? l2_entry_host_offset(entry) : 0;
+    a->host_offset = a->kept ? kept_at(geometry, entry, cluster) : 0;
     a->start = content_start(geometry, entry, a->kept, offset);
     for (uint64_t at = offset; at < end; at = cluster) {
         uint64_t stop = min_u64(cluster + size, end);
@@ -132,7 +137,7 @@ static int measure_run(struct guest *g, uint64_t offset, uint64_t end, struct al
             return -1;
         if (fate_of(geometry, entry, at, stop) != fate)
             break;
-        if (a->kept && l2_entry_host_offset(entry) != a->host_offset + a->bytes)
+        if (a->kept && kept_at(geometry, entry, cluster) != a->host_offset + a->bytes)
             break;
         a->bytes += size;
         a->end = content_end(geometry, entry, a->kept, stop);
@@ -148,7 +153,7 @@ static int allocate(struct guest *g, uint64_t offset, uint64_t end, struct alloc
 
     if (l2_make_writable_locked(t, offset) == -1 || measure_run(g, offset, end, a) == -1)
         return -1;
-    if (a->bytes == 0)
+    if (a->bytes == 0 || tables_has_data_file(t))
         return 0;
     if (a->kept) {
         t->high_water = max_u64(t->high_water, a->host_offset + a->bytes);
@@ -192,7 +197,8 @@ static int write_data(struct guest *g, const struct allocation *a, const void *b
 {
     CLEANUP_FREE uint8_t *head_bytes = NULL, *tail_bytes = NULL;
     struct border head = { a->start, offset - a->start, NULL };
-    struct border tail = { offset + count, a->end - (offset + count), NULL };
+    uint64_t end = data_file_clip(g, a->end);
+    struct border tail = { offset + count, end - (offset + count), NULL };
     uint64_t at = a->host_offset + (offset - a->guest_offset);
     struct iovec iov[3];
     int n = 0, r;
@@ -224,6 +230,8 @@ int guest_drop_entry(struct guest *g, struct l2_entry entry)
     struct tables *t = g->tables;
     uint64_t host = l2_entry_host_offset(entry), count = t->geometry.cluster_size;
 
+    if (tables_has_data_file(t))
+        return 0;
     if (l2_entry_is_compressed(entry)) {
         host = l2_entry_compressed_offset(&t->geometry, entry);
         count = l2_entry_compressed_length(&t->geometry, entry);
@@ -249,6 +257,7 @@ static struct l2_entry published(const struct geometry *g, const struct allocati
     if (l2_entry_is_compressed(entry))
         entry.bitmap = 0;
     entry.descriptor = (a->host_offset + (cluster - a->guest_offset)) | ENTRY_COPIED;
+    entry.placed = true;
     if (start >= end)
         return entry;
     return l2_entry_with_data(entry, geometry_subcluster(g, start),
@@ -344,11 +353,13 @@ static int preallocate_reserved(struct guest *g, uint64_t start, uint64_t end, u
     if (allocate(g, start, end, &a) == -1)
         return -1;
     *done = a.bytes ? a.bytes : geometry->cluster_size;
-    if (a.bytes == 0 || a.kept)
+    if (a.bytes == 0 || (a.kept && !geometry->external_data))
         return 0;
     if (geometry->subclusters > 1)
         a.end = a.start;
-    else if (!a.never_written && store_zero(g->tables->data, a.bytes, a.host_offset, true) == -1) {
+    else if (!a.never_written &&
+             store_zero(g->tables->data, data_file_clip(g, start + a.bytes) - start, a.host_offset,
+                        true) == -1) {
         abandon(g, &a);
         return -1;
     }
@@ -390,7 +401,7 @@ int guest_preallocate(struct guest *g, uint64_t count, uint64_t offset)
             const struct extent *e = &plan.extents[i];
 
             offset = e->guest_offset + e->length;
-            if (e->host_offset != 0)
+            if (e->placed)
                 continue; /* the cluster is there */
             if (preallocate_clusters(g, geometry_cluster_start(geometry, e->guest_offset),
                                      round_up(offset, geometry->cluster_size)) == -1)

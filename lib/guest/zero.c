@@ -23,8 +23,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
-#include "format/l2_entry.h"
-#include "guest/guest.h"
+#include "guest/data_file.h"
 #include "table/flush.h"
 #include "table/l2.h"
 
@@ -34,6 +33,7 @@ enum change {
     CHANGE_ZERO,       /* keep the space */
     CHANGE_ZERO_UNMAP, /* give the space back */
     CHANGE_DISCARD,
+    CHANGE_CUT, /* the disk is going to end before it */
 };
 
 static bool has_backing(const struct guest *g)
@@ -51,6 +51,8 @@ static struct l2_entry changed_entry(const struct guest *g, struct l2_entry old,
         return nothing;
     if (end - first < g->tables->geometry.subclusters)
         return l2_entry_with_zeroes(old, first, end);
+    if (change == CHANGE_CUT && !has_backing(g))
+        return nothing;
     if (change == CHANGE_DISCARD && !l2_entry_is_allocated(old) && !has_backing(g))
         return old;
     if (change == CHANGE_ZERO && !l2_entry_is_compressed(old))
@@ -61,7 +63,7 @@ static struct l2_entry changed_entry(const struct guest *g, struct l2_entry old,
 /* Does the entry lose its host clusters by the change? */
 static bool loses_host(struct l2_entry old, struct l2_entry new)
 {
-    return l2_entry_is_compressed(old) || l2_entry_host_offset(old) != l2_entry_host_offset(new);
+    return l2_entry_is_compressed(old) || (old.placed && !new.placed);
 }
 
 enum { CHANGE_STOPPED = 0, CHANGE_GOES_ON = 1 };
@@ -116,7 +118,7 @@ static bool nothing_to_change(const struct guest *g, uint64_t at, enum change ch
     uint64_t l1_entry = g->tables->l1[geometry_l1_index(&g->tables->geometry, at)];
 
     return (l1_entry & L1_OFFSET_MASK) == 0 &&
-           (g->tables->header.version < 3 || (change == CHANGE_DISCARD && !has_backing(g)));
+           (g->tables->header.version < 3 || (change >= CHANGE_DISCARD && !has_backing(g)));
 }
 
 /* Subclusters of one L2 table, reserved.  Stops at a compressed cluster of which only a part is to
@@ -187,7 +189,9 @@ static int change_range(struct guest *g, uint64_t start, uint64_t end, uint32_t 
             return -1;
         inflight_reserve(&g->inflight, &reservation, geometry_cluster_start(geometry, start),
                          round_up(stop, geometry->cluster_size));
-        r = change_table(g, &start, stop, change);
+        r = data_file_clear(g, start, stop, change != CHANGE_ZERO);
+        if (r == 0)
+            r = change_table(g, &start, stop, change);
         inflight_release(&g->inflight, &reservation);
         if (r == -1)
             return -1;
@@ -270,7 +274,8 @@ int guest_zero(struct guest *g, uint64_t count, uint64_t offset, uint32_t flags)
     return end > last ? zero_part(g, end - last, last, flags, change) : 0;
 }
 
-int guest_discard(struct guest *g, uint64_t count, uint64_t offset)
+/* Whole clusters, where the end of the disk counts as the end of one. */
+static int give_up_range(struct guest *g, uint64_t count, uint64_t offset, enum change change)
 {
     uint64_t size = g->tables->geometry.cluster_size;
     uint64_t end = offset + count;
@@ -279,5 +284,15 @@ int guest_discard(struct guest *g, uint64_t count, uint64_t offset)
 
     if (first >= last || (g->tables->header.version < 3 && has_backing(g)))
         return 0;
-    return change_range(g, first, last, 0, CHANGE_DISCARD);
+    return change_range(g, first, last, 0, change);
+}
+
+int guest_discard(struct guest *g, uint64_t count, uint64_t offset)
+{
+    return give_up_range(g, count, offset, CHANGE_DISCARD);
+}
+
+int guest_cut(struct guest *g, uint64_t count, uint64_t offset)
+{
+    return give_up_range(g, count, offset, CHANGE_CUT);
 }

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* chain.c - the backing file that an image names: the caller's policy, then opening it
  *
- * A name inside an image is a plain file name, relative to the directory of the image that holds it.
- * "json:" and "protocol:" prefixes are never interpreted.  A file that is already part of the chain,
- * and a chain that is too deep, are errors.
+ * A file that is already part of the chain, and a chain that is too deep, are errors.
  */
 
 #include <errno.h>
@@ -13,35 +11,9 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "image/image.h"
+#include "image/named.h"
 
 #define FAILED "Could not open backing file: "
-
-/* A colon before any slash makes a prefix. */
-static bool has_protocol(const char *name)
-{
-    size_t prefix = strcspn(name, ":/");
-
-    return name[prefix] == ':';
-}
-
-/* dir(image) + name, or name if it is absolute. */
-static char *resolve(const char *image_filename, const char *name)
-{
-    const char *slash = strrchr(image_filename, '/');
-    char *full;
-
-    if (name[0] == '/' || slash == NULL || has_protocol(name))
-        full = strdup(name);
-    else if (asprintf(&full, "%.*s/%s", (int)(slash - image_filename), image_filename, name) == -1)
-        full = NULL;
-    return full ? full : error_no_memory();
-}
-
-static int refuse(const struct qcow2_image *image, int errnum, const char *name, const char *why)
-{
-    return error_set(errnum, "'%s', named by '%s': %s", name, image->filename, why);
-}
 
 /* The format to open it as; probing only as far as the policy goes. */
 static int backing_format(const struct qcow2_image *image, const char *name, const char *recorded,
@@ -52,37 +24,18 @@ static int backing_format(const struct qcow2_image *image, const char *name, con
     if (recorded != NULL)
         return image_format_parse(recorded, format);
     if (policy != QCOW2_BACKING_ALLOW_PROBE)
-        return refuse(image, EINVAL, name,
-                      "its format is not recorded in the image, and guessing "
-                      "it from the content is not safe");
+        return named_refuse(image, EINVAL, name,
+                            "its format is not recorded in the image, and guessing "
+                            "it from the content is not safe");
     probed = image_probe(name);
     if (probed == NULL)
         return -1;
     if (strcmp(probed, "raw") != 0 && image_format_parse(probed, format) == 0)
         return 0;
-    return refuse(image, EINVAL, name,
-                  "its format is not recorded in the image, and its content "
-                  "does not prove it to be qcow2 or qcow; name the format if it is "
-                  "raw");
-}
-
-/* Is the file one of those that led here? */
-static int check_cycle(const struct qcow2_image *image, const char *name)
-{
-    struct store *store = store_file_open(name, STORE_READ_ONLY, STORE_LOCK_NONE);
-    unsigned depth = 1;
-    int r = 0;
-
-    if (store == NULL)
-        return -1;
-    for (const struct qcow2_image *above = image; above && r == 0; above = above->overlay) {
-        if (store_same_file(store, above->store))
-            r = refuse(image, ELOOP, name, "the chain of backing files is a loop");
-        else if (++depth > MAX_BACKING_DEPTH)
-            r = refuse(image, ELOOP, name, "the chain of backing files is too long (at most 200)");
-    }
-    store_close(store);
-    return r;
+    return named_refuse(image, EINVAL, name,
+                        "its format is not recorded in the image, and its content "
+                        "does not prove it to be qcow2 or qcow; name the format if it is "
+                        "raw");
 }
 
 static int open_file(struct qcow2_image *image, const char *name, const char *recorded,
@@ -96,10 +49,12 @@ static int open_file(struct qcow2_image *image, const char *name, const char *re
     if (!options->backing) {
         backing.backing_file = backing.backing_format = backing.snapshot = NULL;
         backing.compression = (struct compression){ 0 };
+        backing.data_file = NULL;
+        backing.data_store = NULL;
         backing.flags = 0;
     }
     backing.flags |= (options->flags & inherited) | QCOW2_OPEN_READ_ONLY;
-    if (check_cycle(image, name) == -1 ||
+    if (named_check_unused(image, name) == -1 ||
         backing_format(image, name, recorded, options->backing_policy, &backing.format) == -1)
         return -1;
     backing.overlay = image;
@@ -139,15 +94,15 @@ static int open_recorded(struct qcow2_image *image, const struct qcow2_open_opti
         return 0;
     case QCOW2_BACKING_NONE: return 0;
     case QCOW2_BACKING_REFUSE:
-        return refuse(image, EPERM, name, "opening backing files is not allowed");
+        return named_refuse(image, EPERM, name, "opening backing files is not allowed");
     case QCOW2_BACKING_ALLOW:
     case QCOW2_BACKING_ALLOW_PROBE: break;
     }
-    if (has_protocol(name))
-        return refuse(image, ENOTSUP, name, "it is not a plain file name");
+    if (named_has_protocol(name))
+        return named_refuse(image, ENOTSUP, name, "it is not a plain file name");
     if (options->backing_filter &&
         options->backing_filter(options->backing_filter_opaque, name, format) != 0)
-        return refuse(image, EPERM, name, "the caller does not allow this file");
+        return named_refuse(image, EPERM, name, "the caller does not allow this file");
     return open_file(image, name, format, options);
 }
 
@@ -156,9 +111,8 @@ int image_open_backing(struct qcow2_image *image, const struct qcow2_open_option
     const char *recorded = image_backing_file(image);
     int r = 0;
 
-    image->overlay = options->overlay;
     if (recorded != NULL && recorded[0] != '\0') {
-        image->full_backing_file = resolve(image->filename, recorded);
+        image->full_backing_file = named_resolve(image->filename, recorded);
         if (image->full_backing_file == NULL)
             return -1;
     }

@@ -16,7 +16,8 @@
 #include "base/cleanup.h"
 #include "format/header_encode.h"
 #include "format/refcount_block.h"
-#include "image/image.h"
+#include "image/data_file.h"
+#include "image/named.h"
 #include "image/preallocate.h"
 #include "image/size.h"
 #include "store/memory.h"
@@ -27,6 +28,20 @@
 /* ------------------------------------------------------------------------------------------------
  * What can be created
  */
+
+static int check_data_file(const struct qcow2_create_options *o)
+{
+    if (o->data_file_raw && !o->data_file)
+        return error_set(EINVAL, "data-file-raw requires data-file");
+    if (o->data_file_raw && o->backing_file)
+        return error_set(EINVAL, "Backing file and data-file-raw cannot be used at the same time");
+    if (o->data_file && o->version < 3)
+        return error_set(EINVAL, "External data files are only supported with compatibility level "
+                                 "1.1 and above (use version=v3 or greater)");
+    if (o->data_file && named_has_protocol(o->data_file))
+        return error_set(ENOTSUP, "The data file '%s' is not a plain file name", o->data_file);
+    return 0;
+}
 
 static int check_options(const struct qcow2_create_options *o)
 {
@@ -57,11 +72,13 @@ static int check_options(const struct qcow2_create_options *o)
                          1u << MIN_EXTENDED_L2_CLUSTER_BITS);
     if (o->backing_file && o->preallocation != PREALLOCATION_OFF && !o->extended_l2)
         return error_set(EINVAL, "Backing file and preallocation can only be used at the same time "
-                                 "if extended_l2 is enabled");
+                                 "if extended_l2 is on");
     if (compression_check(&o->compression) == -1)
         return -1;
     if (o->backing_format && !o->backing_file)
         return error_set(EINVAL, "Backing format cannot be used without backing file");
+    if (check_data_file(o) == -1)
+        return -1;
     if (o->size > INT64_MAX - 512 ||
         geometry_l1_entries(&g, round_up(o->size, 512)) * L1_ENTRY_SIZE > MAX_L1_BYTES)
         return error_set(EFBIG, "The image size is too large for file format 'qcow2' (try using a "
@@ -90,9 +107,25 @@ static int write_skeleton(struct store *store, const struct header *h)
     return store_pwrite(store, clusters, 3 * size, 0);
 }
 
-int image_format_store(struct store *store, const struct qcow2_create_options *o)
+static uint64_t incompatible_features(const struct qcow2_create_options *o)
+{
+    return (o->compression.type != COMPRESSION_DEFLATE ? INCOMPATIBLE_COMPRESSION : 0) |
+           (o->extended_l2 ? INCOMPATIBLE_EXTENDED_L2 : 0) |
+           (o->data_file ? INCOMPATIBLE_DATA_FILE : 0);
+}
+
+/* Is every cluster allocated from the beginning?  Who reads a raw data file without its image must find
+ * what the image says. */
+static bool maps_all(const struct qcow2_create_options *o)
+{
+    return o->preallocation != PREALLOCATION_OFF || o->data_file_raw;
+}
+
+static int format_store(struct store *store, struct store *data,
+                        const struct qcow2_create_options *o)
 {
     struct qcow2_open_options open = { .format = FORMAT_QCOW2,
+                                       .data_store = data,
                                        .backing_policy = QCOW2_BACKING_IGNORE };
     uint32_t order = (uint32_t)__builtin_ctz(o->refcount_bits);
     struct header h = {
@@ -100,13 +133,13 @@ int image_format_store(struct store *store, const struct qcow2_create_options *o
         .refcount_table_offset = o->cluster_size,
         .refcount_table_clusters = 1,
         .compatible_features = o->lazy_refcounts ? COMPATIBLE_LAZY_REFCOUNTS : 0,
-        .incompatible_features =
-            (o->compression.type != COMPRESSION_DEFLATE ? INCOMPATIBLE_COMPRESSION : 0) |
-            (o->extended_l2 ? INCOMPATIBLE_EXTENDED_L2 : 0),
+        .incompatible_features = incompatible_features(o),
+        .autoclear_features = o->data_file_raw ? AUTOCLEAR_RAW_DATA_FILE : 0,
         .compression_type = o->compression.type,
         .geometry = geometry_of((uint32_t)__builtin_ctzll(o->cluster_size), order, o->extended_l2),
         .backing_file = o->backing_file,
         .backing_format = o->backing_format,
+        .data_file = o->data_file,
     };
     struct qcow2_image *image;
     int r;
@@ -116,11 +149,28 @@ int image_format_store(struct store *store, const struct qcow2_create_options *o
     image = image_open_store(store, &open);
     if (image == NULL)
         return -1;
-    r = image_set_size(image, round_up(o->size, 512));
-    if (r == 0 && o->preallocation != PREALLOCATION_OFF)
+    r = image_grow_data_file(image, 0, round_up(o->size, 512));
+    if (r == 0)
+        r = image_set_size(image, round_up(o->size, 512));
+    if (r == 0 && maps_all(o))
         r = image_preallocate(image, image->disk->size, 0, PREALLOCATION_METADATA);
     image->store = NULL; /* it stays the caller's */
     return image_close(image) == -1 ? -1 : r;
+}
+
+int image_format_store(struct store *store, const struct qcow2_create_options *o)
+{
+    struct store *data = NULL; /* stands in for the data file, which is made by itself */
+    int r;
+
+    if (o->data_file != NULL) {
+        data = store_memory_new(o->data_file);
+        if (data == NULL)
+            return -1;
+    }
+    r = format_store(store, data, o);
+    store_close(data);
+    return r;
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -182,6 +232,41 @@ static void remove_failed(const char *filename)
         unlink(filename);
 }
 
+/* Create or empty the data file; a device may hold anything. */
+static int create_data_file(const struct qcow2_create_options *options)
+{
+    struct store *data = store_file_open(options->data_file, STORE_CREATE, STORE_LOCK_DATA_WRITER);
+    uint64_t size = round_up(options->size, 512), length;
+    int r = -1;
+
+    if (data == NULL)
+        return -1;
+    if (store_size(data, &length) == 0 && store_truncate(data, size) == 0)
+        r = 0;
+    if (r == 0 && options->data_file_raw && length > 0)
+        r = store_zero(data, min_u64(length, size), 0, true);
+    if (r == 0 && size > 0)
+        r = preallocate_store(data, size, 0, options->preallocation);
+    if (r == 0)
+        r = store_flush(data);
+    store_close(data);
+    if (r == -1)
+        remove_failed(options->data_file);
+    return r;
+}
+
+static int fill(struct store *file, struct store *image, const struct qcow2_create_options *options)
+{
+    if (options->data_file == NULL)
+        return copy_image(file, image, options->preallocation);
+    if (create_data_file(options) == -1)
+        return -1;
+    if (copy_image(file, image, PREALLOCATION_FALLOC) == 0) /* its holes are parts of tables */
+        return 0;
+    remove_failed(options->data_file);
+    return -1;
+}
+
 static int create_qcow2(const char *filename, const struct qcow2_create_options *options)
 {
     struct store *memory = store_memory_new(filename), *file = NULL;
@@ -192,7 +277,7 @@ static int create_qcow2(const char *filename, const struct qcow2_create_options 
     if (image_format_store(memory, options) == 0)
         file = store_file_open(filename, STORE_CREATE, STORE_LOCK_WRITER);
     if (file != NULL) {
-        r = copy_image(file, memory, options->preallocation);
+        r = fill(file, memory, options);
         store_close(file);
         if (r == -1)
             remove_failed(filename);

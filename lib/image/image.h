@@ -26,8 +26,10 @@ struct qcow2_image {
     enum image_format format;
     uint32_t flags; /* QCOW2_OPEN_... */
     struct store *store;
-    atomic_int holes;  /* enum holes: found out when it is first asked for */
-    struct disk *disk; /* NULL with QCOW2_OPEN_NO_IO */
+    struct store *data_store; /* the external data file; NULL: none, or not opened */
+    bool data_store_lent;     /* it is not the image's to close */
+    atomic_int holes;         /* enum holes: found out when it is first asked for */
+    struct disk *disk;        /* NULL with QCOW2_OPEN_NO_IO */
     bool tables_open;
     struct tables tables;            /* qcow2 only */
     struct snapshot_table snapshots; /* changed with operations held alone */

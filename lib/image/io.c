@@ -79,6 +79,9 @@ static int check_compressed(const struct qcow2_image *image, uint64_t count, uin
     if (image->disk->ops->write_compressed == NULL)
         return error_set(ENOTSUP, "Compression is not possible: '%s' is a raw image",
                          image->filename);
+    if (image->data_store)
+        return error_set(ENOTSUP, "Compression is not possible: '%s' has an external data file",
+                         image->filename);
     return 0;
 }
 

@@ -54,6 +54,12 @@ static uint32_t status_of(const struct extent *e)
     return 0;
 }
 
+/* The file in which clusters lie that are not compressed. */
+static const char *data_filename(const struct qcow2_image *image)
+{
+    return image->data_store ? image->data_store->name : image->filename;
+}
+
 static int add_extent(struct walk *walk, struct qcow2_image *image, uint32_t depth,
                       const struct extent *e)
 {
@@ -64,13 +70,12 @@ static int add_extent(struct walk *walk, struct qcow2_image *image, uint32_t dep
         .depth = depth,
     };
 
-    if ((e->kind == EXTENT_UNALLOCATED && e->host_offset != 0) ||
-        (e->kind == EXTENT_ZERO && (e->host_offset != 0 || image->format == FORMAT_RAW)))
+    if (e->placed)
         out.status |= QCOW2_EXTENT_OFFSET;
     if (out.status & QCOW2_EXTENT_OFFSET)
         out.host_offset = e->host_offset;
     if (out.status & QCOW2_EXTENT_PRESENT)
-        out.filename = image->filename;
+        out.filename = e->placed ? data_filename(image) : image->filename;
     return add(walk, &out);
 }
 
@@ -85,11 +90,12 @@ static int add_sparse_data(struct walk *walk, struct qcow2_image *image, uint32_
             .status = status_of(e),
             .depth = depth,
             .host_offset = e->host_offset + done,
-            .filename = image->filename,
+            .filename = data_filename(image),
         };
         int r;
 
-        if (store_extent_at(image->store, e->length - done, out.host_offset, &at) == -1)
+        if (store_extent_at(image->data_store ? image->data_store : image->store, e->length - done,
+                            out.host_offset, &at) == -1)
             return -1;
         out.length = min_u64(at.length, e->length - done);
         out.status |= at.hole ? QCOW2_EXTENT_ZERO : 0;

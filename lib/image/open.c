@@ -15,7 +15,7 @@
 #include "base/cleanup.h"
 #include "guest/guest.h"
 #include "guest/raw.h"
-#include "image/image.h"
+#include "image/data_file.h"
 #include "table/flush.h"
 
 #define FIRST_READ 65536u /* the first cluster of most images */
@@ -73,12 +73,8 @@ static int refuse(const struct store *store, int errnum, const char *why)
 /* Features that stand in the way of reading or writing guest data. */
 static int check_features(const struct store *store, const struct header *h, uint32_t flags)
 {
-    uint64_t features = h->incompatible_features;
-
     if (flags & QCOW2_OPEN_NO_IO)
         return 0;
-    if (features & INCOMPATIBLE_DATA_FILE)
-        return refuse(store, ENOTSUP, "External data files are not supported yet");
     if (h->crypt_method != CRYPT_NONE)
         return refuse(store, ENOTSUP, "Encryption is not supported yet");
     return 0;
@@ -144,6 +140,8 @@ static int open_qcow2(struct qcow2_image *image, const struct qcow2_open_options
     }
     image->tables_open = true;
     t->discard = image->flags & QCOW2_OPEN_DISCARD;
+    if (image_open_data_file(image, options) == -1)
+        return -1;
     tables_set_cache_sizes(t, options->l2_cache_size, options->refcount_cache_size);
     if (image_load_snapshots(image) == -1) {
         if (!(image->flags & QCOW2_OPEN_CHECK))
@@ -200,6 +198,7 @@ struct qcow2_image *image_open_store(struct store *store, const struct qcow2_ope
     image->store = store;
     image->format = options->format;
     image->flags = options->flags;
+    image->overlay = options->overlay;
     image->filename = strdup(store->name);
     if (image->filename == NULL)
         error_no_memory();
@@ -283,6 +282,8 @@ int image_close(struct qcow2_image *image)
     snapshot_table_destroy(&image->snapshots);
     if (image->backing)
         image_close(image->backing);
+    if (!image->data_store_lent)
+        store_close(image->data_store);
     store_close(image->store);
     bitmaps_destroy(&image->bitmaps);
     pthread_rwlock_destroy(&image->operations);

@@ -7,6 +7,8 @@
 #include "guest/compressor.h"
 #include "qcow2.h"
 
+struct store;
+
 enum image_format { FORMAT_QCOW2, FORMAT_RAW, FORMAT_QCOW1 };
 
 struct qcow2_open_options {
@@ -18,7 +20,10 @@ struct qcow2_open_options {
     char *backing_file;   /* instead of the recorded one; NULL: none given */
     char *backing_format; /* of the backing file, instead of the recorded one; NULL: none given */
     struct qcow2_open_options *backing; /* how the backing file is opened; NULL: as this image */
-    char *snapshot;       /* id or name; NULL: the active state */
+    qcow2_data_file_policy data_file_policy;
+    char *data_file;          /* instead of the recorded one; NULL: none given */
+    struct store *data_store; /* the same, open, and still the caller's; NULL: none given */
+    char *snapshot;           /* id or name; NULL: the active state */
     uint64_t l2_cache_size;
     uint64_t refcount_cache_size;
     struct compression compression;    /* of written clusters; the type is the image's */
@@ -44,6 +49,8 @@ struct qcow2_create_options {
     enum preallocation preallocation;
     char *backing_file;
     char *backing_format;
+    char *data_file; /* NULL: none */
+    bool data_file_raw;
 };
 
 enum amend_switch { AMEND_AS_IT_IS, AMEND_OFF, AMEND_ON };

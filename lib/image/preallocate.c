@@ -30,10 +30,10 @@ static int hold_space(struct qcow2_image *image, uint64_t count, uint64_t offset
             const struct extent *e = &plan.extents[i];
 
             offset = e->guest_offset + e->length;
-            if (e->kind == EXTENT_COMPRESSED || e->host_offset == 0)
+            if (!e->placed)
                 continue;
             *host_end = max_u64(*host_end, e->host_offset + e->length);
-            if (preallocate_store(image->store, e->length, e->host_offset, mode) == -1)
+            if (preallocate_store(image->tables.data, e->length, e->host_offset, mode) == -1)
                 return -1;
         }
     }
@@ -43,6 +43,7 @@ static int hold_space(struct qcow2_image *image, uint64_t count, uint64_t offset
 int image_preallocate(struct qcow2_image *image, uint64_t count, uint64_t offset,
                       enum preallocation mode)
 {
+    struct store *data = image->tables.data;
     uint64_t host_end = 0, length;
 
     if (mode == PREALLOCATION_OFF || count == 0)
@@ -50,11 +51,11 @@ int image_preallocate(struct qcow2_image *image, uint64_t count, uint64_t offset
     if (image->format == FORMAT_RAW)
         return preallocate_store(image->store, count, offset, mode);
     if (guest_preallocate((struct guest *)image->disk, count, offset) == -1 ||
-        hold_space(image, count, offset, mode, &host_end) == -1 ||
-        store_size(image->store, &length) == -1)
+        hold_space(image, count, offset, mode, &host_end) == -1 || store_size(data, &length) == -1)
         return -1;
-    host_end = round_up(host_end, image->tables.geometry.subcluster_size);
-    if (length < host_end && store_truncate(image->store, host_end) == -1)
+    if (image->data_store == NULL) /* a data file ends where the disk ends */
+        host_end = round_up(host_end, image->tables.geometry.subcluster_size);
+    if (length < host_end && store_truncate(data, host_end) == -1)
         return -1;
     return tables_settle(&image->tables);
 }

@@ -11,6 +11,8 @@
  * its old size.  After the new size is in force, the L2 tables that lie wholly beyond it are released
  * and the end of the file is given back.  A power cut in between leaves such tables behind; growing
  * releases them before anything of them can be seen.
+ *
+ * An external data file is made longer before the disk, and shorter after it.
  */
 
 #include <errno.h>
@@ -18,7 +20,8 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
-#include "image/image.h"
+#include "guest/guest.h"
+#include "image/data_file.h"
 #include "image/preallocate.h"
 #include "image/size.h"
 #include "table/flush.h"
@@ -205,9 +208,11 @@ static int grow(struct qcow2_image *image, uint64_t size, enum preallocation mod
 {
     uint64_t old_size = image->disk->size;
 
+    if (image->tables.header.autoclear_features & AUTOCLEAR_RAW_DATA_FILE)
+        mode = mode == PREALLOCATION_OFF ? PREALLOCATION_METADATA : mode;
     if (clear_new_part(image, size) == -1 || cover_last_cluster(image, size) == -1 ||
-        cover_backing(image, size) == -1 || image_set_size(image, size) == -1 ||
-        bitmaps_note_growth(image, old_size) == -1)
+        cover_backing(image, size) == -1 || image_grow_data_file(image, old_size, size) == -1 ||
+        image_set_size(image, size) == -1 || bitmaps_note_growth(image, old_size) == -1)
         return -1;
     return image_preallocate(image, size - old_size, old_size, mode);
 }
@@ -265,7 +270,7 @@ static int clear_cut_part(struct qcow2_image *image, uint64_t size)
         return -1;
     if (table_end == boundary)
         return 0;
-    return image->disk->ops->discard(image->disk, table_end - boundary, boundary);
+    return guest_cut((struct guest *)image->disk, table_end - boundary, boundary);
 }
 
 static int shrink(struct qcow2_image *image, uint64_t size)
@@ -278,7 +283,8 @@ static int shrink(struct qcow2_image *image, uint64_t size)
                          "Shrinking '%s', a version 2 image with a backing file, is not supported",
                          image->filename);
     if (clear_cut_part(image, size) == -1 || image_set_size(image, size) == -1 ||
-        release_tables(t, geometry_l1_entries(&t->geometry, size), old_entries) == -1)
+        release_tables(t, geometry_l1_entries(&t->geometry, size), old_entries) == -1 ||
+        image_shrink_data_file(image, size) == -1)
         return -1;
     return cut_file(image);
 }

@@ -257,6 +257,17 @@ static int create_switch(struct qcow2_image *image, struct snapshot_table *table
     return tables_settle(t);
 }
 
+/* Clusters of a data file have one place each: there is none for what a snapshot would keep. */
+static int require_snapshots(struct qcow2_image *image, const char *operation)
+{
+    if (image_require_writable_qcow2(image, operation) == -1)
+        return -1;
+    if (tables_has_data_file(&image->tables))
+        return error_set(ENOTSUP, "%s is not possible: '%s' has an external data file", operation,
+                         image->filename);
+    return 0;
+}
+
 int image_snapshot_create(struct qcow2_image *image, const char *name)
 {
     struct snapshot_table table;
@@ -264,7 +275,7 @@ int image_snapshot_create(struct qcow2_image *image, const char *name)
     int r;
     WRITE_SCOPE(&image->operations);
 
-    if (image_require_writable_qcow2(image, "Creating a snapshot") == -1)
+    if (require_snapshots(image, "Creating a snapshot") == -1)
         return -1;
     if (image->snapshots.count >= MAX_SNAPSHOTS)
         return error_set(EFBIG, "'%s' has %u snapshots, no more are possible", image->filename,
@@ -385,7 +396,7 @@ int image_snapshot_apply(struct qcow2_image *image, const char *id_or_name)
     int64_t index;
     WRITE_SCOPE(&image->operations);
 
-    if (image_require_writable_qcow2(image, "Applying a snapshot") == -1)
+    if (require_snapshots(image, "Applying a snapshot") == -1)
         return -1;
     index = image_snapshot_find(image, id_or_name);
     if (index == -1 || bitmaps_mark(image) == -1)
@@ -461,5 +472,7 @@ int image_snapshot_delete(struct qcow2_image *image, const char *id_or_name)
     if (image_require_writable_qcow2(image, "Deleting a snapshot") == -1)
         return -1;
     index = image_snapshot_find(image, id_or_name);
+    if (index != -1 && require_snapshots(image, "Deleting a snapshot") == -1)
+        return -1;
     return index == -1 ? -1 : delete_switch(image, (uint32_t)index);
 }

@@ -19,6 +19,8 @@
  *     -U reader            100
  *     writer of raw        100 101
  *     reader of raw        100
+ *     writer of data file  100 101 103      203
+ *     reader of data file  100              203
  *     while it is emptied      101 103      203
  *
  * The locks belong to the open file description: they end with its last descriptor, and two opens
@@ -63,6 +65,8 @@ static const struct lock_set lock_sets[] = {
     [STORE_LOCK_WRITER] = { CONSISTENT_READ | WRITE | RESIZE, WRITE | RESIZE },
     [STORE_LOCK_RAW_READER] = { CONSISTENT_READ, 0 },
     [STORE_LOCK_RAW_WRITER] = { CONSISTENT_READ | WRITE, 0 },
+    [STORE_LOCK_DATA_READER] = { CONSISTENT_READ, RESIZE },
+    [STORE_LOCK_DATA_WRITER] = { CONSISTENT_READ | WRITE | RESIZE, RESIZE },
 };
 
 static const struct lock_set emptying_set = { WRITE | RESIZE, RESIZE };

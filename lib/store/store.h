@@ -67,6 +67,8 @@ enum store_sharing {
     STORE_LOCK_WRITER,      /* writer of a format image: nobody else may write or resize */
     STORE_LOCK_RAW_READER,  /* reader of a raw image: tolerates everything */
     STORE_LOCK_RAW_WRITER,  /* writer of a raw image: as QEMU's raw driver, shares writing */
+    STORE_LOCK_DATA_READER, /* reader of a data file: its image says who writes, none may resize */
+    STORE_LOCK_DATA_WRITER, /* writer of a data file: likewise */
 };
 
 /* A file or a block device. */

@@ -136,12 +136,20 @@ static int write_entries(struct tables *t, const struct entry_writes *writes)
     return 0;
 }
 
+/* The barrier after which L2 entries may speak of data.  A data file's is a barrier of its own. */
+static int make_data_durable(struct tables *t)
+{
+    if (t->data != t->store && store_flush(t->data) == -1)
+        return -1;
+    return store_flush(t->store);
+}
+
 static int write_stages(struct tables *t, const struct flush_work *work)
 {
     if (work->blocks.count > 0 &&
         (store_flush(t->store) == -1 || write_entries(t, &work->blocks) == -1))
         return -1;
-    if (store_flush(t->store) == -1)
+    if (make_data_durable(t) == -1)
         return -1;
     if (work->l2.count == 0 && work->l1.count == 0)
         return 0;

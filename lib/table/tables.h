@@ -23,7 +23,7 @@
  *   stage 0   new refcount blocks, if there are any            barrier (rare; one more for each that
  *                                                              another new one counts)
  *   stage 1   refcount table entries; refcounts; new L2 tables; (the data were written before)
- *                                                              barrier
+ *                                                              barrier, an external data file first
  *   stage 2   L2 entries of tables that are already in use, L1 entries of the new ones
  *                                                              barrier
  *   stage 3   in memory: what lost its last reference in stage 2 leaves the quarantine
@@ -77,7 +77,9 @@ struct flush_state {
 
 struct tables {
     struct store *store; /* not owned */
-    struct store *data;  /* where the guest's standard clusters lie; not owned */
+    struct store *data;  /* where the guest's standard clusters lie: the store, or an external data
+                            file; not owned */
+    _Atomic uint64_t data_length; /* bytes that the data file is known to have */
     bool read_only;
     bool discard;         /* punch holes for freed clusters */
     struct header header; /* geometry, version and features are constant while open */
@@ -112,6 +114,13 @@ struct tables {
     pthread_mutex_t failure_lock; /* a leaf: guards failure */
     struct error failure;         /* why */
 };
+
+/* Do guest clusters lie in an external data file?  Then host offsets of standard clusters are offsets
+ * in that file, the same as the guest's, and no refcount counts them. */
+static inline bool tables_has_data_file(const struct tables *tables)
+{
+    return tables->header.incompatible_features & INCOMPATIBLE_DATA_FILE;
+}
 
 /* Read the refcount table (writable images only) and the L1 table of header, or the given one of a
  * snapshot.  The tables take over header. */

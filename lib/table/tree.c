@@ -76,6 +76,8 @@ static int walk_all(struct tables *t, const struct tree *tree, l2_visitor *visit
 static int entry_range(struct tables *t, struct l2_entry entry, uint64_t *offset, uint64_t *count)
 {
     *offset = *count = 0;
+    if (tables_has_data_file(t))
+        return 0;
     if (l2_entry_is_compressed(entry)) {
         *offset = l2_entry_compressed_offset(&t->geometry, entry);
         *count = l2_entry_compressed_length(&t->geometry, entry);

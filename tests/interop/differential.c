@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* differential.c - the same random operations through this library and through QEMU
  *
- *     differential [SEED [RUNS]]
+ *     differential [SEED [RUNS [data-files]]]
  *
  * A run makes two images with the same options, one by this library and one by QEMU, above the same
  * backing files if there are any.  Batches of guest operations, snapshots and changes of size follow,
  * the same for both images.  The tools swap the images after each step, so that each goes on where
  * the other stopped.  After each step both images must hold what a plain array of bytes says, QEMU
  * must read the same from both, and neither tool's check may find anything, leaks included.
+ *
+ * With "data-files" every image has an external data file, every other one a raw one if it has no
+ * backing file.  There are no snapshots and nothing is compressed then, and raw data files must hold
+ * what the disk does.
  *
  * The seed decides everything; seeds that follow each other go through all cluster sizes and
  * refcount widths.  A run that fails says its seed: "differential SEED 1" repeats it (KEEP=1 in the
@@ -47,6 +51,7 @@ struct run {
 };
 
 static unsigned long operations_done;
+static bool with_data_files;
 static const char *const images[] = { "ours.qcow2", "qemus.qcow2" };
 
 static uint64_t draw(struct run *run, uint64_t below)
@@ -199,10 +204,27 @@ static void qemu_compare(const char *format, const char *a, const char *b)
         die("qemu-img compare of %s and %s ends with %d", a, b, status);
 }
 
+/* It may be longer than the disk: QEMU fills its last cluster. */
+static void compare_raw_data_file(const char *image, const struct content *with)
+{
+    char filename[32];
+    FILE *file;
+
+    snprintf(filename, sizeof filename, "%s.data", image);
+    file = fopen(filename, "rb");
+    for (uint64_t i = 0; file && i < with->size; i++)
+        if (getc(file) != with->bytes[i])
+            die("%s: the byte at 0x%" PRIx64 " is not %u", filename, i, with->bytes[i]);
+    if (file == NULL || fclose(file) != 0)
+        die("cannot read %s", filename);
+}
+
 static void compare_all(struct run *run)
 {
     qemu_compare("qcow2", images[0], images[1]);
     for (int i = 0; i < 2; i++) {
+        if (run->options.data_file == DATA_FILE_RAW)
+            compare_raw_data_file(images[i], &run->disk);
         compare_content(images[i], NULL, &run->disk);
         qemu_tool.check(images[i]);
         our_tool.check(images[i]);
@@ -248,7 +270,7 @@ static void guest_operations(struct run *run)
     struct batch batch = { operations, 1 + draw(run, MOST_OPERATIONS), draw(run, 2) };
 
     unsigned bits = run->options.refcount_bits;
-    bool compress = draw(run, 4) == 0 && (bits == 1 || bits >= 16);
+    bool compress = draw(run, 4) == 0 && (bits == 1 || bits >= 16) && !with_data_files;
 
     if (run->disk.size == 0)
         return;
@@ -304,7 +326,7 @@ static void snapshots(struct run *run)
     char name[16], what;
     int k;
 
-    if (limit == 0)
+    if (limit == 0 || with_data_files)
         return;
     k = (int)draw(run, limit);
     snapshot = &run->snapshots[k];
@@ -432,8 +454,11 @@ static void set_up(struct run *run, unsigned seed)
     o->extended_l2 = seed % (STANDARD_RUNS + EXTENDED_RUNS) >= STANDARD_RUNS;
     o->cluster_size = o->extended_l2 ? 16384u << seed % 8 : 512u << seed % 13;
     o->refcount_bits = widths[seed % 7];
-    o->compat = o->refcount_bits == 16 && !o->extended_l2 && draw(run, 2) ? "v2" : "v3";
+    o->compat =
+        o->refcount_bits == 16 && !o->extended_l2 && !with_data_files && draw(run, 2) ? "v2" : "v3";
     make_chain(run);
+    if (with_data_files)
+        o->data_file = seed % 2 && !o->backing_file ? DATA_FILE_RAW : DATA_FILE_PLAIN;
     run->options.size = draw_size(run);
     model_resize(run, run->options.size);
     memset(run->touched, 0, clusters(run, run->options.size));
@@ -478,6 +503,7 @@ int main(int argc, char **argv)
     unsigned seed = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 0) : 0;
     unsigned runs = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 0) : STANDARD_RUNS + EXTENDED_RUNS;
 
+    with_data_files = argc > 3;
     enter_scratch_folder();
     need_qemu();
     for (unsigned i = 0; i < runs; i++)

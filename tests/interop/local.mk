@@ -33,3 +33,4 @@ interop_bad_images_SOURCES = \
 include $(srcdir)/interop/convert.mk
 include $(srcdir)/interop/check.mk
 include $(srcdir)/interop/qcow1.mk
+include $(srcdir)/interop/data-files.mk

@@ -145,7 +145,9 @@ static void must_run(const char *const *arguments)
 
 static void qemu_create(const char *filename, const char *format, const struct image_options *o)
 {
+    static const char *const raw[] = { "", "", ",data_file_raw=on" };
     char size[32], options[300] = "";
+    size_t used;
 
     snprintf(size, sizeof size, "%" PRIu64, o->size);
     if (strcmp(format, "qcow2") == 0)
@@ -154,6 +156,10 @@ static void qemu_create(const char *filename, const char *format, const struct i
                  o->extended_l2 ? ",extended_l2=on" : "", o->backing_file ? ",backing_file=" : "",
                  o->backing_file ? o->backing_file : "", o->backing_file ? ",backing_fmt=" : "",
                  o->backing_file ? o->backing_format : "");
+    used = strlen(options);
+    if (o->data_file != DATA_FILE_NONE)
+        snprintf(options + used, sizeof options - used, ",data_file=%s.data%s", filename,
+                 raw[o->data_file]);
     if (*options)
         must_run((const char *[]){ "qemu-img", "create", "-q", "-f", format, "-o", options,
                                    filename, size, NULL });
@@ -288,6 +294,13 @@ static void our_create(const char *filename, const char *format, const struct im
         set(options, "backing_file", o->backing_file);
         set(options, "backing_fmt", o->backing_format);
     }
+    if (o->data_file != DATA_FILE_NONE) {
+        char data[300];
+
+        snprintf(data, sizeof data, "%s.data", filename);
+        set(options, "data_file", data);
+        set(options, "data_file_raw", o->data_file == DATA_FILE_RAW ? "on" : "off");
+    }
     must(qcow2_create(filename, options), "create", filename);
     qcow2_create_options_free(options);
 }
@@ -301,6 +314,7 @@ static qcow2_image *our_open(const char *filename, const char *format, const cha
     must(qcow2_open_options_set_format(options, format), "set format", format);
     qcow2_open_options_set_flags(options, flags);
     qcow2_open_options_set_backing_policy(options, QCOW2_BACKING_ALLOW);
+    qcow2_open_options_set_data_file_policy(options, QCOW2_DATA_FILE_ALLOW);
     if (snapshot)
         qcow2_open_options_set_snapshot(options, snapshot);
     image = qcow2_open(filename, options);

@@ -12,6 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The data file of IMAGE is IMAGE.data. */
+enum data_file { DATA_FILE_NONE, DATA_FILE_PLAIN, DATA_FILE_RAW };
+
 struct image_options {
     uint64_t size; /* bytes */
     uint32_t cluster_size;
@@ -20,6 +23,7 @@ struct image_options {
     bool extended_l2;
     const char *backing_file; /* NULL: none */
     const char *backing_format;
+    enum data_file data_file;
 };
 
 enum operation_kind {

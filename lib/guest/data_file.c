@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* data_file.c - guest clusters in an external data file */
+
+#include "guest/data_file.h"
+
+#include <errno.h>
+
+/* The file seldom changes its length: it is asked for only when what is known does not suffice. */
+static bool within_file(struct tables *t, uint64_t offset)
+{
+    uint64_t length;
+
+    if (offset < atomic_load_explicit(&t->data_length, memory_order_relaxed))
+        return true;
+    if (store_size(t->data, &length) == -1 || offset >= length)
+        return false;
+    atomic_store(&t->data_length, length);
+    return true;
+}
+
+const char *data_file_flaw(struct guest *g, uint64_t guest_offset, struct l2_entry entry)
+{
+    uint64_t cluster = geometry_cluster_start(&g->tables->geometry, guest_offset);
+
+    if (!tables_has_data_file(g->tables))
+        return NULL;
+    if (l2_entry_is_compressed(entry))
+        return "describes a compressed cluster, which no image with a data file has";
+    if (entry.placed && l2_entry_host_offset(entry) != cluster)
+        return "does not match the guest offset, as it must in a data file";
+    if (entry.bitmap & L2_BITMAP_ALLOCATED && !within_file(g->tables, cluster))
+        return "points beyond the end of the data file";
+    return NULL;
+}
+
+int data_file_clear(struct guest *g, uint64_t start, uint64_t end, bool may_unmap)
+{
+    struct tables *t = g->tables;
+    bool punch = may_unmap && t->discard;
+    uint64_t count = min_u64(end, g->disk.size) - start;
+
+    if (!tables_has_data_file(t))
+        return 0;
+    if (t->header.autoclear_features & AUTOCLEAR_RAW_DATA_FILE)
+        return store_zero(t->data, count, start, punch);
+    if (punch && t->data->ops->zero(t->data, count, start, true) == -1 && error_errno() != ENOTSUP)
+        return -1;
+    return 0;
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* data_file.c - the external data file of an image: finding it, opening it, its length
+ *
+ * Which file?  The one that the caller names, else the one that the image names, if the caller's
+ * policy allows that.  A relative name is looked for in the directory of the image, like that of a
+ * backing file.  QEMU looks in the working directory instead; a file that is only there is taken,
+ * too.  Where both directories have one there is no telling which is meant, and none is opened.
+ */
+
+#include "image/data_file.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "image/named.h"
+
+/* ------------------------------------------------------------------------------------------------
+ * Finding and opening it
+ */
+
+/* The path of the file that the image names; NULL with the error set.  The caller frees it. */
+static char *find(const struct qcow2_image *image, const char *name)
+{
+    CLEANUP_FREE char *beside = named_resolve(image->filename, name);
+    struct stat there, here;
+    bool is_there, is_here;
+    char *found;
+
+    if (beside == NULL)
+        return NULL;
+    is_there = stat(beside, &there) == 0;
+    is_here = stat(name, &here) == 0;
+    if (is_there && is_here && (there.st_dev != here.st_dev || there.st_ino != here.st_ino)) {
+        named_refuse(image, EINVAL, name,
+                     "the image's directory and the working directory both have such a file; say "
+                     "which one is its data file");
+        return NULL;
+    }
+    found = strdup(is_here && !is_there ? name : beside);
+    return found ? found : error_no_memory();
+}
+
+static uint32_t store_flags(uint32_t flags)
+{
+    return (flags & QCOW2_OPEN_READ_ONLY ? STORE_READ_ONLY : 0) |
+           (flags & QCOW2_OPEN_DIRECT ? STORE_DIRECT : 0) |
+           (flags & QCOW2_OPEN_UNSAFE ? STORE_UNSAFE : 0);
+}
+
+static enum store_sharing sharing_of(uint32_t flags)
+{
+    if (flags & QCOW2_OPEN_NO_LOCK)
+        return STORE_LOCK_NONE;
+    if (flags & QCOW2_OPEN_FORCE_SHARE)
+        return STORE_LOCK_FORCE_SHARE;
+    return flags & QCOW2_OPEN_READ_ONLY ? STORE_LOCK_DATA_READER : STORE_LOCK_DATA_WRITER;
+}
+
+static struct store *open_file(const struct qcow2_image *image, const char *filename)
+{
+    if (named_check_unused(image, filename) == -1)
+        return NULL;
+    return store_file_open(filename, store_flags(image->flags), sharing_of(image->flags));
+}
+
+static struct store *open_recorded(const struct qcow2_image *image,
+                                   const struct qcow2_open_options *options)
+{
+    const char *name = image->tables.header.data_file;
+    CLEANUP_FREE char *path = NULL;
+
+    if (name == NULL || name[0] == '\0') {
+        error_set(EINVAL, "'data-file' is required for this image");
+        return NULL;
+    }
+    if (options->data_file_policy != QCOW2_DATA_FILE_ALLOW) {
+        named_refuse(image, EPERM, name, "opening external data files is not allowed");
+        return NULL;
+    }
+    if (named_has_protocol(name)) {
+        named_refuse(image, ENOTSUP, name, "it is not a plain file name");
+        return NULL;
+    }
+    path = find(image, name);
+    return path ? open_file(image, path) : NULL;
+}
+
+int image_open_data_file(struct qcow2_image *image, const struct qcow2_open_options *options)
+{
+    bool given = options->data_store != NULL || options->data_file != NULL;
+
+    if (!tables_has_data_file(&image->tables))
+        return given ? error_set(EINVAL, "'data-file' can only be set for images with an external "
+                                         "data file")
+                     : 0;
+    if (image->flags & QCOW2_OPEN_NO_IO)
+        return 0;
+    image->data_store_lent = options->data_store != NULL;
+    image->data_store = options->data_store  ? options->data_store
+                        : options->data_file ? open_file(image, options->data_file)
+                                             : open_recorded(image, options);
+    if (image->data_store == NULL)
+        return -1;
+    image->tables.data = image->data_store;
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Its length
+ */
+
+int image_grow_data_file(struct qcow2_image *image, uint64_t old_size, uint64_t size)
+{
+    bool raw = image->tables.header.autoclear_features & AUTOCLEAR_RAW_DATA_FILE;
+    struct store *data = image->data_store;
+    uint64_t length;
+
+    if (data == NULL)
+        return 0;
+    if (store_size(data, &length) == -1)
+        return -1;
+    if (raw && length > old_size &&
+        store_zero(data, min_u64(length, size) - old_size, old_size, true) == -1)
+        return -1;
+    return length < size ? store_truncate(data, size) : 0;
+}
+
+int image_shrink_data_file(struct qcow2_image *image, uint64_t size)
+{
+    struct store *data = image->data_store;
+    uint64_t length;
+
+    if (data == NULL)
+        return 0;
+    if (store_size(data, &length) == -1)
+        return -1;
+    atomic_store(&image->tables.data_length, 0); /* what was there is no longer */
+    return length > size ? store_truncate(data, size) : 0;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* named.c - files that an image names: its backing file and its data file */
+
+#include "image/named.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+bool named_has_protocol(const char *name)
+{
+    size_t prefix = strcspn(name, ":/");
+
+    return name[prefix] == ':';
+}
+
+char *named_resolve(const char *image_filename, const char *name)
+{
+    const char *slash = strrchr(image_filename, '/');
+    char *full;
+
+    if (name[0] == '/' || slash == NULL || named_has_protocol(name))
+        full = strdup(name);
+    else if (asprintf(&full, "%.*s/%s", (int)(slash - image_filename), image_filename, name) == -1)
+        full = NULL;
+    return full ? full : error_no_memory();
+}
+
+int named_refuse(const struct qcow2_image *image, int errnum, const char *name, const char *why)
+{
+    return error_set(errnum, "'%s', named by '%s': %s", name, image->filename, why);
+}
+
+static bool is_data_file_of(const struct store *store, const struct qcow2_image *image)
+{
+    return image->data_store && store_same_file(store, image->data_store);
+}
+
+int named_check_unused(const struct qcow2_image *image, const char *name)
+{
+    struct store *store = store_file_open(name, STORE_READ_ONLY, STORE_LOCK_NONE);
+    unsigned depth = 1;
+    int r = 0;
+
+    if (store == NULL)
+        return -1;
+    for (const struct qcow2_image *above = image; above && r == 0; above = above->overlay) {
+        if (is_data_file_of(store, above))
+            r = named_refuse(image, EINVAL, name, "it is an image's data file already");
+        else if (store_same_file(store, above->store))
+            r = named_refuse(image, ELOOP, name, "the chain of backing files is a loop");
+        else if (++depth > MAX_BACKING_DEPTH)
+            r = named_refuse(image, ELOOP, name,
+                             "the chain of backing files is too long (at most 200)");
+    }
+    store_close(store);
+    return r;
+}

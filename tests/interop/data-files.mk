@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: BSD-3-Clause
+data_file_tests = \
+	interop/data-files-are-used-as-by-qemu.sh \
+	interop/data-files-differential.sh \
+	interop/data-files-need-permission.sh
+TESTS += $(data_file_tests)
+EXTRA_DIST += $(data_file_tests)
