@@ -40,6 +40,7 @@ struct amendment {
     uint64_t snapshots_offset;       /* of a new snapshot table; 0: none */
     uint64_t old_snapshots_bytes;    /* of the table in force */
     struct refcount_width refcounts; /* new ones; no table: none */
+    struct bitmap_change *bitmaps;   /* none are left; NULL: they stay */
 };
 
 static bool is_upgrade(const struct amendment *a)
@@ -243,11 +244,28 @@ static int prepare_upgrade(struct amendment *a)
     return 0;
 }
 
+/* Version 2 has no bit that would say that they are up to date. */
+static int prepare_without_bitmaps(struct amendment *a)
+{
+    struct bitmap **none;
+
+    if (a->image->bitmaps.count == 0)
+        return 0;
+    none = calloc(1, sizeof none[0]);
+    if (none == NULL)
+        return error_no_memory(), -1;
+    a->bitmaps = bitmap_change_new(a->image, none, 0, a->image->disk->size, false);
+    if (a->bitmaps == NULL)
+        return -1;
+    bitmap_change_describe(a->bitmaps, &a->header);
+    return 0;
+}
+
 static int prepare_downgrade(struct amendment *a)
 {
     struct header *h = &a->header;
 
-    if (for_each_tree(a, expand_zeroes) == -1)
+    if (for_each_tree(a, expand_zeroes) == -1 || prepare_without_bitmaps(a) == -1)
         return -1;
     h->version = 2;
     h->incompatible_features = h->compatible_features = h->autoclear_features = 0;
@@ -315,6 +333,8 @@ static int abandon(struct amendment *a)
     struct error error;
 
     error_save(&error);
+    if (a->bitmaps != NULL)
+        bitmap_change_abandon(a->image, a->bitmaps);
     if (a->snapshots_offset != 0 && tables_usable(t) == 0)
         tree_release(t, a->snapshots_offset, a->image->snapshots.bytes);
     a->image->snapshots.bytes = a->old_snapshots_bytes;
@@ -331,6 +351,8 @@ static int adopt(struct amendment *a, uint64_t old_snapshots_offset)
     struct tables *t = &a->image->tables;
 
     if (a->refcounts.table && refcount_width_adopt(t, &a->refcounts) == -1)
+        return -1;
+    if (a->bitmaps != NULL && bitmap_change_adopt(a->image, a->bitmaps) == -1)
         return -1;
     if (a->snapshots_offset != 0) {
         WRITE_SCOPE(&t->lock);
