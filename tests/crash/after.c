@@ -119,6 +119,55 @@ static int same_disk(struct judge *j, const struct seen_disk *expected, const ch
     return 0;
 }
 
+static const struct seen_bitmap *same_bitmap(const struct seen_bitmaps *all,
+                                             const struct seen_bitmap *as)
+{
+    for (size_t i = 0; i < all->count; i++)
+        if (strcmp(all->list[i].name, as->name) == 0 && all->list[i].enabled == as->enabled &&
+            all->list[i].inconsistent == as->inconsistent)
+            return &all->list[i];
+    return NULL;
+}
+
+/* Bits that were set are, and those of sectors that changed are, too, if the bitmap is enabled. */
+static int same_bits(struct judge *j, const struct seen_bitmap *old, const struct seen_bitmap *new,
+                     struct verdict *verdict)
+{
+    for (uint64_t i = 0; i < j->active.size / SECTOR; i++) {
+        bool changed =
+            memcmp(j->before_use.bytes + i * SECTOR, j->active.bytes + i * SECTOR, SECTOR) != 0;
+
+        if (!new->dirty[i] && (old->dirty[i] || (old->enabled && changed)))
+            return verdict_set(verdict, "later", "bitmap '%s' is clean at guest offset 0x%" PRIx64,
+                               old->name, i * SECTOR);
+    }
+    return 0;
+}
+
+/* What was written after the cut is in the bitmaps, and they are as good as they were. */
+static int same_bitmaps(struct judge *j, struct verdict *verdict)
+{
+    struct seen_bitmaps now = { 0 };
+    struct qcow2_image *image =
+        judge_open(&j->cut->store, j->backing, QCOW2_OPEN_READ_ONLY, NULL, 0);
+    int r;
+
+    if (image == NULL)
+        return verdict_set(verdict, "later", "%s", error_message());
+    r = see_bitmaps(image, &now, verdict);
+    image_close(image);
+    for (size_t i = 0; i < j->bitmaps.count && r == 0; i++) {
+        const struct seen_bitmap *old = &j->bitmaps.list[i], *new = same_bitmap(&now, old);
+
+        if (new == NULL)
+            r = verdict_set(verdict, "later", "bitmap '%s' is not what it was", old->name);
+        else if (!old->inconsistent)
+            r = same_bits(j, old, new, verdict);
+    }
+    seen_bitmaps_destroy(&now);
+    return r;
+}
+
 static void note_corruption(void *opaque, const char *finding)
 {
     struct verdict *verdict = opaque;
@@ -151,6 +200,7 @@ int judge_use(struct judge *j, struct verdict *verdict)
 
     if (image == NULL)
         return verdict_set(verdict, "later", "It does not open for writing: %s", error_message());
+    memcpy(seen_disk_room(&j->before_use, j->active.size), j->active.bytes, j->active.size);
     r = j->active.size > 0 ? use(j, image) : 0;
     if (r == -1)
         verdict_set(verdict, "later", "It cannot be written: %s", error_message());
@@ -164,7 +214,7 @@ int judge_use(struct judge *j, struct verdict *verdict)
     for (size_t i = 0; i < j->snapshot_count; i++)
         if (same_disk(j, &j->snapshots[i], j->snapshots[i].name, verdict) == -1)
             return -1;
-    return 0;
+    return j->bitmaps.count > 0 ? same_bitmaps(j, verdict) : 0;
 }
 
 /* ------------------------------------------------------------------------------------------------

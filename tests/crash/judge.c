@@ -142,7 +142,7 @@ static int see_all(struct judge *j, struct qcow2_image *image, struct verdict *v
         if (see_snapshot(j, &image->snapshots.entries[i], &j->snapshots[i]) == -1)
             return verdict_set(verdict, "snapshot", "Snapshot '%s' cannot be read: %s",
                                image->snapshots.entries[i].name, error_message());
-    return 0;
+    return see_bitmaps(image, &j->bitmaps, verdict);
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -197,9 +197,38 @@ static int compare_snapshot(const struct seen_disk *seen, const struct frozen *f
     return 0;
 }
 
+static int compare_bitmap(const struct judge *j, const struct seen_bitmap *seen,
+                          const struct tracked *tracked, struct verdict *verdict)
+{
+    if (seen->inconsistent)
+        return tracked->enabled
+                   ? 0
+                   : verdict_set(verdict, "bitmap", "bitmap '%s' is disabled and marked as in use",
+                                 seen->name);
+    for (uint64_t i = 0; i < j->active.size / SECTOR; i++)
+        if (!seen->dirty[i] && tracked_wants(tracked, i, stamp_of(j->active.bytes + i * SECTOR)))
+            return verdict_set(verdict, "bitmap",
+                               "%s bitmap '%s' is clean at guest offset 0x%" PRIx64
+                               ", which reads %016" PRIx64 " and read %016" PRIx64,
+                               tracked->enabled ? "enabled" : "disabled", seen->name, i * SECTOR,
+                               stamp_of(j->active.bytes + i * SECTOR), tracked->baseline[i]);
+    return 0;
+}
+
+static bool has_bitmaps(const struct judge *j, const struct view *view)
+{
+    if (j->bitmaps.count != view->bitmap_count)
+        return false;
+    for (size_t i = 0; i < view->bitmap_count; i++)
+        if (strcmp(j->bitmaps.list[i].name, view->bitmaps[i]->name) != 0 ||
+            j->bitmaps.list[i].enabled != view->bitmaps[i]->enabled)
+            return false;
+    return true;
+}
+
 static bool has_shape(const struct judge *j, const struct view *view)
 {
-    if (j->active.size != view->size || j->snapshot_count != view->count)
+    if (j->active.size != view->size || j->snapshot_count != view->count || !has_bitmaps(j, view))
         return false;
     for (size_t i = 0; i < view->count; i++)
         if (strcmp(j->snapshots[i].name, view->snapshots[i]->name) != 0 ||
@@ -213,13 +242,17 @@ static int compare_view(const struct judge *j, const struct view *view, uint64_t
 {
     if (!has_shape(j, view))
         return verdict_set(verdict, "view",
-                           "the disk has %" PRIu64 " bytes and %zu snapshots instead of %" PRIu64
-                           " and %zu",
-                           j->active.size, j->snapshot_count, view->size, view->count);
+                           "the disk has %" PRIu64 " bytes, %zu snapshots and %zu bitmaps instead "
+                           "of %" PRIu64 ", %zu and %zu",
+                           j->active.size, j->snapshot_count, j->bitmaps.count, view->size,
+                           view->count, view->bitmap_count);
     if (compare_active(j, view, moment, verdict) == -1)
         return -1;
     for (size_t i = 0; i < view->count; i++)
         if (compare_snapshot(&j->snapshots[i], view->snapshots[i], verdict) == -1)
+            return -1;
+    for (size_t i = 0; i < view->bitmap_count; i++)
+        if (compare_bitmap(j, &j->bitmaps.list[i], view->bitmaps[i], verdict) == -1)
             return -1;
     return 0;
 }
@@ -264,4 +297,6 @@ void judge_destroy(struct judge *j)
     for (size_t i = 0; i < MAX_SNAPSHOTS_KEPT; i++)
         free(j->snapshots[i].bytes);
     free(j->second_look.bytes);
+    free(j->before_use.bytes);
+    seen_bitmaps_destroy(&j->bitmaps);
 }

@@ -12,6 +12,7 @@
  *   old-new   an active sector shows what was never written to it, or what was to be gone
  *   durable   an active sector without unflushed writes changed
  *   snapshot  a snapshot's content changed
+ *   bitmap    a bitmap lacks bits, or is marked as in use without need
  *   later     the image goes wrong in use after the cut
  *   agree     qemu-img check finds something else than our own
  */
@@ -52,7 +53,9 @@ struct judge {
     struct seen_disk active;
     struct seen_disk snapshots[MAX_SNAPSHOTS_KEPT];
     size_t snapshot_count;
+    struct seen_bitmaps bitmaps;
     struct seen_disk second_look;
+    struct seen_disk before_use;
     uint64_t random; /* state, for what is done after the cut */
 };
 

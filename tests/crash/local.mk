@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 crash_tests = \
 	crash/crash-any-seed-will-do.sh \
+	crash/crash-bitmaps-do-not-lie.sh \
 	crash/crash-compressed-clusters-share-safely.sh \
 	crash/crash-discards-show-no-foreign-data.sh \
 	crash/crash-failed-requests-are-told.sh \
@@ -29,9 +30,12 @@ crash_crash_simulate_SOURCES = \
 	crash/record.h \
 	crash/scenario.c \
 	crash/scenario.h \
+	crash/session-bitmaps.c \
 	crash/session.c \
 	crash/session.h \
 	crash/simulate.c \
 	crash/start.c \
 	crash/states.c \
-	crash/states.h
+	crash/states.h \
+	crash/tracked.c \
+	crash/tracked.h

@@ -109,6 +109,8 @@ static void view_release(struct view *view)
     frozen_release(view->exactly);
     for (size_t i = 0; i < view->count; i++)
         frozen_release(view->snapshots[i]);
+    for (size_t i = 0; i < view->bitmap_count; i++)
+        tracked_release(view->bitmaps[i]);
     *view = (struct view){ 0 };
 }
 
@@ -119,12 +121,27 @@ struct view oracle_copy_view(const struct oracle *o)
     frozen_hold(copy.exactly);
     for (size_t i = 0; i < copy.count; i++)
         frozen_hold(copy.snapshots[i]);
+    for (size_t i = 0; i < copy.bitmap_count; i++)
+        tracked_hold(copy.bitmaps[i]);
     copy.moment = o->moment;
     return copy;
 }
 
+/* A disk that becomes smaller takes the bits of what is cut off with it. */
+static void cut_bitmaps(const struct oracle *o, struct view *next)
+{
+    for (size_t i = 0; i < next->bitmap_count && next->size < o->now.size; i++) {
+        struct tracked *whole = next->bitmaps[i];
+
+        next->bitmaps[i] = tracked_copy(whole);
+        tracked_cut(next->bitmaps[i], next->size / SECTOR);
+        tracked_release(whole);
+    }
+}
+
 void oracle_propose(struct oracle *o, struct view *next)
 {
+    cut_bitmaps(o, next);
     o->next = *next;
     o->changing = true;
 }

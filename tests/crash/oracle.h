@@ -5,7 +5,7 @@
  * sector admits the stamp it had when the last flush was acknowledged ("settled") and those issued
  * since.
  *
- * Views.  What is seen as a whole is a size, the active disk and a list of snapshots.  While an
+ * Views.  What is seen as a whole is a size, the active disk, a list of snapshots and one of bitmaps.  While an
  * operation that changes it as a whole is under way, two views are admissible: as before and as
  * after; once it is acknowledged, only the latter.
  *
@@ -20,6 +20,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "crash/tracked.h"
 
 #define MAX_SNAPSHOTS_KEPT 8
 
@@ -38,6 +40,8 @@ struct view {
         *exactly; /* the active disk; NULL: what its sectors admit, zero if they are new */
     struct frozen *snapshots[MAX_SNAPSHOTS_KEPT];
     size_t count;
+    struct tracked *bitmaps[MAX_TRACKED];
+    size_t bitmap_count;
 };
 
 struct issued {

@@ -151,6 +151,7 @@ enum request {
     REQUEST_CREATE,
     REQUEST_APPLY,
     REQUEST_DELETE,
+    REQUEST_BITMAP,
     REQUEST_KINDS,
 };
 
@@ -214,6 +215,21 @@ static void grow(struct session *s)
         session_resize(s, min_u64(most, size + 1 + random_below(&s->random, most / 6)));
 }
 
+static void change_bitmaps(struct session *s)
+{
+    size_t index = random_below(&s->random, session_bitmaps(s) + 1);
+    size_t other = random_below(&s->random, session_bitmaps(s) + 1);
+
+    switch (random_below(&s->random, 8)) {
+    case 0: session_bitmap_remove(s, index); break;
+    case 1: session_bitmap_clear(s, index); break;
+    case 2:
+    case 3: session_bitmap_toggle(s, index); break;
+    case 4: session_bitmap_merge(s, index, other); break;
+    default: session_bitmap_add(s); break;
+    }
+}
+
 static void make_request(struct session *s, enum request request)
 {
     struct range r = pick_range(s);
@@ -232,6 +248,7 @@ static void make_request(struct session *s, enum request request)
     case REQUEST_CREATE: session_snapshot_create(s); break;
     case REQUEST_APPLY: session_snapshot_apply(s, snapshot); break;
     case REQUEST_DELETE: session_snapshot_delete(s, snapshot); break;
+    case REQUEST_BITMAP: change_bitmaps(s); break;
     case REQUEST_KINDS: break;
     }
 }
@@ -385,6 +402,64 @@ static void run_growth(struct session *s)
     run_mixture(s, 4, &m);
 }
 
+static bool has_bitmaps(const struct shape *shape)
+{
+    return shape->version >= 3 && shape->leaked == 0;
+}
+
+/* Three bitmaps from the start, one of them disabled after a while. */
+static void add_bitmaps(struct session *s)
+{
+    session_bitmap_add(s);
+    session_write(s, 0, session_size(s) / 8, false);
+    session_bitmap_add(s);
+    session_bitmap_add(s);
+    session_bitmap_toggle(s, 1);
+    session_reopen(s);
+}
+
+static void run_bitmaps(struct session *s)
+{
+    static const mixture m = {
+        [REQUEST_WRITE] = 8,   [REQUEST_FUA] = 1,   [REQUEST_ZERO] = 2,   [REQUEST_UNMAP] = 2,
+        [REQUEST_DISCARD] = 2, [REQUEST_FLUSH] = 2, [REQUEST_REOPEN] = 4, [REQUEST_RESIZE] = 1,
+        [REQUEST_CREATE] = 1,  [REQUEST_APPLY] = 1, [REQUEST_DELETE] = 1, [REQUEST_BITMAP] = 5,
+        [REQUEST_COMPRESS] = 1
+    };
+
+    add_bitmaps(s);
+    run_mixture(s, 30, &m);
+}
+
+/* Each operation once, after changes in the same use of the image and without. */
+static void run_bitmap_life(struct session *s)
+{
+    uint64_t size = session_size(s);
+
+    add_bitmaps(s);
+    session_snapshot_create(s);
+    session_write(s, size / 2, size / 4, false);
+    session_bitmap_merge(s, 1, 0);
+    session_reopen(s);
+    session_bitmap_merge(s, 1, 0);
+    session_bitmap_clear(s, 0);
+    session_zero(s, size / 3, size / 4, true);
+    session_bitmap_clear(s, 0);
+    session_reopen(s);
+    session_resize(s, size + size / 2);
+    session_reopen(s);
+    session_snapshot_apply(s, 0);
+    session_write(s, size / 5, 3, false);
+    session_flush(s);
+    session_bitmap_toggle(s, 1);
+    session_bitmap_remove(s, 0);
+    session_reopen(s);
+    session_bitmap_remove(s, 0);
+    session_bitmap_remove(s, 0);
+    session_write(s, 0, size / 3, false);
+    session_bitmap_add(s);
+}
+
 const struct script scripts[] = {
     { .name = "writes", .run = run_writes },
     { .name = "bursts", .run = run_bursts },
@@ -395,6 +470,8 @@ const struct script scripts[] = {
     { .name = "resize", .run = run_resize },
     { .name = "compressed", .run = run_compressed },
     { .name = "mixed", .run = run_mixed },
+    { .name = "bitmaps", .run = run_bitmaps, .suits = has_bitmaps },
+    { .name = "bitmap-life", .run = run_bitmap_life, .suits = has_bitmaps },
     { .name = "growth", .run = run_growth, .suits = grows_tables },
     { 0 },
 };

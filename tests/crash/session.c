@@ -25,10 +25,7 @@ static uint64_t max_sectors(const struct shape *shape)
  * Before and after each request
  */
 
-static void wrong(struct session *s, const char *rule, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void wrong(struct session *s, const char *rule, const char *format, ...)
+void session_wrong(struct session *s, const char *rule, const char *format, ...)
 {
     va_list args;
 
@@ -41,10 +38,7 @@ static void wrong(struct session *s, const char *rule, const char *format, ...)
     va_end(args);
 }
 
-/* Is the request to be made at all? */
-static bool begin(struct session *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static bool begin(struct session *s, const char *format, ...)
+bool session_ask(struct session *s, const char *format, ...)
 {
     va_list args;
 
@@ -73,11 +67,12 @@ static void compare_live(struct session *s)
     uint64_t size = image_size(s->image), stamp;
 
     if (size != s->oracle.now.size) {
-        wrong(s, "live", "The disk has %" PRIu64 " bytes, not %" PRIu64, size, s->oracle.now.size);
+        session_wrong(s, "live", "The disk has %" PRIu64 " bytes, not %" PRIu64, size,
+                      s->oracle.now.size);
         return;
     }
     if (image_read(s->image, s->bytes, size, 0) == -1) {
-        wrong(s, "live", "The disk cannot be read: %s", error_message());
+        session_wrong(s, "live", "The disk cannot be read: %s", error_message());
         return;
     }
     for (uint64_t i = 0; i < size; i += sizeof stamp) {
@@ -86,9 +81,9 @@ static void compare_live(struct session *s)
         memcpy(&stamp, s->bytes + i, sizeof stamp);
         oracle_resolve(&s->oracle, i / SECTOR, stamp);
         if (stamp != sector->latest)
-            wrong(s, "live",
-                  "Guest offset 0x%" PRIx64 " reads %016" PRIx64 " instead of %016" PRIx64, i,
-                  stamp, sector->latest);
+            session_wrong(s, "live",
+                          "Guest offset 0x%" PRIx64 " reads %016" PRIx64 " instead of %016" PRIx64,
+                          i, stamp, sector->latest);
     }
 }
 
@@ -96,7 +91,7 @@ static void compare_live(struct session *s)
 static void end(struct session *s, int r)
 {
     if (r == 0 && s->recorder->faults > s->faults_before)
-        wrong(s, "fault", "A request failed below, and nobody was told");
+        session_wrong(s, "fault", "A request failed below, and nobody was told");
     if (s->states.verdict.rule != NULL)
         s->over = true;
     if (!s->over)
@@ -107,7 +102,7 @@ static void end(struct session *s, int r)
 static void failed(struct session *s, const char *what)
 {
     if (!fault_happened(s))
-        wrong(s, "live", "%s failed: %s", what, error_message());
+        session_wrong(s, "live", "%s failed: %s", what, error_message());
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -148,8 +143,8 @@ void session_write(struct session *s, uint64_t at, uint64_t count, bool fua)
 {
     int r;
 
-    if (!begin(s, "write 0x%" PRIx64 " + 0x%" PRIx64 "%s", at * SECTOR, count * SECTOR,
-               fua ? " with FUA" : ""))
+    if (!session_ask(s, "write 0x%" PRIx64 " + 0x%" PRIx64 "%s", at * SECTOR, count * SECTOR,
+                     fua ? " with FUA" : ""))
         return;
     issue_new(s, at, count);
     r = image_write(s->image, s->bytes, count * SECTOR, at * SECTOR, fua ? QCOW2_FUA : 0);
@@ -163,7 +158,7 @@ void session_compress(struct session *s, uint64_t at, uint64_t count)
     int r;
 
     at = round_down(at, cluster);
-    if (!begin(s, "compress 0x%" PRIx64 " + 0x%" PRIx64, at * SECTOR, (end - at) * SECTOR))
+    if (!session_ask(s, "compress 0x%" PRIx64 " + 0x%" PRIx64, at * SECTOR, (end - at) * SECTOR))
         return;
     s->compressed = true;
     issue_new(s, at, end - at);
@@ -175,8 +170,8 @@ void session_zero(struct session *s, uint64_t at, uint64_t count, bool unmap)
 {
     int r;
 
-    if (!begin(s, "zero 0x%" PRIx64 " + 0x%" PRIx64 "%s", at * SECTOR, count * SECTOR,
-               unmap ? " unmap" : ""))
+    if (!session_ask(s, "zero 0x%" PRIx64 " + 0x%" PRIx64 "%s", at * SECTOR, count * SECTOR,
+                     unmap ? " unmap" : ""))
         return;
     issue(s, at, count, 0);
     r = image_zero(s->image, count * SECTOR, at * SECTOR, unmap ? QCOW2_MAY_UNMAP : 0);
@@ -191,7 +186,7 @@ void session_discard(struct session *s, uint64_t at, uint64_t count)
     uint64_t last = at + count == session_size(s) ? at + count : round_down(at + count, cluster);
     int r;
 
-    if (!begin(s, "discard 0x%" PRIx64 " + 0x%" PRIx64, at * SECTOR, count * SECTOR))
+    if (!session_ask(s, "discard 0x%" PRIx64 " + 0x%" PRIx64, at * SECTOR, count * SECTOR))
         return;
     if (first >= last || (s->shape->version < 3 && s->backing != NULL))
         first = last = at;
@@ -204,13 +199,13 @@ void session_flush(struct session *s)
 {
     int r;
 
-    if (!begin(s, "flush"))
+    if (!session_ask(s, "flush"))
         return;
     r = image_flush(s->image);
     if (r == -1)
         failed(s, "Flushing");
     else if (s->recorder->flush_failed)
-        wrong(s, "fault", "A flush succeeded after one that failed");
+        session_wrong(s, "fault", "A flush succeeded after one that failed");
     else
         oracle_settle_all(&s->oracle);
     end(s, r);
@@ -235,7 +230,7 @@ void session_reopen(struct session *s)
 {
     int r;
 
-    if (!begin(s, "close and open"))
+    if (!session_ask(s, "close and open"))
         return;
     r = image_close(s->image);
     s->image = NULL;
@@ -243,6 +238,8 @@ void session_reopen(struct session *s)
         oracle_settle_all(&s->oracle);
     else
         failed(s, "Closing");
+    if (r == 0)
+        session_check_bitmaps(s);
     if (r == -1 || session_open(s) == -1) {
         s->over = true;
         if (r == 0)
@@ -256,9 +253,7 @@ void session_reopen(struct session *s)
  * Changes of the whole
  */
 
-/* How an operation that proposed a view ended.  After a failure nobody knows which view holds, so
- * that the session ends there, unless the failure was foreseen. */
-static void end_change(struct session *s, const char *what, int r, bool may_refuse)
+void session_end_change(struct session *s, const char *what, int r, bool may_refuse)
 {
     if (r == 0) {
         oracle_settle_all(&s->oracle);
@@ -276,13 +271,13 @@ void session_resize(struct session *s, uint64_t size)
 {
     struct view next;
 
-    if (!begin(s, "resize 0x%" PRIx64, size * SECTOR))
+    if (!session_ask(s, "resize 0x%" PRIx64, size * SECTOR))
         return;
     next = oracle_copy_view(&s->oracle);
     next.size = size * SECTOR;
     oracle_propose(&s->oracle, &next);
-    end_change(s, "Resizing", image_resize(s->image, size * SECTOR, 0),
-               s->shape->version < 3 && (s->backing || next.count > 0));
+    session_end_change(s, "Resizing", image_resize(s->image, size * SECTOR, 0),
+                       s->shape->version < 3 && (s->backing || next.count > 0));
 }
 
 /* Each snapshot, and the active disk, may refer to a cluster once, and one of them twice while it
@@ -303,14 +298,15 @@ void session_snapshot_create(struct session *s)
     if (session_snapshots(s) == MAX_SNAPSHOTS_KEPT)
         return;
     snprintf(name, sizeof name, "s%u", s->snapshots_made++);
-    if (!begin(s, "snapshot create %s", name))
+    if (!session_ask(s, "snapshot create %s", name))
         return;
     next = oracle_copy_view(&s->oracle);
     frozen = oracle_freeze(&s->oracle, name);
     next.snapshots[next.count++] = frozen;
     next.exactly = frozen_hold(frozen);
     oracle_propose(&s->oracle, &next);
-    end_change(s, "Creating a snapshot", image_snapshot_create(s->image, name), !counts_suffice(s));
+    session_end_change(s, "Creating a snapshot", image_snapshot_create(s->image, name),
+                       !counts_suffice(s));
 }
 
 void session_snapshot_apply(struct session *s, size_t index)
@@ -321,14 +317,14 @@ void session_snapshot_apply(struct session *s, size_t index)
     if (index >= session_snapshots(s))
         return;
     frozen = s->oracle.now.snapshots[index];
-    if (!begin(s, "snapshot apply %s", frozen->name))
+    if (!session_ask(s, "snapshot apply %s", frozen->name))
         return;
     next = oracle_copy_view(&s->oracle);
     next.size = frozen->size;
     next.exactly = frozen_hold(frozen);
     oracle_propose(&s->oracle, &next);
-    end_change(s, "Applying a snapshot", image_snapshot_apply(s->image, frozen->name),
-               !counts_suffice(s));
+    session_end_change(s, "Applying a snapshot", image_snapshot_apply(s->image, frozen->name),
+                       !counts_suffice(s));
 }
 
 void session_snapshot_delete(struct session *s, size_t index)
@@ -339,7 +335,7 @@ void session_snapshot_delete(struct session *s, size_t index)
     if (index >= session_snapshots(s))
         return;
     snprintf(name, sizeof name, "%s", s->oracle.now.snapshots[index]->name);
-    if (!begin(s, "snapshot delete %s", name))
+    if (!session_ask(s, "snapshot delete %s", name))
         return;
     next = oracle_copy_view(&s->oracle);
     frozen_release(next.snapshots[index]);
@@ -347,7 +343,7 @@ void session_snapshot_delete(struct session *s, size_t index)
     for (size_t i = index; i < next.count; i++)
         next.snapshots[i] = next.snapshots[i + 1];
     oracle_propose(&s->oracle, &next);
-    end_change(s, "Deleting a snapshot", image_snapshot_delete(s->image, name), false);
+    session_end_change(s, "Deleting a snapshot", image_snapshot_delete(s->image, name), false);
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -367,7 +363,7 @@ int session_begin(struct session *s, const struct shape *shape, const struct eff
         states_init(&s->states, effort, s->recorder, &s->oracle, distinct, random_mix(seed)) ==
             -1 ||
         session_make_image(s) == -1 || session_open(s) == -1) {
-        wrong(s, "live", "The image could not be made: %s", error_message());
+        session_wrong(s, "live", "The image could not be made: %s", error_message());
         return -1;
     }
     s->compressed = shape->qemu;
@@ -392,11 +388,12 @@ static void close_image(struct session *s)
     s->faults_before = s->recorder->faults;
     r = image_close(s->image);
     if (r == 0 && s->recorder->faults > s->faults_before)
-        wrong(s, "fault", "Closing succeeded although a request failed");
-    else if (r == 0 && !s->oracle.changing)
+        session_wrong(s, "fault", "Closing succeeded although a request failed");
+    else if (r == 0 && !s->oracle.changing) {
         oracle_settle_all(&s->oracle);
-    else if (r == -1 && !fault_happened(s))
-        wrong(s, "live", "Closing failed: %s", error_message());
+        session_check_bitmaps(s);
+    } else if (r == -1 && !fault_happened(s))
+        session_wrong(s, "live", "Closing failed: %s", error_message());
 }
 
 void session_end(struct session *s)

@@ -40,6 +40,7 @@ struct session {
     uint64_t random;
     uint64_t next_stamp;
     unsigned snapshots_made;
+    unsigned bitmaps_made;
     bool compressed;        /* some clusters were: they share host clusters */
     uint64_t faults_before; /* the present request */
     uint64_t requests;      /* of the store, in the end */
@@ -67,7 +68,25 @@ void session_snapshot_create(struct session *session);
 void session_snapshot_apply(struct session *session, size_t index);
 void session_snapshot_delete(struct session *session, size_t index);
 
-/* ---- Between session.c and start.c ---- */
+/* The bitmap of this index in the list; merging: from another of the same image. */
+void session_bitmap_add(struct session *session);
+void session_bitmap_remove(struct session *session, size_t index);
+void session_bitmap_clear(struct session *session, size_t index);
+void session_bitmap_toggle(struct session *session, size_t index);
+void session_bitmap_merge(struct session *session, size_t index, size_t from);
+
+/* ---- Between session.c, session-bitmaps.c and start.c ---- */
+
+/* Before a request: is it to be made at all? */
+bool session_ask(struct session *session, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* How an operation that proposed a view ended.  After a failure nobody knows which view holds, so
+ * that the session ends there, unless the failure was foreseen. */
+void session_end_change(struct session *session, const char *what, int r, bool may_refuse);
+void session_wrong(struct session *session, const char *rule, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The image was closed: no bitmap is marked, and none lacks bits. */
+void session_check_bitmaps(struct session *session);
 
 /* Write the image that the shape describes into the recorder, durably, and tell the oracle. */
 int session_make_image(struct session *session);
@@ -81,6 +100,11 @@ static inline uint64_t session_size(const struct session *session)
 static inline size_t session_snapshots(const struct session *session)
 {
     return session->oracle.now.count;
+}
+
+static inline size_t session_bitmaps(const struct session *session)
+{
+    return session->oracle.now.bitmap_count;
 }
 
 #endif
