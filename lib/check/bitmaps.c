@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* bitmaps.c - references from the bitmaps extension: directory, tables, data */
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -8,69 +9,7 @@
 #include "base/error.h"
 #include "check/checking.h"
 #include "check/entry_tables.h"
-
-/* ------------------------------------------------------------------------------------------------
- * The directory
- */
-
-static bool directory_is_valid(const struct checking *c)
-{
-    const struct header *h = c->header;
-
-    return h->nb_bitmaps >= 1 && h->nb_bitmaps <= MAX_BITMAPS &&
-           h->bitmap_directory_size <= MAX_BITMAP_DIRECTORY_BYTES &&
-           is_aligned(h->bitmap_directory_offset, c->geometry->cluster_size) &&
-           range_within(h->bitmap_directory_offset, h->bitmap_directory_size, c->source.length);
-}
-
-/* The size of the entry at the start of buf, or 0 if it is not valid. */
-static uint64_t decode_bitmap(const struct checking *c, const uint8_t *buf, uint64_t available,
-                              struct disk_bitmap *bitmap)
-{
-    uint64_t size;
-
-    if (available < sizeof *bitmap)
-        return 0;
-    memcpy(bitmap, buf, sizeof *bitmap);
-    bitmap->table_offset = be64toh(bitmap->table_offset);
-    bitmap->table_size = be32toh(bitmap->table_size);
-    size = round_up(sizeof *bitmap + be16toh(bitmap->name_size) +
-                        (uint64_t)be32toh(bitmap->extra_data_size),
-                    8);
-    if (size > available || bitmap->table_offset == 0 || bitmap->table_offset >= MAX_HOST_OFFSET ||
-        !is_aligned(bitmap->table_offset, c->geometry->cluster_size) || bitmap->table_size == 0 ||
-        bitmap->table_size > MAX_BITMAP_TABLE_ENTRIES)
-        return 0;
-    return size;
-}
-
-static int collect_tables(struct checking *c, const uint8_t *directory, struct entry_tables *tables)
-{
-    uint64_t left = c->header->bitmap_directory_size;
-    struct disk_bitmap bitmap;
-
-    for (uint32_t i = 0; i < c->header->nb_bitmaps; i++) {
-        uint64_t size = decode_bitmap(c, directory, left, &bitmap);
-
-        if (size == 0) {
-            checking_give_up(c, "ERROR bitmap directory entry %" PRIu32 " is not valid", i);
-            return 0;
-        }
-        directory += size;
-        left -= size;
-        if (entry_tables_add(tables, bitmap.table_offset,
-                             (uint64_t)bitmap.table_size * BITMAP_TABLE_ENTRY_SIZE) == -1)
-            return -1;
-    }
-    if (left > 0)
-        checking_give_up(c, "ERROR bitmap directory holds more than %" PRIu32 " bitmaps",
-                         c->header->nb_bitmaps);
-    return 0;
-}
-
-/* ------------------------------------------------------------------------------------------------
- * Counting
- */
+#include "format/bitmap_directory.h"
 
 static int count_entry(void *opaque, uint64_t at, uint64_t entry, uint64_t weight)
 {
@@ -86,41 +25,52 @@ static int count_entry(void *opaque, uint64_t at, uint64_t entry, uint64_t weigh
     return offset ? checking_refer(c, offset, c->geometry->cluster_size, weight) : 0;
 }
 
-static int count_directory(struct checking *c, const uint8_t *directory)
+static int count_tables(struct checking *c, const struct bitmap_directory *directory)
 {
     struct entry_tables tables;
-    int result = entry_tables_init(&tables, c, c->header->nb_bitmaps, count_entry);
+    int result = entry_tables_init(&tables, c, directory->count, count_entry);
 
+    for (uint32_t i = 0; i < directory->count && result == 0; i++)
+        result =
+            entry_tables_add(&tables, directory->entries[i].table_offset,
+                             (uint64_t)directory->entries[i].table_size * BITMAP_TABLE_ENTRY_SIZE);
     if (result == 0)
-        result = collect_tables(c, directory, &tables);
-    if (result == 0 && !c->gave_up)
         result = entry_tables_count(&tables);
     entry_tables_destroy(&tables);
     return result;
+}
+
+/* What cannot be decoded is told, and the check given up; -1 for what has to do with this machine. */
+static int give_up(struct checking *c)
+{
+    if (error_errno() == ENOMEM)
+        return -1;
+    checking_give_up(c, "ERROR bitmap directory: %s", error_message());
+    return 0;
 }
 
 /* Bitmaps whose autoclear bit some program has cleared are gone: their clusters are leaks. */
 int checking_count_bitmaps(struct checking *c)
 {
     const struct header *h = c->header;
-    CLEANUP_FREE uint8_t *directory = NULL;
+    CLEANUP_FREE uint8_t *buf = NULL;
+    struct bitmap_directory directory;
+    int result;
 
-    if (!h->has_bitmaps || !(h->autoclear_features & AUTOCLEAR_BITMAPS))
+    if (!header_has_valid_bitmaps(h))
         return 0;
-    if (!directory_is_valid(c)) {
-        checking_give_up(c,
-                         "ERROR bitmap directory is not valid: %" PRIu32 " bitmaps, %" PRIu64
-                         " bytes at 0x%" PRIx64,
-                         h->nb_bitmaps, h->bitmap_directory_size, h->bitmap_directory_offset);
-        return 0;
-    }
+    if (bitmap_directory_validate_place(h, c->source.length) == -1)
+        return give_up(c);
     if (checking_refer(c, h->bitmap_directory_offset, h->bitmap_directory_size, 1) == -1)
         return -1;
-    directory = malloc(h->bitmap_directory_size + 1);
-    if (directory == NULL)
+    buf = malloc(h->bitmap_directory_size);
+    if (buf == NULL)
         return error_no_memory(), -1;
-    if (source_read(&c->source, directory, h->bitmap_directory_size, h->bitmap_directory_offset) ==
-        -1)
+    if (source_read(&c->source, buf, h->bitmap_directory_size, h->bitmap_directory_offset) == -1)
         return -1;
-    return count_directory(c, directory);
+    if (bitmap_directory_decode(&directory, h, buf, c->source.length) == -1)
+        return give_up(c);
+    result = count_tables(c, &directory);
+    bitmap_directory_destroy(&directory);
+    return result;
 }
