@@ -52,11 +52,7 @@ disk.raw
 --skip-broken-bitmaps -f qcow2 -O qcow2 image.qcow2 target
 END
 
-# What this version cannot do is refused by its name.
-qemu-img bitmap --add image.qcow2 bitmap
-refuses "(--bitmaps)" convert --bitmaps -f qcow2 -O qcow2 image.qcow2 target
-[[ ! -e target ]] || fail "a refused conversion made its target"
-
 # A bitmap that is not asked for is no obstacle.
+qemu-img bitmap --add image.qcow2 bitmap
 qcow-img convert -f qcow2 -O qcow2 image.qcow2 target
 clean target

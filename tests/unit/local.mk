@@ -3,6 +3,7 @@ EXTRA_DIST += unit/README
 
 include $(srcdir)/unit/store.mk
 include $(srcdir)/unit/engine.mk
+include $(srcdir)/unit/bitmaps.mk
 include $(srcdir)/unit/check.mk
 include $(srcdir)/unit/regressions.mk
 include $(srcdir)/unit/codec.mk
