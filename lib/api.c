@@ -85,6 +85,18 @@ int qcow2_get_info(qcow2_image *image, qcow2_info *info, size_t info_size)
     return 0;
 }
 
+int qcow2_get_encryption(qcow2_image *image, qcow2_encryption *encryption, size_t encryption_size)
+{
+    qcow2_encryption whole;
+
+    REQUIRE(image && encryption, -1);
+    if (image_encryption(image, &whole) == -1)
+        return -1;
+    memset(encryption, 0, encryption_size);
+    memcpy(encryption, &whole, encryption_size < sizeof whole ? encryption_size : sizeof whole);
+    return 0;
+}
+
 /* ---- The guest's view ---- */
 
 uint64_t qcow2_get_size(const qcow2_image *image)

@@ -16,6 +16,7 @@ static const char *const format_names[] = {
     [FORMAT_QCOW2] = "qcow2",
     [FORMAT_RAW] = "raw",
     [FORMAT_QCOW1] = "qcow",
+    [FORMAT_LUKS] = "luks",
 };
 
 int image_format_parse(const char *name, enum image_format *format)
@@ -65,6 +66,7 @@ void qcow2_open_options_free(qcow2_open_options *options)
     qcow2_open_options_free(options->backing);
     free(options->data_file);
     free(options->snapshot);
+    secret_clear(&options->secret);
     free(options);
 }
 
@@ -135,6 +137,19 @@ int qcow2_open_options_set_snapshot(qcow2_open_options *options, const char *id_
     return replace_string(&options->snapshot, id_or_name);
 }
 
+int qcow2_open_options_set_secret(qcow2_open_options *options, const void *secret, size_t size)
+{
+    return secret_set(&options->secret, secret, size);
+}
+
+int qcow2_open_options_set_secret_callback(qcow2_open_options *options,
+                                           qcow2_secret_callback *callback, void *opaque)
+{
+    options->secret_callback = callback;
+    options->secret_opaque = opaque;
+    return 0;
+}
+
 int qcow2_open_options_set_l2_cache_size(qcow2_open_options *options, uint64_t size)
 {
     options->l2_cache_size = size;
@@ -160,6 +175,7 @@ qcow2_create_options *qcow2_create_options_new(void)
     options->version = 3;
     options->cluster_size = 65536;
     options->refcount_bits = 16;
+    options->luks = luks_options_default();
     return options;
 }
 
@@ -170,7 +186,13 @@ void qcow2_create_options_free(qcow2_create_options *options)
     free(options->backing_file);
     free(options->backing_format);
     free(options->data_file);
+    secret_clear(&options->secret);
     free(options);
+}
+
+int qcow2_create_options_set_secret(qcow2_create_options *options, const void *secret, size_t size)
+{
+    return secret_set(&options->secret, secret, size);
 }
 
 int qcow2_create_options_set_format(qcow2_create_options *options, const char *format)
@@ -317,12 +339,81 @@ static int set_data_file_raw(qcow2_create_options *o, const char *name, const ch
     return parse_switch(name, value, &o->data_file_raw);
 }
 
-static int refuse_encryption(qcow2_create_options *o, const char *name, const char *value)
+static int refuse_aes(const char *name)
 {
+    return error_set(ENOTSUP,
+                     "AES-encrypted qcow2 images can only be read; use encrypt.format=luks "
+                     "(option '%s')",
+                     name);
+}
+
+static int set_encryption(qcow2_create_options *o, const char *name, const char *value)
+{
+    bool on;
+
     (void)o;
-    if (strcmp(name, "encryption") == 0 && strcmp(value, "off") == 0)
-        return 0;
-    return error_set(ENOTSUP, "Encryption is not supported yet (option '%s')", name);
+    if (parse_switch(name, value, &on) == -1)
+        return -1;
+    return on ? refuse_aes(name) : 0;
+}
+
+static int set_encrypt_format(qcow2_create_options *o, const char *name, const char *value)
+{
+    if (strcmp(value, "aes") == 0)
+        return refuse_aes(name);
+    if (strcmp(value, "luks") != 0)
+        return error_set(EINVAL, "Parameter 'format' does not accept value '%s'", value);
+    o->crypt_method = CRYPT_LUKS;
+    return 0;
+}
+
+/* "encrypt.hash-alg" of qcow2 is "hash-alg" of luks. */
+static int bad_algorithm(const char *name, const char *value)
+{
+    const char *dot = strchr(name, '.');
+
+    return error_set(EINVAL, "Parameter '%s' does not accept value '%s'", dot ? dot + 1 : name,
+                     value);
+}
+
+static int set_cipher_alg(qcow2_create_options *o, const char *name, const char *value)
+{
+    o->luks_given = true;
+    o->luks.spec.block = block_cipher_find(value);
+    return o->luks.spec.block ? 0 : bad_algorithm(name, value);
+}
+
+static int set_cipher_mode(qcow2_create_options *o, const char *name, const char *value)
+{
+    o->luks_given = true;
+    o->luks.spec.mode = cipher_mode_find(value);
+    return o->luks.spec.mode ? 0 : bad_algorithm(name, value);
+}
+
+static int set_ivgen_alg(qcow2_create_options *o, const char *name, const char *value)
+{
+    o->luks_given = true;
+    return iv_kind_find(value, &o->luks.spec.iv) == 0 ? 0 : bad_algorithm(name, value);
+}
+
+static int set_ivgen_hash_alg(qcow2_create_options *o, const char *name, const char *value)
+{
+    o->luks_given = true;
+    o->luks.spec.iv_hash = hash_find(value);
+    return o->luks.spec.iv_hash ? 0 : bad_algorithm(name, value);
+}
+
+static int set_hash_alg(qcow2_create_options *o, const char *name, const char *value)
+{
+    o->luks_given = true;
+    o->luks.hash = hash_find(value);
+    return o->luks.hash ? 0 : bad_algorithm(name, value);
+}
+
+static int set_iter_time(qcow2_create_options *o, const char *name, const char *value)
+{
+    o->luks_given = true;
+    return parse_number(name, value, &o->luks.iter_time);
 }
 
 static const struct {
@@ -343,8 +434,20 @@ static const struct {
     { "compression_window", set_compression_window },
     { "data_file", set_data_file },
     { "data_file_raw", set_data_file_raw },
-    { "encryption", refuse_encryption },
-    { "encrypt.format", refuse_encryption },
+    { "encryption", set_encryption },
+    { "encrypt.format", set_encrypt_format },
+    { "encrypt.cipher-alg", set_cipher_alg },
+    { "encrypt.cipher-mode", set_cipher_mode },
+    { "encrypt.ivgen-alg", set_ivgen_alg },
+    { "encrypt.ivgen-hash-alg", set_ivgen_hash_alg },
+    { "encrypt.hash-alg", set_hash_alg },
+    { "encrypt.iter-time", set_iter_time },
+    { "cipher-alg", set_cipher_alg },
+    { "cipher-mode", set_cipher_mode },
+    { "ivgen-alg", set_ivgen_alg },
+    { "ivgen-hash-alg", set_ivgen_hash_alg },
+    { "hash-alg", set_hash_alg },
+    { "iter-time", set_iter_time },
 };
 
 int qcow2_create_options_set(qcow2_create_options *options, const char *name, const char *value)

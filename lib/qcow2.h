@@ -85,7 +85,7 @@ typedef enum {
 QCOW2_PUBLIC qcow2_open_options *qcow2_open_options_new(void);
 QCOW2_PUBLIC void qcow2_open_options_free(qcow2_open_options *options);
 
-/* "qcow2" (the default), "raw", or "qcow" (version 1), which only opens read-only. */
+/* "qcow2" (the default), "raw", "luks", or "qcow" (version 1), which only opens read-only. */
 QCOW2_PUBLIC int qcow2_open_options_set_format(qcow2_open_options *options, const char *format);
 QCOW2_PUBLIC int qcow2_open_options_set_flags(qcow2_open_options *options, uint32_t flags);
 QCOW2_PUBLIC int qcow2_open_options_set_backing_policy(qcow2_open_options *options,
@@ -130,6 +130,21 @@ QCOW2_PUBLIC int qcow2_open_options_set_data_file(qcow2_open_options *options,
 QCOW2_PUBLIC int qcow2_open_options_set_snapshot(qcow2_open_options *options,
                                                  const char *id_or_name);
 
+/* The password of an encrypted image: size bytes, which are copied, and wiped when the options are
+ * freed.  It is this image's alone: its backing files ask the callback. */
+QCOW2_PUBLIC int qcow2_open_options_set_secret(qcow2_open_options *options, const void *secret,
+                                               size_t size);
+
+/* Asked for the password of each encrypted image of the chain that has none set: the file name, and
+ * its depth (0: the image itself, 1: its backing file ...).  Returns 0 with *secret and *size filled
+ * in, which stay the caller's and must live until qcow2_open returns; anything else: there is
+ * none. */
+typedef int qcow2_secret_callback(void *opaque, const char *filename, uint32_t depth,
+                                  const void **secret, size_t *size);
+QCOW2_PUBLIC int qcow2_open_options_set_secret_callback(qcow2_open_options *options,
+                                                        qcow2_secret_callback *callback,
+                                                        void *opaque);
+
 /* Bytes of memory for L2 tables (0: as much as maps the whole disk, at most 32 MiB) and for
  * refcount blocks (0: a default). */
 QCOW2_PUBLIC int qcow2_open_options_set_l2_cache_size(qcow2_open_options *options, uint64_t size);
@@ -147,7 +162,9 @@ QCOW2_PUBLIC int qcow2_open_options_set(qcow2_open_options *options, const char 
 
 /* Open the named file.  options may be NULL: read-write, qcow2, no backing file.  Only this file,
  * and the backing and data files that the policies allow, are opened; with QCOW2_OPEN_NO_IO no data
- * file is. */
+ * file is.  ENOKEY: the image is encrypted and no password was given (QCOW2_OPEN_NO_IO needs none);
+ * EKEYREJECTED: it is the wrong one.  AES-encrypted qcow2 images have no way to tell a wrong password,
+ * and open read-only. */
 QCOW2_PUBLIC qcow2_image *qcow2_open(const char *filename, const qcow2_open_options *options);
 
 /* Flush, release and free the handle; the handle is gone even when -1 is returned (which says that
@@ -237,16 +254,16 @@ QCOW2_PUBLIC int qcow2_map(qcow2_image *image, uint64_t count, uint64_t offset, 
 #define QCOW2_FEATURE_DATA_FILE_RAW 0x0080u
 
 typedef struct {
-    const char *format;                /* "qcow2", "raw" or "qcow" */
+    const char *format;                /* "qcow2", "raw", "luks" or "qcow" */
     uint64_t virtual_size;             /* bytes */
     uint64_t actual_size;              /* bytes the file occupies on the host */
     uint64_t file_length;              /* bytes from start to end of the file */
-    uint64_t cluster_size;             /* bytes; 0 for raw */
-    uint32_t version;                  /* 2 or 3; qcow: 1; raw: 0 */
-    uint32_t refcount_bits;            /* 1 to 64; 0 for raw and qcow */
+    uint64_t cluster_size;             /* bytes; 0 for raw and luks */
+    uint32_t version;                  /* 2 or 3; qcow: 1; raw and luks: 0 */
+    uint32_t refcount_bits;            /* 1 to 64; 0 for raw, luks and qcow */
     uint32_t features;                 /* QCOW2_FEATURE_... */
     uint32_t compression_type;         /* 0 deflate ("zlib"), 1 zstd */
-    uint32_t crypt_method;             /* 0 none, 1 AES, 2 LUKS */
+    uint32_t crypt_method;             /* 0 none, 1 AES, 2 LUKS (also that of luks images) */
     uint32_t nb_snapshots;             /* internal snapshots */
     const char *backing_filename;      /* as recorded, or NULL */
     const char *full_backing_filename; /* resolved against the image's directory, or NULL */
@@ -257,6 +274,33 @@ typedef struct {
 
 /* info_size is sizeof(qcow2_info) of the caller's header. */
 QCOW2_PUBLIC int qcow2_get_info(qcow2_image *image, qcow2_info *info, size_t info_size);
+
+/* A place for a password. */
+typedef struct {
+    bool active;
+    uint32_t iterations; /* of PBKDF2; 0 if not active */
+    uint32_t stripes;    /* of the key material */
+    uint64_t key_offset; /* bytes, of the key material, from the start of the LUKS header */
+} qcow2_keyslot;
+
+#define QCOW2_KEYSLOTS 8
+
+typedef struct {
+    const char *format; /* "aes" or "luks"; NULL: not encrypted.  For luks also: */
+    const char *cipher_alg;
+    const char *cipher_mode;
+    const char *ivgen_alg;
+    const char *ivgen_hash_alg; /* NULL: it needs none */
+    const char *hash_alg;
+    const char *uuid;
+    uint64_t payload_offset; /* bytes, from the start of the LUKS header */
+    uint32_t master_key_iterations;
+    qcow2_keyslot slots[QCOW2_KEYSLOTS];
+} qcow2_encryption;
+
+/* How the image is encrypted.  encryption_size is sizeof(qcow2_encryption) of the caller's header. */
+QCOW2_PUBLIC int qcow2_get_encryption(qcow2_image *image, qcow2_encryption *encryption,
+                                      size_t encryption_size);
 
 /* The name the image was opened by. */
 QCOW2_PUBLIC const char *qcow2_get_filename(const qcow2_image *image);
@@ -358,13 +402,20 @@ QCOW2_PUBLIC void qcow2_create_options_free(qcow2_create_options *options);
 
 /* Set one option by the name and in the spelling of qemu-img's -o: size (bytes), compat ("0.10",
  * "v2", "1.1", "v3"), cluster_size (bytes), refcount_bits, lazy_refcounts ("on", "off"),
- * backing_file, backing_fmt, preallocation ("off", "metadata", "falloc", "full") ...  Numbers are
- * plain decimal bytes; suffixes are the caller's business.  EINVAL for a bad value, ENOENT for an
+ * backing_file, backing_fmt, preallocation ("off", "metadata", "falloc", "full"), encrypt.format
+ * ("luks"), encrypt.cipher-alg, encrypt.cipher-mode, encrypt.ivgen-alg, encrypt.ivgen-hash-alg,
+ * encrypt.hash-alg, encrypt.iter-time (milliseconds; for the format luks these are without
+ * "encrypt.") ...  Numbers are plain decimal bytes; suffixes are the caller's business.  EINVAL for a bad value, ENOENT for an
  * unknown name, ENOTSUP for one this version does not handle. */
 QCOW2_PUBLIC int qcow2_create_options_set(qcow2_create_options *options, const char *name,
                                           const char *value);
-/* "qcow2" (the default) or "raw". */
+/* "qcow2" (the default), "raw" or "luks". */
 QCOW2_PUBLIC int qcow2_create_options_set_format(qcow2_create_options *options, const char *format);
+
+/* The password of an encrypted image: size bytes, which are copied, and wiped when the options are
+ * freed. */
+QCOW2_PUBLIC int qcow2_create_options_set_secret(qcow2_create_options *options, const void *secret,
+                                                 size_t size);
 
 /* Create or overwrite the named file.  The backing file, if any, is recorded and not opened. */
 QCOW2_PUBLIC int qcow2_create(const char *filename, const qcow2_create_options *options);

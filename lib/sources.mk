@@ -25,6 +25,21 @@ libqcow2_sources = \
 	format/refcount_block.h \
 	format/snapshot_table.c \
 	format/snapshot_table.h \
+	crypto/cipher.c \
+	crypto/cipher.h \
+	crypto/hash.c \
+	crypto/hash.h \
+	crypto/luks.c \
+	crypto/luks.h \
+	crypto/luks_key.c \
+	crypto/secret.c \
+	crypto/secret.h \
+	crypto/split.c \
+	crypto/split.h \
+	crypto/xts.c \
+	crypto/xts.h \
+	store/crypt.c \
+	store/crypt.h \
 	store/direct.c \
 	store/direct.h \
 	store/file.c \
@@ -34,8 +49,12 @@ libqcow2_sources = \
 	store/iov.h \
 	store/lock.c \
 	store/lock.h \
+	store/luks_volume.c \
+	store/luks_volume.h \
 	store/memory.c \
 	store/memory.h \
+	store/range_lock.c \
+	store/range_lock.h \
 	store/store.c \
 	store/store.h \
 	store/transfer.c \
@@ -106,6 +125,8 @@ libqcow2_sources = \
 	image/data_file.h \
 	image/dirty_bits.c \
 	image/dirty_bits.h \
+	image/encryption.c \
+	image/encryption.h \
 	image/holes.c \
 	image/image.h \
 	image/info.c \

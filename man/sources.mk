@@ -21,6 +21,7 @@ man_pages = \
 	qcow2_bitmap_list.3 \
 	qcow2_check.3 \
 	qcow2_create.3 \
+	qcow2_get_encryption.3 \
 	qcow2_get_error.3 \
 	qcow2_get_info.3 \
 	qcow2_map.3 \
@@ -49,6 +50,10 @@ create_aliases = \
 	qcow2_create_options_set_format.3 \
 	qcow2_measure.3 \
 	qcow2_resize.3
+get_encryption_aliases = \
+	qcow2_create_options_set_secret.3 \
+	qcow2_open_options_set_secret.3 \
+	qcow2_open_options_set_secret_callback.3
 get_error_aliases = \
 	qcow2_get_errno.3 \
 	qcow2_get_version.3

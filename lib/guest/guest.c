@@ -108,6 +108,7 @@ static void close_op(struct disk *disk)
     struct guest *g = guest_of(disk);
 
     streams_destroy(&g->streams);
+    cipher_free(g->cipher);
     inflight_destroy(&g->inflight);
     free(g);
 }
@@ -124,6 +125,11 @@ static const struct disk_ops guest_ops = {
     .flush = flush_op,
     .close = close_op,
 };
+
+void guest_set_cipher(struct disk *disk, struct cipher *cipher)
+{
+    guest_of(disk)->cipher = cipher;
+}
 
 struct disk *guest_disk_new(struct tables *tables, const struct compression *compression)
 {

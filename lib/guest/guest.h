@@ -14,6 +14,7 @@
 #include "guest/disk.h"
 #include "guest/inflight.h"
 #include "guest/streams.h"
+#include "store/crypt.h"
 #include "table/tables.h"
 
 struct guest {
@@ -21,6 +22,7 @@ struct guest {
     struct tables *tables; /* not owned */
     struct inflight inflight;
     struct streams streams; /* compressed clusters */
+    struct cipher *cipher;  /* of sectors numbered as the guest does (AES); or NULL */
 };
 
 /* The disk of an opened image, of tables->header.size bytes. */
@@ -28,6 +30,10 @@ struct disk *guest_disk_new(struct tables *tables, const struct compression *com
 
 /* Compress and decompress as tables->header says now.  No request under way. */
 int guest_disk_change_codec(struct disk *disk);
+
+/* The guest's standard clusters are encrypted, their sectors numbered as the guest does.  The disk,
+ * which takes the cipher over, can only be read from then on. */
+void guest_set_cipher(struct disk *disk, struct cipher *cipher);
 
 /* ---- Between the files of this room ---- */
 

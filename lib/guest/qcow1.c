@@ -31,6 +31,7 @@ struct qcow1 {
     pthread_rwlock_t lock;
     struct cache tables; /* of L1 and L2 entries */
     struct streams streams;
+    struct cipher *cipher; /* of an encrypted image; else NULL */
 };
 
 static uint64_t cluster_size_of(const struct qcow1 *q)
@@ -168,7 +169,7 @@ static int read_op(struct disk *disk, void *buf, size_t count, uint64_t offset)
 {
     struct qcow1 *q = (struct qcow1 *)disk;
 
-    return read_planned(disk, q->store, &q->streams, buf, count, offset);
+    return read_planned(disk, q->store, q->cipher, &q->streams, buf, count, offset);
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -186,6 +187,7 @@ static void close_op(struct disk *disk)
     struct qcow1 *q = (struct qcow1 *)disk;
 
     streams_destroy(&q->streams);
+    cipher_free(q->cipher);
     cache_destroy(&q->tables);
     pthread_rwlock_destroy(&q->lock);
     free(q);
@@ -199,23 +201,29 @@ static const struct disk_ops qcow1_ops = {
     .close = close_op,
 };
 
-struct disk *qcow1_disk_new(struct store *store, const struct qcow1_header *header)
+struct disk *qcow1_disk_new(struct store *store, const struct qcow1_header *header,
+                            struct cipher *cipher)
 {
     struct qcow1 *q = calloc(1, sizeof *q);
 
-    if (q == NULL)
+    if (q == NULL) {
+        cipher_free(cipher);
         return error_no_memory();
+    }
+    q->cipher = cipher;
     q->store = store;
     q->header = *header;
     q->disk = (struct disk){ .ops = &qcow1_ops, .size = header->size, .name = store->name };
     if (store_size(store, &q->file_length) == -1 ||
         streams_init(&q->streams, store, cluster_size_of(q),
                      &(struct compression){ .type = COMPRESSION_DEFLATE }) == -1) {
+        cipher_free(cipher);
         free(q);
         return NULL;
     }
     if (cache_init(&q->tables, store, CACHE_MAX_SLICE, TABLE_CACHE_BYTES, false) == -1) {
         streams_destroy(&q->streams);
+        cipher_free(cipher);
         free(q);
         return NULL;
     }

@@ -7,20 +7,28 @@
 
 #include "guest/guest.h"
 
-static int read_extent(struct disk *disk, struct store *data, struct streams *streams,
-                       const struct extent *e, uint8_t *buf)
+static int read_data(struct store *data, struct cipher *cipher, const struct extent *e,
+                     uint8_t *buf)
+{
+    if (cipher != NULL)
+        return crypt_read(data, cipher, buf, e->length, e->host_offset, e->guest_offset);
+    return store_pread(data, buf, e->length, e->host_offset);
+}
+
+static int read_extent(struct disk *disk, struct store *data, struct cipher *cipher,
+                       struct streams *streams, const struct extent *e, uint8_t *buf)
 {
     switch (e->kind) {
     case EXTENT_UNALLOCATED: return disk_read_backing(disk, buf, e->length, e->guest_offset);
     case EXTENT_ZERO: memset(buf, 0, e->length); return 0;
-    case EXTENT_DATA: return store_pread(data, buf, e->length, e->host_offset);
+    case EXTENT_DATA: return read_data(data, cipher, e, buf);
     case EXTENT_COMPRESSED: return streams_read(streams, e, buf);
     }
     return -1;
 }
 
-int read_planned(struct disk *disk, struct store *data, struct streams *streams, void *buf,
-                 size_t count, uint64_t offset)
+int read_planned(struct disk *disk, struct store *data, struct cipher *cipher,
+                 struct streams *streams, void *buf, size_t count, uint64_t offset)
 {
     uint8_t *to = buf;
 
@@ -32,7 +40,7 @@ int read_planned(struct disk *disk, struct store *data, struct streams *streams,
         for (unsigned i = 0; i < plan.count; i++) {
             const struct extent *e = &plan.extents[i];
 
-            if (read_extent(disk, data, streams, e, to) == -1)
+            if (read_extent(disk, data, cipher, streams, e, to) == -1)
                 return -1;
             to += e->length;
             offset += e->length;
@@ -44,5 +52,5 @@ int read_planned(struct disk *disk, struct store *data, struct streams *streams,
 
 int guest_read(struct guest *g, void *buf, size_t count, uint64_t offset)
 {
-    return read_planned(&g->disk, g->tables->data, &g->streams, buf, count, offset);
+    return read_planned(&g->disk, g->tables->data, g->cipher, &g->streams, buf, count, offset);
 }

@@ -34,6 +34,7 @@ struct allocation {
     uint64_t end;       /* to here (guest offsets) the clusters will have content */
     bool kept;          /* the clusters were the guest's already, as all in a data file are */
     bool never_written; /* the host clusters read as zeroes */
+    bool reads_zero;    /* publish them as zero clusters that keep their space */
 };
 
 /* What becomes of a cluster that is written. */
@@ -159,8 +160,11 @@ static int allocate(struct guest *g, uint64_t offset, uint64_t end, struct alloc
         t->high_water = max_u64(t->high_water, a->host_offset + a->bytes);
         return tables_check_overlap(t, a->host_offset, a->bytes, METADATA_NONE);
     }
-    return refcount_allocate(t, a->bytes >> t->geometry.cluster_bits, &a->host_offset,
-                             &a->never_written);
+    if (refcount_allocate(t, a->bytes >> t->geometry.cluster_bits, &a->host_offset,
+                          &a->never_written) == -1)
+        return -1;
+    a->never_written = a->never_written && !t->encrypted;
+    return 0;
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -258,6 +262,8 @@ static struct l2_entry published(const struct geometry *g, const struct allocati
         entry.bitmap = 0;
     entry.descriptor = (a->host_offset + (cluster - a->guest_offset)) | ENTRY_COPIED;
     entry.placed = true;
+    if (a->reads_zero)
+        return l2_entry_with_zeroes(entry, 0, g->subclusters);
     if (start >= end)
         return entry;
     return l2_entry_with_data(entry, geometry_subcluster(g, start),
@@ -357,9 +363,11 @@ static int preallocate_reserved(struct guest *g, uint64_t start, uint64_t end, u
         return 0;
     if (geometry->subclusters > 1)
         a.end = a.start;
-    else if (!a.never_written &&
-             store_zero(g->tables->data, data_file_clip(g, start + a.bytes) - start, a.host_offset,
-                        true) == -1) {
+    else
+        a.reads_zero = g->tables->encrypted; /* else the zeroes would have to be written, as data */
+    if (geometry->subclusters == 1 && !a.reads_zero && !a.never_written &&
+        store_zero(g->tables->data, data_file_clip(g, start + a.bytes) - start, a.host_offset,
+                   true) == -1) {
         abandon(g, &a);
         return -1;
     }

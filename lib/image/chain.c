@@ -51,6 +51,7 @@ static int open_file(struct qcow2_image *image, const char *name, const char *re
         backing.compression = (struct compression){ 0 };
         backing.data_file = NULL;
         backing.data_store = NULL;
+        backing.secret = (struct secret){ 0 };
         backing.flags = 0;
     }
     backing.flags |= (options->flags & inherited) | QCOW2_OPEN_READ_ONLY;

@@ -17,11 +17,14 @@
 #include "format/header_encode.h"
 #include "format/refcount_block.h"
 #include "image/data_file.h"
+#include "image/encryption.h"
 #include "image/named.h"
 #include "image/preallocate.h"
 #include "image/size.h"
+#include "store/luks_volume.h"
 #include "store/memory.h"
 #include "table/flush.h"
+#include "table/refcount.h"
 
 #define COPY_PIECE (UINT64_C(1) << 20)
 
@@ -49,10 +52,22 @@ static int check_options(const struct qcow2_create_options *o)
 
     if (o->format == FORMAT_RAW && o->preallocation == PREALLOCATION_METADATA)
         return error_set(EINVAL, "Unsupported preallocation mode 'metadata'");
-    if (o->format == FORMAT_RAW)
-        return o->backing_file ? error_set(ENOTSUP, "Backing file not supported for file format "
-                                                    "'raw'")
-                               : 0;
+    if (o->format != FORMAT_QCOW2 && o->backing_file)
+        return error_set(ENOTSUP, "Backing file not supported for file format '%s'",
+                         image_format_name(o->format));
+    if (o->format == FORMAT_LUKS || o->crypt_method == CRYPT_LUKS)
+        if (encryption_check_secret(o) == -1)
+            return -1;
+    if (o->format != FORMAT_QCOW2)
+        return 0;
+    if (o->luks_given && o->crypt_method == CRYPT_NONE)
+        return error_set(EINVAL, "Parameter 'encrypt.format' is missing");
+    if (o->crypt_method != CRYPT_NONE && o->data_file_raw)
+        return error_set(EINVAL, "A raw data file cannot be encrypted: it must stay valid as a raw "
+                                 "image");
+    if (o->crypt_method != CRYPT_NONE && o->version < 3 && o->preallocation != PREALLOCATION_OFF)
+        return error_set(ENOTSUP, "Preallocation of an encrypted image needs compatibility level "
+                                  "1.1 or above (use version=v3 or greater)");
     if (o->version < 3 && o->refcount_bits != 16)
         return error_set(EINVAL, "Different refcount widths than 16 bits require compatibility "
                                  "level 1.1 or above (use version=v3 or greater)");
@@ -107,6 +122,38 @@ static int write_skeleton(struct store *store, const struct header *h)
     return store_pwrite(store, clusters, 3 * size, 0);
 }
 
+/* The encryption header goes behind everything else; then the header learns of it. */
+static int add_encryption(struct qcow2_image *image, const struct qcow2_create_options *o)
+{
+    struct tables *t = &image->tables;
+    uint64_t length = luks_length(&o->luks.spec);
+    uint64_t clusters = div_round_up(length, t->geometry.cluster_size), offset;
+    CLEANUP_FREE uint8_t *cluster = calloc(1, t->geometry.cluster_size);
+    struct header_used used;
+    struct luks_volume volume;
+    struct header h;
+    bool never_written;
+
+    if (cluster == NULL)
+        return error_no_memory(), -1;
+    {
+        WRITE_SCOPE(&t->lock);
+        if (refcount_allocate(t, clusters, &offset, &never_written) == -1)
+            return -1;
+    }
+    if (store_zero(image->store, clusters << t->geometry.cluster_bits, offset, true) == -1 ||
+        luks_volume_format(&volume, image->store, offset, &o->luks, &o->secret) == -1 ||
+        tables_settle(t) == -1)
+        return -1;
+    h = t->header;
+    h.crypt_method = CRYPT_LUKS;
+    h.crypto_offset = offset;
+    h.crypto_length = length;
+    if (header_encode(&h, &header_layout_new, cluster, &used) == -1)
+        return -1;
+    return store_pwrite(image->store, cluster, t->geometry.cluster_size, 0);
+}
+
 static uint64_t incompatible_features(const struct qcow2_create_options *o)
 {
     return (o->compression.type != COMPRESSION_DEFLATE ? INCOMPATIBLE_COMPRESSION : 0) |
@@ -149,11 +196,14 @@ static int format_store(struct store *store, struct store *data,
     image = image_open_store(store, &open);
     if (image == NULL)
         return -1;
+    image->tables.encrypted = o->crypt_method != CRYPT_NONE;
     r = image_grow_data_file(image, 0, round_up(o->size, 512));
     if (r == 0)
         r = image_set_size(image, round_up(o->size, 512));
     if (r == 0 && maps_all(o))
         r = image_preallocate(image, image->disk->size, 0, PREALLOCATION_METADATA);
+    if (r == 0 && o->crypt_method == CRYPT_LUKS)
+        r = add_encryption(image, o);
     image->store = NULL; /* it stays the caller's */
     return image_close(image) == -1 ? -1 : r;
 }
@@ -286,19 +336,25 @@ static int create_qcow2(const char *filename, const struct qcow2_create_options 
     return r;
 }
 
+/* A raw image, or a LUKS volume: a header before it. */
 static int create_raw(const char *filename, const struct qcow2_create_options *options)
 {
+    bool luks = options->format == FORMAT_LUKS;
+    uint64_t start = luks ? luks_length(&options->luks.spec) : 0;
+    struct luks_volume volume;
     struct store *file;
     int r;
 
-    if (options->size > INT64_MAX - 512)
+    if (options->size > INT64_MAX - 512 - start)
         return error_set(EFBIG, "The image size is too large");
     file = store_file_open(filename, STORE_CREATE, STORE_LOCK_RAW_WRITER);
     if (file == NULL)
         return -1;
-    r = store_truncate(file, round_up(options->size, 512));
+    r = store_truncate(file, start + round_up(options->size, 512));
     if (r == 0 && options->size > 0)
-        r = preallocate_store(file, round_up(options->size, 512), 0, options->preallocation);
+        r = preallocate_store(file, round_up(options->size, 512), start, options->preallocation);
+    if (r == 0 && luks)
+        r = luks_volume_format(&volume, file, 0, &options->luks, &options->secret);
     if (r == 0)
         r = store_flush(file);
     store_close(file);
@@ -311,6 +367,5 @@ int image_create(const char *filename, const struct qcow2_create_options *option
 {
     if (check_options(options) == -1)
         return -1;
-    return options->format == FORMAT_RAW ? create_raw(filename, options)
-                                         : create_qcow2(filename, options);
+    return (options->format == FORMAT_QCOW2 ? create_qcow2 : create_raw)(filename, options);
 }

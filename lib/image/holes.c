@@ -61,7 +61,7 @@ static int look(struct qcow2_image *image)
 {
     uint64_t length, allocated, clusters, real, limit;
 
-    if (image->format != FORMAT_QCOW2)
+    if (image->format != FORMAT_QCOW2 || image_is_encrypted(image))
         return 0;
     if (store_size(image->store, &length) == -1 ||
         image->store->ops->allocated(image->store, &allocated) == -1)

@@ -21,6 +21,8 @@
 /* May clusters that hold data be holes of the file (holes.c)? */
 enum holes { HOLES_UNKNOWN, HOLES_NO, HOLES_YES };
 
+struct luks_volume;
+
 struct qcow2_image {
     char *filename;
     enum image_format format;
@@ -32,6 +34,9 @@ struct qcow2_image {
     struct disk *disk;        /* NULL with QCOW2_OPEN_NO_IO */
     bool tables_open;
     struct tables tables;            /* qcow2 only */
+    struct luks_volume *luks;        /* the encryption header; NULL: none, or not looked at */
+    struct store *crypt;             /* what is behind it, in plain text; NULL: not unlocked */
+    uint64_t locked_size;            /* bytes; of the disk of a LUKS volume opened without I/O */
     struct snapshot_table snapshots; /* changed with operations held alone */
     struct qcow1_header qcow1;       /* qcow, version 1, only; so is the next */
     char *qcow1_backing_file;        /* as recorded; NULL: none */
@@ -52,7 +57,16 @@ static inline uint64_t image_size(const struct qcow2_image *image)
 {
     if (image->disk)
         return image->disk->size;
-    return image->tables_open ? image->tables.header.size : image->qcow1.size;
+    if (image->tables_open)
+        return image->tables.header.size;
+    return image->format == FORMAT_QCOW1 ? image->qcow1.size : image->locked_size;
+}
+
+/* Do the guest's data lie encrypted? */
+static inline bool image_is_encrypted(const struct qcow2_image *image)
+{
+    return image->format == FORMAT_LUKS || image->qcow1.crypt_method != CRYPT_NONE ||
+           (image->tables_open && image->tables.header.crypt_method != CRYPT_NONE);
 }
 
 /* The backing file's name as the image records it; NULL: none. */
@@ -176,5 +190,6 @@ int image_measure(const struct qcow2_create_options *options, struct qcow2_image
 /* ---- info.c ---- */
 
 int image_info(struct qcow2_image *image, qcow2_info *info);
+int image_encryption(struct qcow2_image *image, qcow2_encryption *encryption);
 
 #endif

@@ -56,6 +56,7 @@ int image_info(struct qcow2_image *image, qcow2_info *info)
 
     *info = (qcow2_info){
         .format = image_format_name(image->format),
+        .crypt_method = image->format == FORMAT_LUKS ? CRYPT_LUKS : CRYPT_NONE,
         .virtual_size = image_size(image),
         .read_only = image_read_only(image),
     };

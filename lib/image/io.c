@@ -82,6 +82,8 @@ static int check_compressed(const struct qcow2_image *image, uint64_t count, uin
     if (image->data_store)
         return error_set(ENOTSUP, "Compression is not possible: '%s' has an external data file",
                          image->filename);
+    if (image_is_encrypted(image))
+        return error_set(ENOTSUP, "Compression and encryption not supported at the same time");
     return 0;
 }
 

@@ -72,6 +72,8 @@ static int add_extent(struct walk *walk, struct qcow2_image *image, uint32_t dep
 
     if (e->placed)
         out.status |= QCOW2_EXTENT_OFFSET;
+    if (image_is_encrypted(image)) /* no plain bytes at that place */
+        out.status &= ~QCOW2_EXTENT_OFFSET;
     if (out.status & QCOW2_EXTENT_OFFSET)
         out.host_offset = e->host_offset;
     if (out.status & QCOW2_EXTENT_PRESENT)

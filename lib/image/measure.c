@@ -34,12 +34,18 @@ static uint64_t l2_tables_for(const struct qcow2_create_options *o, uint64_t dat
     return div_round_up(data_clusters * entry_size, o->cluster_size);
 }
 
+static uint64_t encryption_clusters(const struct qcow2_create_options *o)
+{
+    return o->crypt_method == CRYPT_LUKS ? div_round_up(luks_length(&o->luks.spec), o->cluster_size)
+                                         : 0;
+}
+
 /* Bytes of everything but the data. */
 static uint64_t metadata_size(const struct qcow2_create_options *o, uint64_t data_clusters)
 {
     uint64_t l2_tables = l2_tables_for(o, data_clusters);
     uint64_t l1_clusters = div_round_up(l2_tables * L1_ENTRY_SIZE, o->cluster_size);
-    uint64_t tables = 1 + l1_clusters + l2_tables;
+    uint64_t tables = 1 + l1_clusters + l2_tables + encryption_clusters(o);
 
     return (tables + refcount_clusters(tables + data_clusters, o->cluster_size, o->refcount_bits)) *
            o->cluster_size;
@@ -97,6 +103,7 @@ int image_measure(const struct qcow2_create_options *o, struct qcow2_image *sour
     if (size > INT64_MAX - 512)
         return error_set(EFBIG, "The image size is too large");
     size = round_up(size, 512);
-    *m = (qcow2_measurement){ .required = size, .fully_allocated = size };
-    return o->format == FORMAT_RAW ? 0 : measure_qcow2(o, source, size, m);
+    m->required = o->format == FORMAT_LUKS ? size + luks_length(&o->luks.spec) : size;
+    m->fully_allocated = m->required;
+    return o->format == FORMAT_QCOW2 ? measure_qcow2(o, source, size, m) : 0;
 }

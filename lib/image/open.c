@@ -16,6 +16,7 @@
 #include "guest/guest.h"
 #include "guest/raw.h"
 #include "image/data_file.h"
+#include "image/encryption.h"
 #include "table/flush.h"
 
 #define FIRST_READ 65536u /* the first cluster of most images */
@@ -70,17 +71,7 @@ static int refuse(const struct store *store, int errnum, const char *why)
     return error_set(errnum, "Could not open '%s': %s", store->name, why);
 }
 
-/* Features that stand in the way of reading or writing guest data. */
-static int check_features(const struct store *store, const struct header *h, uint32_t flags)
-{
-    if (flags & QCOW2_OPEN_NO_IO)
-        return 0;
-    if (h->crypt_method != CRYPT_NONE)
-        return refuse(store, ENOTSUP, "Encryption is not supported yet");
-    return 0;
-}
-
-/* What stands in the way of writing, and would not of reading. */
+/* What stands in the way of writing. */
 static int check_writable(const struct store *store, const struct header *h, uint32_t flags)
 {
     if (flags & (QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_CHECK))
@@ -91,6 +82,10 @@ static int check_writable(const struct store *store, const struct header *h, uin
         return refuse(store, ENOTSUP,
                       "The image is marked dirty, its refcounts may be wrong; repair it with "
                       "'qcow-img check -r all' before it is written");
+    if (h->crypt_method == CRYPT_AES && !(flags & QCOW2_OPEN_NO_IO))
+        return refuse(store, ENOTSUP,
+                      "AES-encrypted qcow2 images can only be opened read-only; convert it to a "
+                      "LUKS-encrypted one to write to it");
     if (h->autoclear_features & AUTOCLEAR_BITMAPS && !h->has_bitmaps)
         return refuse(store, EINVAL,
                       "The image claims to have bitmaps but has no bitmaps "
@@ -131,8 +126,7 @@ static int open_qcow2(struct qcow2_image *image, const struct qcow2_open_options
 
     if (read_header(image->store, image->flags, &header) == -1)
         return -1;
-    if (check_features(image->store, &header, image->flags) == -1 ||
-        check_writable(image->store, &header, image->flags) == -1 ||
+    if (check_writable(image->store, &header, image->flags) == -1 ||
         tables_open(t, image->store, &header,
                     image->flags & (QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_NO_IO)) == -1) {
         header_destroy(&header);
@@ -149,11 +143,15 @@ static int open_qcow2(struct qcow2_image *image, const struct qcow2_open_options
     } else if (!t->read_only && image_map_snapshots(image) == -1) {
         return -1;
     }
+    if (encryption_load_qcow2(image) == -1)
+        return -1;
     if (image->flags & QCOW2_OPEN_NO_IO)
         return image_open_backing(image, options);
     image->disk = guest_disk_new(t, &options->compression);
     if (image->disk == NULL)
         return image_could_not_open(image->filename);
+    if (encryption_unlock_qcow2(image, options) == -1)
+        return -1;
     if (options->snapshot != NULL && image_show_snapshot(image, options->snapshot) == -1)
         return -1;
     if (image_open_backing(image, options) == -1)
@@ -179,6 +177,7 @@ static opener *const openers[] = {
     [FORMAT_QCOW2] = open_qcow2,
     [FORMAT_RAW] = open_raw,
     [FORMAT_QCOW1] = image_open_qcow1,
+    [FORMAT_LUKS] = encryption_open_luks,
 };
 
 struct qcow2_image *image_open_store(struct store *store, const struct qcow2_open_options *options)
@@ -214,7 +213,7 @@ struct qcow2_image *image_open_store(struct store *store, const struct qcow2_ope
 
 static enum store_sharing sharing_of(const struct qcow2_open_options *options)
 {
-    bool raw = options->format == FORMAT_RAW;
+    bool raw = options->format != FORMAT_QCOW2;
 
     if (options->flags & QCOW2_OPEN_NO_LOCK)
         return STORE_LOCK_NONE;
@@ -282,6 +281,8 @@ int image_close(struct qcow2_image *image)
     snapshot_table_destroy(&image->snapshots);
     if (image->backing)
         image_close(image->backing);
+    store_close(image->crypt);
+    free(image->luks);
     if (!image->data_store_lent)
         store_close(image->data_store);
     store_close(image->store);

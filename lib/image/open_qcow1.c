@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "format/disk.h"
 #include "guest/qcow1.h"
-#include "image/image.h"
+#include "image/encryption.h"
 
 static int refuse(const struct qcow2_image *image, int errnum, const char *why)
 {
@@ -42,6 +42,17 @@ static int read_backing_file(struct qcow2_image *image)
     return image->qcow1_backing_file ? 0 : -1;
 }
 
+static int open_disk(struct qcow2_image *image, const struct qcow2_open_options *options)
+{
+    struct cipher *cipher = NULL;
+
+    if (image->qcow1.crypt_method == CRYPT_AES &&
+        (cipher = encryption_unlock_aes(image, options)) == NULL)
+        return -1;
+    image->disk = qcow1_disk_new(image->store, &image->qcow1, cipher);
+    return image->disk ? 0 : -1;
+}
+
 int image_open_qcow1(struct qcow2_image *image, const struct qcow2_open_options *options)
 {
     if (read_header(image) == -1 || read_backing_file(image) == -1)
@@ -50,12 +61,7 @@ int image_open_qcow1(struct qcow2_image *image, const struct qcow2_open_options 
         return refuse(image, EROFS, "images of format qcow (version 1) can only be read");
     if (options->snapshot != NULL)
         return refuse(image, ENOTSUP, "qcow images have no internal snapshots");
-    if (!(image->flags & QCOW2_OPEN_NO_IO)) {
-        if (image->qcow1.crypt_method != CRYPT_NONE)
-            return refuse(image, ENOTSUP, "Encryption is not supported yet");
-        image->disk = qcow1_disk_new(image->store, &image->qcow1);
-        if (image->disk == NULL)
-            return -1;
-    }
+    if (!(image->flags & QCOW2_OPEN_NO_IO) && open_disk(image, options) == -1)
+        return -1;
     return image_open_backing(image, options);
 }

@@ -4,12 +4,13 @@
 #ifndef QCOW2_IMAGE_OPTIONS_H
 #define QCOW2_IMAGE_OPTIONS_H
 
+#include "crypto/luks.h"
 #include "guest/compressor.h"
 #include "qcow2.h"
 
 struct store;
 
-enum image_format { FORMAT_QCOW2, FORMAT_RAW, FORMAT_QCOW1 };
+enum image_format { FORMAT_QCOW2, FORMAT_RAW, FORMAT_QCOW1, FORMAT_LUKS };
 
 struct qcow2_open_options {
     enum image_format format;
@@ -24,6 +25,9 @@ struct qcow2_open_options {
     char *data_file;          /* instead of the recorded one; NULL: none given */
     struct store *data_store; /* the same, open, and still the caller's; NULL: none given */
     char *snapshot;           /* id or name; NULL: the active state */
+    struct secret secret;     /* of this image alone */
+    qcow2_secret_callback *secret_callback; /* asked for what secret does not give; or NULL */
+    void *secret_opaque;
     uint64_t l2_cache_size;
     uint64_t refcount_cache_size;
     struct compression compression;    /* of written clusters; the type is the image's */
@@ -51,6 +55,10 @@ struct qcow2_create_options {
     char *backing_format;
     char *data_file; /* NULL: none */
     bool data_file_raw;
+    uint32_t crypt_method;
+    struct luks_options luks; /* what is not given is filled in when the image is created */
+    bool luks_given;          /* some of them were set */
+    struct secret secret;
 };
 
 enum amend_switch { AMEND_AS_IT_IS, AMEND_OFF, AMEND_ON };
@@ -69,7 +77,7 @@ struct qcow2_amend_options {
     bool encryption; /* some encrypt.* was set */
 };
 
-/* "qcow2", "raw" or "qcow"; ENOTSUP for other formats. */
+/* "qcow2", "raw", "qcow" or "luks"; ENOTSUP for other formats. */
 int image_format_parse(const char *name, enum image_format *format);
 const char *image_format_name(enum image_format format);
 

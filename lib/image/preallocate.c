@@ -4,6 +4,7 @@
 #include "image/preallocate.h"
 
 #include "guest/guest.h"
+#include "store/luks_volume.h"
 #include "table/flush.h"
 
 int preallocate_store(struct store *store, uint64_t count, uint64_t offset, enum preallocation mode)
@@ -48,7 +49,9 @@ int image_preallocate(struct qcow2_image *image, uint64_t count, uint64_t offset
 
     if (mode == PREALLOCATION_OFF || count == 0)
         return 0;
-    if (image->format == FORMAT_RAW)
+    if (image->format == FORMAT_LUKS)
+        offset += image->luks->header.payload_offset;
+    if (image->format != FORMAT_QCOW2)
         return preallocate_store(image->store, count, offset, mode);
     if (guest_preallocate((struct guest *)image->disk, count, offset) == -1 ||
         hold_space(image, count, offset, mode, &host_end) == -1 || store_size(data, &length) == -1)

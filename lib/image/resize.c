@@ -24,6 +24,7 @@
 #include "image/data_file.h"
 #include "image/preallocate.h"
 #include "image/size.h"
+#include "store/luks_volume.h"
 #include "table/flush.h"
 #include "table/l1.h"
 #include "table/refcount.h"
@@ -319,17 +320,19 @@ static int resize_qcow2(struct qcow2_image *image, uint64_t size, enum prealloca
     return size > old_size ? grow(image, size, mode) : shrink(image, size);
 }
 
+/* A raw image, or a LUKS volume, whose new part reads as nobody knows what. */
 static int resize_raw(struct qcow2_image *image, uint64_t size, enum preallocation mode)
 {
     uint64_t old_size = image->disk->size;
+    uint64_t start = image->luks ? image->luks->header.payload_offset : 0;
 
     if (image_read_only(image))
         return error_set(EROFS, "'%s' is open read-only", image->filename);
-    if (size > INT64_MAX - 512)
+    if (size > INT64_MAX - 512 - start)
         return error_set(EFBIG, "The size %" PRIu64 " is too large", size);
     if (mode == PREALLOCATION_METADATA)
         return error_set(EINVAL, "Unsupported preallocation mode 'metadata'");
-    if (store_truncate(image->store, size) == -1)
+    if (store_truncate(image->luks ? image->crypt : image->store, size) == -1)
         return -1;
     image->disk->size = round_up(size, 512);
     if (image->disk->size > old_size &&
@@ -359,8 +362,7 @@ int image_resize_locked(struct qcow2_image *image, uint64_t size, uint32_t flags
                          image->filename, image->disk->size, size);
     if (size < image->disk->size && mode != PREALLOCATION_OFF)
         return error_set(EINVAL, "Preallocation can't be used for shrinking an image");
-    return image->format == FORMAT_RAW ? resize_raw(image, size, mode)
-                                       : resize_qcow2(image, size, mode);
+    return (image->format == FORMAT_QCOW2 ? resize_qcow2 : resize_raw)(image, size, mode);
 }
 
 int image_resize(struct qcow2_image *image, uint64_t size, uint32_t flags)

@@ -221,6 +221,7 @@ const char *metadata_class_name(enum metadata_class class)
     case METADATA_REFCOUNT_BLOCK: return "a refcount block";
     case METADATA_SNAPSHOT_TABLE: return "the snapshot table";
     case METADATA_INACTIVE_L1: return "the L1 table of a snapshot";
+    case METADATA_CRYPTO: return "the encryption header";
     case METADATA_BITMAP_DIRECTORY: return "the bitmap directory";
     }
     return "metadata";

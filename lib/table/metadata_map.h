@@ -23,6 +23,7 @@ enum metadata_class {
     METADATA_REFCOUNT_BLOCK = 1 << 4,
     METADATA_SNAPSHOT_TABLE = 1 << 5,
     METADATA_INACTIVE_L1 = 1 << 6,
+    METADATA_CRYPTO = 1 << 7,
     METADATA_BITMAP_DIRECTORY = 1 << 8,
 };
 

@@ -78,7 +78,8 @@ struct flush_state {
 struct tables {
     struct store *store; /* not owned */
     struct store *data;  /* where the guest's standard clusters lie: the store, or an external data
-                            file; not owned */
+                            file, or what is encrypted in one of them; not owned */
+    bool encrypted;      /* what was never written to data does not read as zeroes */
     _Atomic uint64_t data_length; /* bytes that the data file is known to have */
     bool read_only;
     bool discard;         /* punch holes for freed clusters */

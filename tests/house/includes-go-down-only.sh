@@ -7,7 +7,7 @@ set -eu
 cd "$abs_top_srcdir"
 
 # The rooms of the library from the lowest to the highest.
-rooms=(base format store table guest image check)
+rooms=(base format crypto store table guest image check)
 
 fail=0
 complain() {

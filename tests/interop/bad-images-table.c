@@ -84,7 +84,7 @@ const struct bad_image bad_images[] = {
       0 },
     { "size-beyond-l1", PLAIN, AT_OPEN, "L1 table is too small", 0, { { SIZE, 5 * MIB } }, 0 },
     { "size-huge", PLAIN, AT_OPEN, "L1 table is too small", 0, { { SIZE, UINT64_MAX } }, 0 },
-    { "encryption-1", PLAIN, AT_OPEN, "Encryption is not supported yet", 0, { { CRYPT, 1 } }, 0 },
+    { "encryption-1", PLAIN, AT_OPEN, "is required for cipher", 0, { { CRYPT, 1 } }, 0 },
     { "encryption-3", PLAIN, AT_OPEN, "encryption method 3", 0, { { CRYPT, 3 } }, 0 },
     { "encryption-2-no-header", PLAIN, AT_OPEN, "CRYPTO header", 0, { { CRYPT, 2 } }, 0 },
     { "l1-size-0", PLAIN, AT_OPEN, "L1 table is too small", 0, { { L1_SIZE, 0 } }, 0 },
