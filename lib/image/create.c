@@ -46,6 +46,18 @@ static int check_data_file(const struct qcow2_create_options *o)
     return 0;
 }
 
+int image_check_cluster_size(const struct qcow2_create_options *o)
+{
+    uint64_t least = o->extended_l2 ? UINT64_C(1) << MIN_EXTENDED_L2_CLUSTER_BITS : 0;
+
+    if (o->cluster_size < least)
+        return error_set(EINVAL,
+                         "Extended L2 entries are only supported with cluster sizes of at least "
+                         "%" PRIu64 " bytes",
+                         least);
+    return 0;
+}
+
 static int check_options(const struct qcow2_create_options *o)
 {
     struct geometry g = geometry_of((uint32_t)__builtin_ctzll(o->cluster_size), 4, o->extended_l2);
@@ -80,11 +92,8 @@ static int check_options(const struct qcow2_create_options *o)
     if (o->version < 3 && o->extended_l2)
         return error_set(EINVAL, "Extended L2 entries are only supported with compatibility level "
                                  "1.1 and above (use version=v3 or greater)");
-    if (o->extended_l2 && g.cluster_bits < MIN_EXTENDED_L2_CLUSTER_BITS)
-        return error_set(EINVAL,
-                         "Extended L2 entries are only supported with cluster sizes of at "
-                         "least %u bytes",
-                         1u << MIN_EXTENDED_L2_CLUSTER_BITS);
+    if (image_check_cluster_size(o) == -1)
+        return -1;
     if (o->backing_file && o->preallocation != PREALLOCATION_OFF && !o->extended_l2)
         return error_set(EINVAL, "Backing file and preallocation can only be used at the same time "
                                  "if extended_l2 is on");

@@ -25,6 +25,16 @@ for mode in off metadata falloc full; do
     qcow-img check -q "ours/$mode-cluster_size=64k.qcow2"
     qcow-img compare -q "theirs/$mode-cluster_size=64k.qcow2" "ours/$mode-cluster_size=64k.qcow2"
 done
+same create -f qcow2 -o extended_l2=on,preallocation=metadata subclusters.qcow2 10M
+same info subclusters.qcow2
+same info --output=json subclusters.qcow2
+same check subclusters.qcow2
+same map --output=json subclusters.qcow2
+cmp theirs/subclusters.qcow2 ours/subclusters.qcow2
+same create -f qcow2 -o extended_l2=on,compat=0.10 b.qcow2 1M
+same create -f qcow2 -o extended_l2=on,cluster_size=8k b.qcow2 1M
+same create -f qcow2 -o extended_l2=perhaps b.qcow2 1M
+same create -f qcow2 -b empty.qcow2 -F qcow2 -o preallocation=metadata b.qcow2 1M
 same create -f qcow2 -o preallocation=metadata empty.qcow2 0
 same check empty.qcow2
 same create -f qcow2 -o preallocation=sparse b.qcow2 1M

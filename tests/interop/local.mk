@@ -34,3 +34,4 @@ include $(srcdir)/interop/convert.mk
 include $(srcdir)/interop/check.mk
 include $(srcdir)/interop/qcow1.mk
 include $(srcdir)/interop/data-files.mk
+include $(srcdir)/interop/subclusters.mk

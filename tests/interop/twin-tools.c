@@ -151,11 +151,12 @@ static void qemu_create(const char *filename, const char *format, const struct i
 
     snprintf(size, sizeof size, "%" PRIu64, o->size);
     if (strcmp(format, "qcow2") == 0)
-        snprintf(options, sizeof options, "cluster_size=%u,refcount_bits=%u,compat=%s%s%s%s%s%s",
+        snprintf(options, sizeof options, "cluster_size=%u,refcount_bits=%u,compat=%s%s%s%s%s%s%s",
                  o->cluster_size, o->refcount_bits, o->compat,
-                 o->extended_l2 ? ",extended_l2=on" : "", o->backing_file ? ",backing_file=" : "",
-                 o->backing_file ? o->backing_file : "", o->backing_file ? ",backing_fmt=" : "",
-                 o->backing_file ? o->backing_format : "");
+                 o->extended_l2 ? ",extended_l2=on" : "",
+                 o->preallocated ? ",preallocation=metadata" : "",
+                 o->backing_file ? ",backing_file=" : "", o->backing_file ? o->backing_file : "",
+                 o->backing_file ? ",backing_fmt=" : "", o->backing_file ? o->backing_format : "");
     used = strlen(options);
     if (o->data_file != DATA_FILE_NONE)
         snprintf(options + used, sizeof options - used, ",data_file=%s.data%s", filename,
@@ -289,6 +290,7 @@ static void our_create(const char *filename, const char *format, const struct im
         set(options, "refcount_bits", number);
         set(options, "compat", o->compat);
         set(options, "extended_l2", o->extended_l2 ? "on" : "off");
+        set(options, "preallocation", o->preallocated ? "metadata" : "off");
     }
     if (o->backing_file) {
         set(options, "backing_file", o->backing_file);

@@ -21,6 +21,7 @@ struct image_options {
     uint32_t refcount_bits;
     const char *compat;
     bool extended_l2;
+    bool preallocated;        /* metadata are */
     const char *backing_file; /* NULL: none */
     const char *backing_format;
     enum data_file data_file;
