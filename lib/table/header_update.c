@@ -197,8 +197,8 @@ static int put_into_force(struct update *u)
     return 0;
 }
 
-/* Zeroes where nothing means anything: no hurry, and no harm if it fails. */
-static void tidy(struct update *u)
+/* Zeroes where nothing means anything: no hurry. */
+static int tidy(struct update *u)
 {
     struct range used[MOST_RANGES];
 
@@ -211,7 +211,16 @@ static void tidy(struct update *u)
     for (uint64_t at = HEADER_SECTOR; at < u->size; at += HEADER_SECTOR)
         if (memcmp(u->disk + at, u->cluster + at, HEADER_SECTOR) != 0 &&
             store_pwrite(u->t->store, u->cluster + at, HEADER_SECTOR, at) == -1)
-            return;
+            return -1;
+    return 0;
+}
+
+/* The change has taken effect: what follows is only its form. */
+static int finish(struct update *u, const struct form *form)
+{
+    if (form != USUAL_FORM && try_form(u, USUAL_FORM) && put_into_force(u) == -1)
+        return -1;
+    return tidy(u);
 }
 
 static int update(struct update *u)
@@ -220,11 +229,7 @@ static int update(struct update *u)
 
     if (form == NULL || put_into_force(u) == -1)
         return -1;
-    /* the change has taken effect: what follows is only its form */
-    if (form != USUAL_FORM && try_form(u, USUAL_FORM) && put_into_force(u) == -1)
-        return tables_usable(u->t);
-    tidy(u);
-    return 0;
+    return finish(u, form) == -1 ? tables_fail(u->t) : 0;
 }
 
 int header_update(struct tables *t, struct header *changed)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 crash_tests = \
+	crash/crash-amends-are-before-or-after.sh \
 	crash/crash-any-seed-will-do.sh \
 	crash/crash-bitmaps-do-not-lie.sh \
 	crash/crash-compressed-clusters-share-safely.sh \

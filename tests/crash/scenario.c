@@ -152,6 +152,7 @@ enum request {
     REQUEST_APPLY,
     REQUEST_DELETE,
     REQUEST_BITMAP,
+    REQUEST_AMEND,
     REQUEST_KINDS,
 };
 
@@ -230,6 +231,14 @@ static void change_bitmaps(struct session *s)
     }
 }
 
+static void amend(struct session *s)
+{
+    uint32_t version = 2 + (random_below(&s->random, 3) > 0);
+    uint32_t bits = version < 3 ? 16 : 1u << random_below(&s->random, 7);
+
+    session_amend(s, version, bits);
+}
+
 static void make_request(struct session *s, enum request request)
 {
     struct range r = pick_range(s);
@@ -249,6 +258,7 @@ static void make_request(struct session *s, enum request request)
     case REQUEST_APPLY: session_snapshot_apply(s, snapshot); break;
     case REQUEST_DELETE: session_snapshot_delete(s, snapshot); break;
     case REQUEST_BITMAP: change_bitmaps(s); break;
+    case REQUEST_AMEND: amend(s); break;
     case REQUEST_KINDS: break;
     }
 }
@@ -339,6 +349,42 @@ static void run_mixed(struct session *s)
     };
 
     run_mixture(s, 60, &m);
+}
+
+/* Versions and refcount widths, up and down, with zero clusters of all kinds. */
+static void run_amend(struct session *s)
+{
+    static const mixture m = {
+        [REQUEST_WRITE] = 6, [REQUEST_ZERO] = 3,   [REQUEST_UNMAP] = 3,  [REQUEST_DISCARD] = 2,
+        [REQUEST_FLUSH] = 1, [REQUEST_REOPEN] = 1, [REQUEST_RESIZE] = 1, [REQUEST_CREATE] = 2,
+        [REQUEST_APPLY] = 1, [REQUEST_DELETE] = 2, [REQUEST_AMEND] = 8
+    };
+
+    session_write(s, 0, session_size(s) / 3, false);
+    run_mixture(s, 30, &m);
+}
+
+/* Version 3, then 2, then 3, above data that snapshots share. */
+static void run_amend_versions(struct session *s)
+{
+    uint64_t size = session_size(s);
+
+    session_write(s, 0, size / 2, false);
+    session_zero(s, size / 8, size / 4, false);
+    session_snapshot_create(s);
+    session_zero(s, size / 4, size / 2, false);
+    session_zero(s, size / 3, size / 3, true);
+    session_snapshot_create(s);
+    session_zero(s, 0, size / 6, false);
+    session_amend(s, 2, 16);
+    session_write(s, size / 5, 3, false);
+    session_amend(s, 3, 16);
+    session_amend(s, 3, 64);
+    session_zero(s, 1, size / 2, true);
+    session_amend(s, 3, 8);
+    session_snapshot_delete(s, 0);
+    session_amend(s, 2, 16);
+    session_flush(s);
 }
 
 /* The life of a snapshot, step by step. */
@@ -468,6 +514,8 @@ const struct script scripts[] = {
     { .name = "snapshots", .run = run_snapshots },
     { .name = "snapshot-life", .run = run_snapshot_life },
     { .name = "resize", .run = run_resize },
+    { .name = "amend", .run = run_amend },
+    { .name = "amend-versions", .run = run_amend_versions },
     { .name = "compressed", .run = run_compressed },
     { .name = "mixed", .run = run_mixed },
     { .name = "bitmaps", .run = run_bitmaps, .suits = has_bitmaps },

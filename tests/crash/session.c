@@ -188,7 +188,7 @@ void session_discard(struct session *s, uint64_t at, uint64_t count)
 
     if (!session_ask(s, "discard 0x%" PRIx64 " + 0x%" PRIx64, at * SECTOR, count * SECTOR))
         return;
-    if (first >= last || (s->shape->version < 3 && s->backing != NULL))
+    if (first >= last || (s->version < 3 && s->backing != NULL))
         first = last = at;
     issue(s, first, last - first, 0);
     r = image_discard(s->image, count * SECTOR, at * SECTOR, 0);
@@ -277,16 +277,36 @@ void session_resize(struct session *s, uint64_t size)
     next.size = size * SECTOR;
     oracle_propose(&s->oracle, &next);
     session_end_change(s, "Resizing", image_resize(s->image, size * SECTOR, 0),
-                       s->shape->version < 3 && (s->backing || next.count > 0));
+                       s->version < 3 && (s->backing || next.count > 0));
 }
 
 /* Each snapshot, and the active disk, may refer to a cluster once, and one of them twice while it
  * is created or applied.  Compressed clusters share theirs with others. */
 static bool counts_suffice(const struct session *s)
 {
-    uint32_t bits = s->shape->refcount_bits;
+    uint32_t bits = s->refcount_bits;
 
     return s->compressed ? bits >= 16 : bits >= 4 || s->oracle.now.count + 2 < 1u << bits;
+}
+
+/* The guest sees no difference at any instant. */
+void session_amend(struct session *s, uint32_t version, uint32_t refcount_bits)
+{
+    const struct qcow2_amend_options options = { .version = version,
+                                                 .refcount_bits = refcount_bits };
+    struct view same;
+    int r;
+
+    if (!session_ask(s, "amend version %u, refcounts of %u bits", version, refcount_bits))
+        return;
+    same = oracle_copy_view(&s->oracle);
+    oracle_propose(&s->oracle, &same);
+    r = image_amend(s->image, &options, NULL, NULL);
+    if (r == 0) {
+        s->version = version;
+        s->refcount_bits = refcount_bits;
+    }
+    session_end_change(s, "Amending", r, true);
 }
 
 void session_snapshot_create(struct session *s)
@@ -356,7 +376,12 @@ int session_begin(struct session *s, const struct shape *shape, const struct eff
     uint64_t bytes = max_sectors(shape) * SECTOR;
 
     *s = (struct session){
-        .shape = shape, .random = seed, .recorder = recorder_new(), .bytes = malloc(bytes)
+        .shape = shape,
+        .version = shape->version,
+        .refcount_bits = shape->refcount_bits,
+        .random = seed,
+        .recorder = recorder_new(),
+        .bytes = malloc(bytes),
     };
     if (s->recorder == NULL || s->bytes == NULL ||
         oracle_init(&s->oracle, (uint64_t)shape->size * SECTOR, bytes) == -1 ||

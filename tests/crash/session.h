@@ -37,6 +37,8 @@ struct session {
     struct qcow2_image *image;
     struct store *backing_store; /* NULL: none */
     struct disk *backing;
+    uint32_t version; /* of the image as it is now */
+    uint32_t refcount_bits;
     uint64_t random;
     uint64_t next_stamp;
     unsigned snapshots_made;
@@ -63,6 +65,8 @@ void session_discard(struct session *session, uint64_t at, uint64_t count);
 void session_flush(struct session *session);
 void session_reopen(struct session *session);
 void session_resize(struct session *session, uint64_t size);
+/* To a version and a width of refcounts; it may be refused. */
+void session_amend(struct session *session, uint32_t version, uint32_t refcount_bits);
 void session_snapshot_create(struct session *session);
 /* The snapshot of this index in the list. */
 void session_snapshot_apply(struct session *session, size_t index);
