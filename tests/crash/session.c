@@ -289,6 +289,13 @@ static bool counts_suffice(const struct session *s)
     return s->compressed ? bits >= 16 : bits >= 4 || s->oracle.now.count + 2 < 1u << bits;
 }
 
+/* As a program has left them that knows version 2 only: going up writes a new snapshot table. */
+static void forget_extra_data(struct session *s)
+{
+    for (uint32_t i = 0; s->version < 3 && i < s->image->snapshots.count; i++)
+        s->image->snapshots.entries[i].extra_size = 0;
+}
+
 /* The guest sees no difference at any instant. */
 void session_amend(struct session *s, uint32_t version, uint32_t refcount_bits)
 {
@@ -299,6 +306,7 @@ void session_amend(struct session *s, uint32_t version, uint32_t refcount_bits)
 
     if (!session_ask(s, "amend version %u, refcounts of %u bits", version, refcount_bits))
         return;
+    forget_extra_data(s);
     same = oracle_copy_view(&s->oracle);
     oracle_propose(&s->oracle, &same);
     r = image_amend(s->image, &options, NULL, NULL);
