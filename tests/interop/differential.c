@@ -4,10 +4,11 @@
  *     differential [SEED [RUNS [data-files]]]
  *
  * A run makes two images with the same options, one by this library and one by QEMU, above the same
- * backing files if there are any.  Batches of guest operations, snapshots and changes of size follow,
- * the same for both images.  The tools swap the images after each step, so that each goes on where
- * the other stopped.  After each step both images must hold what a plain array of bytes says, QEMU
- * must read the same from both, and neither tool's check may find anything, leaks included.
+ * backing files if there are any.  Batches of guest operations, snapshots, changes of size, version
+ * and refcount width follow, the same for both images.  The tools swap the images after each step, so
+ * that each goes on where the other stopped.  After each step both images must hold what a plain array
+ * of bytes says, QEMU must read the same from both, and neither tool's check may find anything, leaks
+ * included.
  *
  * With "data-files" every image has an external data file, every other one a raw one if it has no
  * backing file.  There are no snapshots and nothing is compressed then, and raw data files must hold
@@ -47,6 +48,7 @@ struct run {
     struct content disk;
     uint8_t *touched; /* by cluster: it may be allocated */
     struct content snapshots[MOST_SNAPSHOTS];
+    bool compressed; /* some clusters were, and may share host clusters */
     unsigned steps;
 };
 
@@ -274,6 +276,7 @@ static void guest_operations(struct run *run)
 
     if (run->disk.size == 0)
         return;
+    run->compressed = run->compressed || compress;
     for (size_t i = 0; i < batch.count; i++) {
         operations[i] = draw_operation(run, compress);
         model_change(run, &operations[i]);
@@ -396,6 +399,35 @@ static void resize(struct run *run)
         model_resize(run, size);
 }
 
+/* Version 2 has no extended entries and no sizes of snapshots. */
+static bool may_become_v2(const struct run *run)
+{
+    for (int k = 0; k < MOST_SNAPSHOTS; k++)
+        if (run->snapshots[k].bytes && run->snapshots[k].size != run->disk.size)
+            return false;
+    return !run->options.extended_l2;
+}
+
+/* QEMU 7.2 overwrites what a snapshot shares with a zero cluster when it goes down to version 2: then
+ * this library does it for both images. */
+static void amend(struct run *run)
+{
+    bool to_v2 = may_become_v2(run) && draw(run, 2);
+    bool down = to_v2 && strcmp(run->options.compat, "v3") == 0;
+    bool many = run->compressed || has_snapshots(run); /* references to one cluster */
+
+    run->options.refcount_bits = to_v2 || (many && draw(run, 2)) ? 16
+                                 : many                          ? 32u << draw(run, 2)
+                                                                 : 1u << draw(run, 7);
+    run->options.compat = to_v2 ? "v2" : "v3";
+    for (int i = 0; i < 2; i++) {
+        const struct tool *tool = down && has_snapshots(run) ? &our_tool : tool_of(run, i);
+
+        tool->amend(images[i], run->options.compat, run->options.refcount_bits);
+    }
+    operations_done++;
+}
+
 /* ------------------------------------------------------------------------------------------------
  * A run
  */
@@ -488,7 +520,7 @@ static void tear_down(struct run *run)
 static void differential(unsigned seed)
 {
     static void (*const steps[])(struct run *) = {
-        guest_operations, guest_operations, guest_operations, snapshots, snapshots, resize,
+        guest_operations, guest_operations, snapshots, snapshots, resize, amend,
     };
     struct run run;
 

@@ -35,3 +35,4 @@ include $(srcdir)/interop/check.mk
 include $(srcdir)/interop/qcow1.mk
 include $(srcdir)/interop/data-files.mk
 include $(srcdir)/interop/subclusters.mk
+include $(srcdir)/interop/amend.mk

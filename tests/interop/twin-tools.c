@@ -246,6 +246,14 @@ static bool qemu_resize(const char *filename, uint64_t size)
                                          filename, number, NULL }) == 0;
 }
 
+static void qemu_amend(const char *filename, const char *compat, uint32_t refcount_bits)
+{
+    char options[64];
+
+    snprintf(options, sizeof options, "compat=%s,refcount_bits=%u", compat, refcount_bits);
+    must_run((const char *[]){ "qemu-img", "amend", "-f", "qcow2", "-o", options, filename, NULL });
+}
+
 static void qemu_check(const char *filename)
 {
     must_run((const char *[]){ "qemu-img", "check", "-f", "qcow2", filename, NULL });
@@ -257,6 +265,7 @@ const struct tool qemu_tool = {
     .run = qemu_run,
     .snapshot = qemu_snapshot,
     .resize = qemu_resize,
+    .amend = qemu_amend,
     .check = qemu_check,
 };
 
@@ -392,6 +401,20 @@ static bool our_resize(const char *filename, uint64_t size)
     return done;
 }
 
+static void our_amend(const char *filename, const char *compat, uint32_t refcount_bits)
+{
+    qcow2_image *image = our_open(filename, "qcow2", NULL, 0);
+    qcow2_amend_options *options = qcow2_amend_options_new();
+    char bits[16];
+
+    snprintf(bits, sizeof bits, "%u", refcount_bits);
+    must(qcow2_amend_options_set(options, "compat", compat), "set", "compat");
+    must(qcow2_amend_options_set(options, "refcount_bits", bits), "set", "refcount_bits");
+    must(qcow2_amend(image, options, NULL, NULL), "amend", filename);
+    qcow2_amend_options_free(options);
+    must(qcow2_close(image), "close", filename);
+}
+
 static void print_finding(void *opaque, const char *message)
 {
     (void)opaque;
@@ -428,5 +451,6 @@ const struct tool our_tool = {
     .run = our_run,
     .snapshot = our_snapshot,
     .resize = our_resize,
+    .amend = our_amend,
     .check = our_check,
 };

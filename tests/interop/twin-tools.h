@@ -58,6 +58,7 @@ struct tool {
     void (*snapshot)(const char *filename, char what, const char *name);
     /* False: refused. */
     bool (*resize)(const char *filename, uint64_t size);
+    void (*amend)(const char *filename, const char *compat, uint32_t refcount_bits);
     /* Neither corruptions nor leaks. */
     void (*check)(const char *filename);
 };

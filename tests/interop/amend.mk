@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: BSD-3-Clause
+amend_tests = \
+	interop/amend-keeps-what-snapshots-share.sh
+TESTS += $(amend_tests)
+EXTRA_DIST += $(amend_tests)
