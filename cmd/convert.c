@@ -30,6 +30,7 @@
 #include "copy.h"
 #include "create-options.h"
 #include "image-open.h"
+#include "location.h"
 #include "message.h"
 #include "path.h"
 #include "snapshot-open.h"
@@ -44,7 +45,8 @@ typedef struct {
     qcow2_image **sources;
     size_t nb_sources;
 
-    const char *filename; /* of the target */
+    const char *filename; /* of the target, */
+    location where;       /* understood, unless it is options */
     const char *format;   /* of the target, unless its name is options */
     qcow2_image *target;
     uint64_t cluster_size; /* bytes, of the target if it is to be compressed; or 0 */
@@ -192,12 +194,10 @@ static int check_options(conversion *c)
     c->filename = o->arguments[o->nb_arguments - 1];
     if (o->target_image_opts)
         return 0;
-    if (!path_of_image(c->filename)) {
-        error_report("Unknown protocol '%.*s'", (int)strcspn(c->filename, ":"), c->filename);
-        return -1;
+    if (location_read(&c->where, c->filename, &why) == 0) {
+        c->filename = c->where.name;
+        why = target_refusal(c);
     }
-    c->filename = path_of_image(c->filename);
-    why = target_refusal(c);
     if (why) {
         error_report("%s", why);
         return -1;
@@ -310,11 +310,12 @@ static int create_in_format(conversion *c)
 {
     CLEANUP_FREE char *size = xasprintf("%" PRIu64, copy_size(c->sources, c->nb_sources));
     qcow2_create_options *new;
-    int result;
+    int result = -1;
 
     keyval_set(&c->creation, "size", size);
     new = create_options_make(&c->creation, c->format);
-    result = new ? qcow2_create(c->filename, new) : -1;
+    if (new &&qcow2_create_options_set_flags(new, c->where.nbd ? QCOW2_CREATE_NBD : 0) == 0)
+        result = qcow2_create(c->filename, new);
     if (result == -1)
         error_report("%s: error while converting %s: %s", c->filename, c->format,
                      qcow2_get_error());
@@ -466,5 +467,6 @@ int run_convert(const options *o)
     if (check_options(&c) == 0)
         result = convert_with_progress(&c);
     keyval_list_clear(&c.creation);
+    location_clear(&c.where);
     return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -16,6 +16,7 @@
 #include "create-options.h"
 #include "human.h"
 #include "image-open.h"
+#include "location.h"
 #include "message.h"
 #include "path.h"
 #include "verb.h"
@@ -131,41 +132,49 @@ static int settle(const options *o, const char *format, const uint64_t *size, ke
     return 0;
 }
 
-static int create(const options *o, const char *format, const keyval_list *list)
+static int create_at(const location *where, const char *format, const keyval_list *list)
+{
+    qcow2_create_options *new = create_options_make(list, format);
+    int result = -1;
+
+    if (new &&qcow2_create_options_set_flags(new, where->nbd ? QCOW2_CREATE_NBD : 0) == 0)
+        result = qcow2_create(where->name, new);
+    qcow2_create_options_free(new);
+    return result;
+}
+
+static int create(const options *o, const location *where, const char *format,
+                  const keyval_list *list)
 {
     CLEANUP_FREE char *name = printable(o->arguments[0]);
     CLEANUP_FREE char *text = create_options_text(list, format);
     CLEANUP_FREE char *printable_text = printable(text);
     CLEANUP_FREE char *why = NULL;
-    qcow2_create_options *new;
-    int result;
 
     if (!o->quiet)
         printf("Formatting '%s', fmt=%s%s\n", name, format, printable_text);
     if (create_options_check_words(list, format, &why))
         return refuse(o, why);
-    new = create_options_make(list, format);
-    result = new ? qcow2_create(path_of_image(o->arguments[0]), new) : -1;
-    if (result)
-        refuse(o, qcow2_get_error());
-    qcow2_create_options_free(new);
-    return result;
+    return create_at(where, format, list) ? refuse(o, qcow2_get_error()) : 0;
 }
 
-static int settle_and_create(const options *o, const char *format, const uint64_t *size)
+static int settle_and_create(const options *o, const location *where, const char *format,
+                             const uint64_t *size)
 {
     keyval_list list = { 0 };
     int result;
 
     for (size_t i = 0; i < o->creation.count; i++)
         keyval_set(&list, o->creation.items[i].key, o->creation.items[i].value);
-    result = settle(o, format, size, &list) || create(o, format, &list);
+    result = settle(o, format, size, &list) || create(o, where, format, &list);
     keyval_list_clear(&list);
     return result;
 }
 
 int run_create(const options *o)
 {
+    CLEANUP_LOCATION location where = { 0 };
+    CLEANUP_FREE char *why = NULL;
     const char *format;
     uint64_t size;
 
@@ -184,11 +193,11 @@ int run_create(const options *o)
     format = format_to_create(o->format, o->arguments[0]);
     if (!format)
         return EXIT_FAILURE;
-    if (!path_of_image(o->arguments[0])) {
-        error_report("%s: Unknown protocol '%.*s'", o->arguments[0],
-                     (int)strcspn(o->arguments[0], ":"), o->arguments[0]);
+    if (location_read(&where, o->arguments[0], &why) ||
+        settle_and_create(o, &where, format, o->nb_arguments > 1 ? &size : NULL)) {
+        if (why)
+            refuse(o, why);
         return EXIT_FAILURE;
     }
-    return settle_and_create(o, format, o->nb_arguments > 1 ? &size : NULL) ? EXIT_FAILURE
-                                                                            : EXIT_SUCCESS;
+    return EXIT_SUCCESS;
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "credentials.h"
 #include "human.h"
 #include "image-keys.h"
 #include "message.h"
@@ -31,7 +32,10 @@ enum {
     IN_QCOW1 = 2,
     IN_RAW = 4,
     IN_FILE = 8,
-    ANYWHERE = IN_QCOW2 | IN_QCOW1 | IN_RAW | IN_FILE,
+    IN_NBD = 16,
+    IN_FORMAT = IN_QCOW2 | IN_QCOW1 | IN_RAW,
+    IN_PROTOCOL = IN_FILE | IN_NBD,
+    ANYWHERE = IN_FORMAT | IN_PROTOCOL,
 };
 
 typedef int key_reader(layer *l, const char *key, const char *value, char **why);
@@ -42,7 +46,7 @@ static const struct {
     int where;          /* IN_... */
 } drivers[] = {
     { "qcow2", "qcow2", IN_QCOW2 }, { "raw", "raw", IN_RAW },          { "qcow", "qcow", IN_QCOW1 },
-    { "file", "raw", IN_FILE },     { "host_device", "raw", IN_FILE },
+    { "file", "raw", IN_FILE },     { "host_device", "raw", IN_FILE }, { "nbd", "raw", IN_NBD },
 };
 
 enum {
@@ -96,7 +100,7 @@ static int where(const char *driver)
 const char *format_known(const char *name)
 {
     for (size_t i = 0; i < NB_DRIVERS; i++)
-        if (strcmp(drivers[i].name, name) == 0 && !(drivers[i].where & IN_FILE))
+        if (strcmp(drivers[i].name, name) == 0 && !(drivers[i].where & IN_PROTOCOL))
             return drivers[i].format;
     return NULL;
 }
@@ -366,6 +370,16 @@ static const struct {
     { IN_FILE, "aio-max-batch", read_number },
     { IN_FILE, "locking", read_locking },
     { IN_FILE, "drop-cache", read_switch },
+
+    { IN_NBD, "server.type", read_nothing },
+    { IN_NBD, "server.host", read_nothing },
+    { IN_NBD, "server.port", read_nothing },
+    { IN_NBD, "server.path", read_nothing },
+    { IN_NBD, "host", read_nothing },
+    { IN_NBD, "port", read_nothing },
+    { IN_NBD, "path", read_nothing },
+    { IN_NBD, "export", read_nothing },
+    { IN_NBD, "tls-creds", read_nothing },
 };
 
 static int read_key(layer *l, const char *key, const char *value, char **why)
@@ -375,7 +389,7 @@ static int read_key(layer *l, const char *key, const char *value, char **why)
     for (size_t i = 0; i < sizeof key_table / sizeof *key_table; i++)
         if ((key_table[i].where & here) && strcmp(key_table[i].key, key) == 0)
             return key_table[i].read(l, key, value, why);
-    if (here & IN_FILE)
+    if (here & IN_PROTOCOL)
         *why = xasprintf("Block protocol '%s' doesn't support the option '%s'", l->driver, key);
     else
         *why = xasprintf("Block format '%s' does not support the option '%s'", l->driver, key);
@@ -389,7 +403,7 @@ static bool is_below(const layer *l, const char *key)
 
     if (here & IN_QCOW2 && (begins(key, "data-file.") || strcmp(key, "data-file") == 0))
         return true;
-    return !(here & IN_FILE) &&
+    return here & IN_FORMAT &&
            (begins(key, "file.") || begins(key, "backing.") || strcmp(key, "backing") == 0);
 }
 
@@ -432,10 +446,63 @@ static int find_driver(layer *l, char **why)
     return -1;
 }
 
+/* How many of these keys there are. */
+static int count(const layer *l, const char *a, const char *b)
+{
+    return (get(l, a) != NULL) + (get(l, b) != NULL);
+}
+
+static int check_server(const layer *l, char **why)
+{
+    const char *type = get(l, "server.type");
+    const char *needed = type && strcmp(type, "unix") == 0 ? "server.path" : "server.host";
+
+    if (has(l, "server.") && !type)
+        *why = xstrdup("Parameter 'type' is missing");
+    else if (type && strcmp(type, "inet") != 0 && strcmp(type, "unix") != 0)
+        *why = xasprintf("Parameter 'type' does not accept value '%s'", type);
+    else if (type && !get(l, needed))
+        *why = xasprintf("Parameter '%s' is missing", needed + strlen("server."));
+    else if (type && strcmp(type, "inet") == 0 && !get(l, "server.port"))
+        *why = xstrdup("Parameter 'port' is missing");
+    else if (type && count(l, "host", "path") > 0)
+        *why = xstrdup("Cannot use 'server' and path/host/port at the same time");
+    else if (count(l, "host", "path") == 2)
+        *why = xstrdup("path and host may not be used at the same time");
+    else if (!type && count(l, "host", "path") == 0)
+        *why = xstrdup(get(l, "port") ? "port may not be used without host"
+                                      : "NBD server address missing");
+    return *why ? -1 : 0;
+}
+
+/* The server by "server." keys, or by the same keys without, which came first. */
+static int read_server(layer *l, char **why)
+{
+    const char *dot = get(l, "server.type") ? "server." : "";
+    CLEANUP_FREE char *host = xasprintf("%shost", dot);
+    CLEANUP_FREE char *port = xasprintf("%sport", dot);
+    CLEANUP_FREE char *path = xasprintf("%spath", dot);
+    nbd_address address = {
+        .host = get(l, host),
+        .port = get(l, port),
+        .path = get(l, path),
+        .export = get(l, "export"),
+    };
+
+    if (check_server(l, why) ||
+        (get(l, "tls-creds") && credentials_find(get(l, "tls-creds"), &address, why)))
+        return -1;
+    l->target->filename = nbd_address_uri(&address);
+    l->target->flags |= QCOW2_OPEN_NBD;
+    return 0;
+}
+
 static int read_filename(layer *l, char **why)
 {
     const char *filename = get(l, "filename");
 
+    if (where(l->driver) & IN_NBD)
+        return read_server(l, why);
     if (!filename || filename[0] == '\0') {
         *why = xstrdup("The 'file' block driver requires a file name");
         return -1;
@@ -459,7 +526,7 @@ static int read_file(layer *l, char **why)
         return -1;
     if (!l->driver)
         l->driver = "file";
-    if (where(l->driver) & IN_FILE)
+    if (where(l->driver) & IN_PROTOCOL)
         return read_filename(l, why) || read_keys(l, why) ? -1 : 0;
     if (strcmp(l->driver, "raw") == 0)
         return read_storage(l, false, why) || read_keys(l, why) ? -1 : 0;
@@ -483,12 +550,28 @@ static int read_storage(const layer *l, bool may_be_recorded, char **why)
     return -1;
 }
 
+char *image_open_sentence(const char *filename)
+{
+    const char *sentence = qcow2_get_error();
+    CLEANUP_FREE char *beginning = xasprintf("Could not open '%s': ", filename);
+    size_t length = strlen(beginning);
+
+    if (begins(sentence, beginning) && strcmp(sentence + length, strerror(qcow2_get_errno())) != 0)
+        sentence += length;
+    return xstrdup(sentence);
+}
+
 int image_probe_format(image_target *t, char **why)
 {
-    const char *format = qcow2_probe(t->filename);
+    const char *format;
 
-    if (!format)
+    if (qcow2_open_options_set_flags(t->options, t->flags & QCOW2_OPEN_NBD))
         return fail_library(why);
+    format = qcow2_probe_with(t->filename, t->options);
+    if (!format) {
+        *why = image_open_sentence(t->filename);
+        return -1;
+    }
     t->guessed = true;
     t->format = format_known(format);
     if (t->format)
@@ -511,6 +594,10 @@ static int read_data_file(const layer *l, char **why)
         return 0;
     if (read_file(&file, why))
         return -1;
+    if (data.flags & QCOW2_OPEN_NBD) {
+        *why = xstrdup("A data file on an NBD server is not supported");
+        return -1;
+    }
     return qcow2_open_options_set_data_file(l->target->options, data.filename) ? fail_library(why)
                                                                                : 0;
 }
@@ -524,7 +611,7 @@ static int read_layer(layer *l, bool is_backing, char **why)
 
     if (find_driver(l, why))
         return -1;
-    if (l->driver && (where(l->driver) & IN_FILE)) {
+    if (l->driver && (where(l->driver) & IN_PROTOCOL)) {
         t->format = "raw";
         return read_file(l, why);
     }

@@ -42,6 +42,11 @@ int image_target_begin(image_target *t, char **why);
  * sentence that the caller frees. */
 int image_keys_read(image_target *t, const keyval_list *keys, char **why);
 
+/* Why the file could not be opened, which the library has just said: its sentence, which names the
+ * file, in the words that QEMU's users know.  Those name it once where the format or a backing file
+ * refuses, and twice where the host does.  The caller frees it. */
+char *image_open_sentence(const char *filename);
+
 /* Finds the format of the target's file out from its content.  As above. */
 int image_probe_format(image_target *t, char **why);
 

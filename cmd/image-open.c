@@ -17,8 +17,8 @@
 #include "image-keys.h"
 #include "image-open.h"
 #include "json-keys.h"
+#include "location.h"
 #include "message.h"
-#include "path.h"
 
 #define CLEANUP_TARGET __attribute__((cleanup(image_target_clear)))
 
@@ -105,16 +105,18 @@ static int read_keys(image_target *t, const image_source *source, char **why)
     return result;
 }
 
-static int read_path(image_target *t, const image_source *source, char **why)
+static int read_location(image_target *t, const image_source *source, char **why)
 {
-    const char *path = source->is_path ? source->filename : path_of_image(source->filename);
+    location l = { 0 };
 
-    if (!path)
-        return fail(why, "Unknown protocol '%.*s'", (int)strcspn(source->filename, ":"),
-                    source->filename);
-    if (path[0] == '\0')
+    if (source->is_path)
+        l.name = xstrdup(source->filename);
+    else if (location_read(&l, source->filename, why))
+        return -1;
+    t->filename = l.name;
+    t->flags |= l.nbd ? QCOW2_OPEN_NBD : 0;
+    if (l.name[0] == '\0')
         return fail(why, "The 'file' block driver requires a file name");
-    t->filename = xstrdup(path);
     return t->format ? 0 : image_probe_format(t, why);
 }
 
@@ -127,7 +129,7 @@ static int read_name(image_target *t, const image_source *source, char **why)
     }
     if (source->image_opts || (!source->is_path && is_json(source->filename)))
         return read_keys(t, source, why);
-    return read_path(t, source, why);
+    return read_location(t, source, why);
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -200,20 +202,6 @@ static int understand(image_target *t, const image_source *source, char **why)
     return set_options(t, source, why);
 }
 
-/* The library's sentence, which names the file, in the words that QEMU's users know: those name it
- * once where the format or a backing file refuses, and twice where the host does. */
-static int fail_to_open(const char *filename, char **why)
-{
-    const char *sentence = qcow2_get_error();
-    CLEANUP_FREE char *beginning = xasprintf("Could not open '%s': ", filename);
-    size_t length = strlen(beginning);
-
-    if (strncmp(sentence, beginning, length) == 0 &&
-        strcmp(sentence + length, strerror(qcow2_get_errno())) != 0)
-        sentence += length;
-    return fail(why, "%s", sentence);
-}
-
 qcow2_image *try_open_image(const image_source *source, char **why)
 {
     CLEANUP_TARGET image_target t = { 0 };
@@ -223,7 +211,7 @@ qcow2_image *try_open_image(const image_source *source, char **why)
         return NULL;
     image = qcow2_open(t.filename, t.options);
     if (!image)
-        fail_to_open(t.filename, why);
+        *why = image_open_sentence(t.filename);
     return image;
 }
 
@@ -244,7 +232,8 @@ image_source image_source_of(const options *o, uint32_t flags)
         .format = o->format,
         .image_opts = o->image_opts,
         .cache = o->cache ? o->cache : o->source_cache,
-        .flags = flags | (o->force_share ? QCOW2_OPEN_FORCE_SHARE : 0),
+        .flags = flags | (o->force_share ? QCOW2_OPEN_FORCE_SHARE : 0) |
+                 (o->backing_nbd ? QCOW2_OPEN_BACKING_NBD : 0),
         .backing = o->untrusted ? QCOW2_BACKING_REFUSE : QCOW2_BACKING_ALLOW_PROBE,
     };
 }

@@ -17,6 +17,7 @@
 #include "image-open.h"
 #include "json.h"
 #include "message.h"
+#include "nbd-address.h"
 #include "verb.h"
 
 enum {
@@ -77,7 +78,8 @@ static json_t *collect(qcow2_image *image, const qcow2_info *info, json_t *snaps
     if (info->cluster_size)
         json_put(facts, "cluster-size", json_number(info->cluster_size));
     json_put(facts, "format", json_text(info->format));
-    json_put(facts, "actual-size", json_number(info->actual_size));
+    if (info->actual_size != UINT64_MAX)
+        json_put(facts, "actual-size", json_number(info->actual_size));
     if (specific)
         json_put(facts, "format-specific", specific);
     if (info->full_backing_filename)
@@ -86,7 +88,8 @@ static json_t *collect(qcow2_image *image, const qcow2_info *info, json_t *snaps
         json_put(facts, "encrypted", json_true());
     if (info->backing_filename)
         json_put(facts, "backing-filename", json_text(info->backing_filename));
-    json_put(facts, "dirty-flag", json_boolean(info->features & QCOW2_FEATURE_DIRTY));
+    if (info->actual_size != UINT64_MAX || info->cluster_size > 0)
+        json_put(facts, "dirty-flag", json_boolean(info->features & QCOW2_FEATURE_DIRTY));
     return facts;
 }
 
@@ -122,7 +125,7 @@ static void print_backing(const json_t *facts)
 static void print_human(const json_t *facts)
 {
     uint64_t virtual_size = (uint64_t)json_integer_value(json_object_get(facts, "virtual-size"));
-    uint64_t actual_size = (uint64_t)json_integer_value(json_object_get(facts, "actual-size"));
+    const json_t *actual_size = json_object_get(facts, "actual-size");
     const json_t *cluster_size = json_object_get(facts, "cluster-size");
     const json_t *specific = json_object_get(facts, "format-specific");
     char size[HUMAN_SIZE_LENGTH];
@@ -130,7 +133,9 @@ static void print_human(const json_t *facts)
     print_text(facts, "image", "filename");
     print_text(facts, "file format", "format");
     printf("virtual size: %s (%" PRIu64 " bytes)\n", human_size(size, virtual_size), virtual_size);
-    printf("disk size: %s\n", human_size(size, actual_size));
+    printf("disk size: %s\n", actual_size
+                                  ? human_size(size, (uint64_t)json_integer_value(actual_size))
+                                  : "unavailable");
     if (json_object_get(facts, "encrypted"))
         printf("encrypted: yes\n");
     if (cluster_size)
@@ -235,7 +240,7 @@ static int add_next(chain *c, const options *o)
     source.filename = filename;
     source.format = format;
     source.image_opts = false;
-    source.is_path = true;
+    source.is_path = !(o->backing_nbd && nbd_is_name(filename));
     source.backing = QCOW2_BACKING_IGNORE;
     probed = format ? NULL : qcow2_probe(filename);
     if (probed && strncmp(probed, "qcow", 4) != 0) {

@@ -34,6 +34,7 @@ enum {
     OPTION_OBJECT = 256,
     OPTION_IMAGE_OPTS,
     OPTION_UNTRUSTED,
+    OPTION_BACKING_NBD,
 };
 
 static const io_option table[] = {
@@ -56,6 +57,8 @@ static const io_option table[] = {
     { 'T', "trace", "PATTERN", "accepted and ignored" },
     { 'U', "force-share", NULL, "share the image with other writers (only with -r)" },
     { OPTION_UNTRUSTED, "untrusted", NULL, "do not open files that an image names" },
+    { OPTION_BACKING_NBD, "backing-nbd", NULL,
+      "open backing files that images name on NBD servers" },
 };
 
 enum {
@@ -101,6 +104,7 @@ static int set_option(io_options *o, int letter)
     case 'd': return io_parse_discard(optarg, &o->source.flags);
     case OPTION_OBJECT: return object_add(optarg);
     case OPTION_IMAGE_OPTS: o->source.image_opts = true; break;
+    case OPTION_BACKING_NBD: o->source.flags |= QCOW2_OPEN_BACKING_NBD; break;
     case OPTION_UNTRUSTED: o->source.backing = QCOW2_BACKING_REFUSE; break;
     case 's': error_report("A temporary snapshot (-s) is not supported by this version"); return -1;
     case 'C': error_report("Copy on read (-C) is not supported by this version"); return -1;

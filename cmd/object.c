@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "credentials.h"
 #include "json-keys.h"
 #include "keyval.h"
 #include "message.h"
@@ -23,6 +24,8 @@ typedef struct {
 
 static const object_type types[] = {
     { "secret", { "data", "file", "format", "iv", "keyid" }, secret_add },
+    { "tls-creds-psk", { "dir", "endpoint", "username", "verify-peer" }, credentials_add_psk },
+    { "tls-creds-x509", { "dir", "endpoint", "verify-peer" }, credentials_add_x509 },
 };
 
 enum {

@@ -211,6 +211,8 @@ static const option_row table[] = {
          "the target's name is options (needs -n)"),
 
     FLAG(EVERY_VERB, "untrusted", "", untrusted, "do not open files that an image names"),
+    FLAG(VERB_COMPARE | VERB_CONVERT | VERB_INFO | VERB_MAP | VERB_MEASURE, "backing-nbd", "",
+         backing_nbd, "open backing files that images name on NBD servers"),
     FLAG(READING_VERBS, "force-share", "U", force_share,
          "open the image even while another program writes it"),
     TEXT(VERB_CONVERT, "cache", "t", "MODE", cache,

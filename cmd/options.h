@@ -74,6 +74,7 @@ typedef struct options {
     bool image_opts;            /* image names are dotted keys */
     bool target_image_opts;     /* convert: so is the target's */
     bool untrusted;             /* never open a file that an image names */
+    bool backing_nbd;           /* backing files that images name may be on NBD servers */
     bool force_share;           /* -U */
     const char *cache;          /* -t: NULL: the verb's default */
     const char *source_cache;   /* -T: NULL: writeback */

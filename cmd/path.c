@@ -21,13 +21,6 @@ bool path_has_protocol(const char *name)
     return name[strcspn(name, ":/")] == ':';
 }
 
-const char *path_of_image(const char *name)
-{
-    if (strncmp(name, "file:", strlen("file:")) == 0)
-        return name + strlen("file:");
-    return path_has_protocol(name) ? NULL : name;
-}
-
 bool path_is_same_file(const char *a, const char *b)
 {
     struct stat first, second;

@@ -12,9 +12,6 @@ char *path_beside(const char *image, const char *backing);
 /* True when a name starts with a protocol, as in nbd://host or json:{...}. */
 bool path_has_protocol(const char *name);
 
-/* The path of an image that the user names, "file:" taken off; NULL when another protocol is named. */
-const char *path_of_image(const char *name);
-
 /* True when both names lead to the same file, which exists. */
 bool path_is_same_file(const char *a, const char *b);
 

@@ -3,6 +3,8 @@ shared_sources = \
 	base64.c \
 	base64.h \
 	cleanup.h \
+	credentials.c \
+	credentials.h \
 	decrypt.c \
 	decrypt.h \
 	facts.c \
@@ -19,8 +21,12 @@ shared_sources = \
 	json.h \
 	keyval.c \
 	keyval.h \
+	location.c \
+	location.h \
 	message.c \
 	message.h \
+	nbd-address.c \
+	nbd-address.h \
 	object.c \
 	object.h \
 	options.h \

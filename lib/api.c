@@ -60,7 +60,13 @@ int qcow2_close(qcow2_image *image)
 const char *qcow2_probe(const char *filename)
 {
     REQUIRE(filename, NULL);
-    return image_probe(filename);
+    return image_probe(filename, 0);
+}
+
+const char *qcow2_probe_with(const char *filename, const qcow2_open_options *options)
+{
+    REQUIRE(filename, NULL);
+    return image_probe(filename, options ? options->flags : 0);
 }
 
 const char *qcow2_get_filename(const qcow2_image *image)

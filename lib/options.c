@@ -12,6 +12,8 @@
 #include "base/error.h"
 #include "format/disk.h"
 
+#define KNOWN_OPEN_FLAGS (0x1ffu | QCOW2_OPEN_NBD | QCOW2_OPEN_BACKING_NBD)
+
 static const char *const format_names[] = {
     [FORMAT_QCOW2] = "qcow2",
     [FORMAT_RAW] = "raw",
@@ -79,8 +81,8 @@ int qcow2_open_options_set_flags(qcow2_open_options *options, uint32_t flags)
 {
     if (flags & QCOW2_OPEN_FORCE_SHARE && !(flags & QCOW2_OPEN_READ_ONLY))
         return error_set(EINVAL, "force-share=on can only be used with read-only images");
-    if (flags & ~0x1ffu)
-        return error_set(EINVAL, "Unknown open flags 0x%" PRIx32, flags & ~0x1ffu);
+    if (flags & ~KNOWN_OPEN_FLAGS)
+        return error_set(EINVAL, "Unknown open flags 0x%" PRIx32, flags & ~KNOWN_OPEN_FLAGS);
     options->flags = flags | (flags & QCOW2_OPEN_CHECK ? QCOW2_OPEN_NO_IO : 0);
     return 0;
 }
@@ -204,6 +206,14 @@ int qcow2_create_options_set_format(qcow2_create_options *options, const char *f
     if (parsed == FORMAT_QCOW1)
         return error_set(ENOTSUP, "Format driver '%s' does not support image creation", format);
     options->format = parsed;
+    return 0;
+}
+
+int qcow2_create_options_set_flags(qcow2_create_options *options, uint32_t flags)
+{
+    if (flags & ~QCOW2_CREATE_NBD)
+        return error_set(EINVAL, "Unknown flags 0x%" PRIx32, flags & ~QCOW2_CREATE_NBD);
+    options->flags = flags;
     return 0;
 }
 

@@ -72,6 +72,9 @@ QCOW2_PUBLIC const char *qcow2_get_version(void);
                                           despite damage that only a check can describe; implies
                                           NO_IO */
 
+#define QCOW2_OPEN_NBD 0x10000u         /* the name is the URI of an export on an NBD server */
+#define QCOW2_OPEN_BACKING_NBD 0x20000u /* names of backing files in images may be such URIs */
+
 /* What to do with the backing file that an image names. */
 typedef enum {
     QCOW2_BACKING_REFUSE,      /* an image that has a backing file does not open (the default) */
@@ -176,6 +179,9 @@ QCOW2_PUBLIC int qcow2_close(qcow2_image *image);
  * string.  Content that a guest may write must not decide the format: see the manual. */
 QCOW2_PUBLIC const char *qcow2_probe(const char *filename);
 
+/* The same for a file that these options would open (their flags tell what its name means). */
+QCOW2_PUBLIC const char *qcow2_probe_with(const char *filename, const qcow2_open_options *options);
+
 /* ------------------------------------------------------------------------------------------------
  * The guest's view
  */
@@ -256,7 +262,7 @@ QCOW2_PUBLIC int qcow2_map(qcow2_image *image, uint64_t count, uint64_t offset, 
 typedef struct {
     const char *format;                /* "qcow2", "raw", "luks" or "qcow" */
     uint64_t virtual_size;             /* bytes */
-    uint64_t actual_size;              /* bytes the file occupies on the host */
+    uint64_t actual_size;              /* bytes the file occupies; UINT64_MAX: unknown */
     uint64_t file_length;              /* bytes from start to end of the file */
     uint64_t cluster_size;             /* bytes; 0 for raw and luks */
     uint32_t version;                  /* 2 or 3; qcow: 1; raw and luks: 0 */
@@ -416,6 +422,12 @@ QCOW2_PUBLIC int qcow2_create_options_set_format(qcow2_create_options *options, 
  * freed. */
 QCOW2_PUBLIC int qcow2_create_options_set_secret(qcow2_create_options *options, const void *secret,
                                                  size_t size);
+
+/* Flags of qcow2_create_options_set_flags. */
+#define QCOW2_CREATE_NBD \
+    0x0001u /* the name is the URI of an export on an NBD server, large enough */
+
+QCOW2_PUBLIC int qcow2_create_options_set_flags(qcow2_create_options *options, uint32_t flags);
 
 /* Create or overwrite the named file.  The backing file, if any, is recorded and not opened. */
 QCOW2_PUBLIC int qcow2_create(const char *filename, const qcow2_create_options *options);

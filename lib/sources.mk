@@ -55,6 +55,7 @@ libqcow2_sources = \
 	store/memory.h \
 	store/range_lock.c \
 	store/range_lock.h \
+	store/nbd.h \
 	store/store.c \
 	store/store.h \
 	store/transfer.c \
@@ -170,3 +171,15 @@ libqcow2_sources = \
 	check/entry_tables.h \
 	check/tree.c \
 	check/tree.h
+
+# The store on an NBD server, or what says that it is not there.
+if HAVE_NBD_STORE
+libqcow2_sources += \
+	store/nbd.c \
+	store/nbd_connection.c \
+	store/nbd_connection.h \
+	store/nbd_library.c \
+	store/nbd_library.h
+else
+libqcow2_sources += store/nbd_absent.c
+endif

@@ -47,6 +47,7 @@ create_aliases = \
 	qcow2_create_options_free.3 \
 	qcow2_create_options_new.3 \
 	qcow2_create_options_set.3 \
+	qcow2_create_options_set_flags.3 \
 	qcow2_create_options_set_format.3 \
 	qcow2_measure.3 \
 	qcow2_resize.3
@@ -76,7 +77,8 @@ open_aliases = \
 	qcow2_open_options_set_l2_cache_size.3 \
 	qcow2_open_options_set_refcount_cache_size.3 \
 	qcow2_open_options_set_snapshot.3 \
-	qcow2_probe.3
+	qcow2_probe.3 \
+	qcow2_probe_with.3
 pread_aliases = \
 	qcow2_compress.3 \
 	qcow2_discard.3 \

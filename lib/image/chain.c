@@ -17,17 +17,18 @@
 
 /* The format to open it as; probing only as far as the policy goes. */
 static int backing_format(const struct qcow2_image *image, const char *name, const char *recorded,
-                          qcow2_backing_policy policy, enum image_format *format)
+                          const struct qcow2_open_options *options, uint32_t flags,
+                          enum image_format *format)
 {
     const char *probed;
 
     if (recorded != NULL)
         return image_format_parse(recorded, format);
-    if (policy != QCOW2_BACKING_ALLOW_PROBE)
+    if (options->backing_policy != QCOW2_BACKING_ALLOW_PROBE)
         return named_refuse(image, EINVAL, name,
                             "its format is not recorded in the image, and guessing "
                             "it from the content is not safe");
-    probed = image_probe(name);
+    probed = image_probe(name, flags);
     if (probed == NULL)
         return -1;
     if (strcmp(probed, "raw") != 0 && image_format_parse(probed, format) == 0)
@@ -38,11 +39,12 @@ static int backing_format(const struct qcow2_image *image, const char *name, con
                         "raw");
 }
 
+/* flags: what kind of name it is. */
 static int open_file(struct qcow2_image *image, const char *name, const char *recorded,
-                     const struct qcow2_open_options *options)
+                     uint32_t flags, const struct qcow2_open_options *options)
 {
-    const uint32_t inherited =
-        QCOW2_OPEN_FORCE_SHARE | QCOW2_OPEN_NO_LOCK | QCOW2_OPEN_DIRECT | QCOW2_OPEN_NO_IO;
+    const uint32_t inherited = QCOW2_OPEN_FORCE_SHARE | QCOW2_OPEN_NO_LOCK | QCOW2_OPEN_DIRECT |
+                               QCOW2_OPEN_NO_IO | QCOW2_OPEN_BACKING_NBD;
     struct qcow2_open_options backing = options->backing ? *options->backing : *options;
     struct qcow2_image *opened;
 
@@ -54,9 +56,9 @@ static int open_file(struct qcow2_image *image, const char *name, const char *re
         backing.secret = (struct secret){ 0 };
         backing.flags = 0;
     }
-    backing.flags |= (options->flags & inherited) | QCOW2_OPEN_READ_ONLY;
-    if (named_check_unused(image, name) == -1 ||
-        backing_format(image, name, recorded, options->backing_policy, &backing.format) == -1)
+    backing.flags |= (options->flags & inherited) | QCOW2_OPEN_READ_ONLY | flags;
+    if (named_check_unused(image, name, backing.flags) == -1 ||
+        backing_format(image, name, recorded, options, backing.flags, &backing.format) == -1)
         return -1;
     backing.overlay = image;
     opened = image_open(name, &backing);
@@ -80,7 +82,22 @@ static const char *stated_format(const struct qcow2_image *image,
 /* The backing file that the caller names instead of the recorded one is as trusted as the image. */
 static int open_given(struct qcow2_image *image, const struct qcow2_open_options *options)
 {
-    return open_file(image, options->backing_file, stated_format(image, options), options);
+    return open_file(image, options->backing_file, stated_format(image, options), 0, options);
+}
+
+/* Does the name lead anywhere, and may it? */
+static int check_name(const struct qcow2_image *image, const char *name,
+                      const struct qcow2_open_options *options)
+{
+    if (named_is_nbd(name) && !(options->flags & QCOW2_OPEN_BACKING_NBD))
+        return named_refuse(image, EPERM, name,
+                            "opening backing files on NBD servers is not allowed");
+    if (named_has_protocol(name) && !named_is_nbd(name))
+        return named_refuse(image, ENOTSUP, name, "it is not a plain file name");
+    if (!named_has_protocol(name) && name[0] != '/' && image->flags & QCOW2_OPEN_NBD)
+        return named_refuse(image, ENOTSUP, name,
+                            "it is relative to a folder, and the image is in none");
+    return 0;
 }
 
 static int open_recorded(struct qcow2_image *image, const struct qcow2_open_options *options)
@@ -99,12 +116,13 @@ static int open_recorded(struct qcow2_image *image, const struct qcow2_open_opti
     case QCOW2_BACKING_ALLOW:
     case QCOW2_BACKING_ALLOW_PROBE: break;
     }
-    if (named_has_protocol(name))
-        return named_refuse(image, ENOTSUP, name, "it is not a plain file name");
+    if (check_name(image, name, options) == -1)
+        return -1;
     if (options->backing_filter &&
         options->backing_filter(options->backing_filter_opaque, name, format) != 0)
         return named_refuse(image, EPERM, name, "the caller does not allow this file");
-    return open_file(image, name, format, options);
+    return open_file(image, name, format,
+                     named_is_nbd(name) ? QCOW2_OPEN_NBD | QCOW2_OPEN_FOREIGN_NAME : 0, options);
 }
 
 int image_open_backing(struct qcow2_image *image, const struct qcow2_open_options *options)
@@ -113,7 +131,7 @@ int image_open_backing(struct qcow2_image *image, const struct qcow2_open_option
     int r = 0;
 
     if (recorded != NULL && recorded[0] != '\0') {
-        image->full_backing_file = named_resolve(image->filename, recorded);
+        image->full_backing_file = named_resolve(image, recorded);
         if (image->full_backing_file == NULL)
             return -1;
     }

@@ -282,6 +282,15 @@ static int copy_image(struct store *to, struct store *from, enum preallocation m
     return store_pwrite(to, sector, sizeof sector, 0) == -1 ? -1 : store_flush(to);
 }
 
+/* What is there on an NBD server is written over, as on a device. */
+static struct store *open_new(const char *filename, const struct qcow2_create_options *options,
+                              enum store_sharing sharing)
+{
+    uint32_t flags = options->flags & QCOW2_CREATE_NBD ? STORE_NBD : STORE_CREATE;
+
+    return store_open(filename, flags, sharing);
+}
+
 /* A file that was not filled is not left behind; a device stays. */
 static void remove_failed(const char *filename)
 {
@@ -289,6 +298,12 @@ static void remove_failed(const char *filename)
 
     if (lstat(filename, &st) == 0 && S_ISREG(st.st_mode))
         unlink(filename);
+}
+
+static void remove_image(const char *filename, const struct qcow2_create_options *options)
+{
+    if (!(options->flags & QCOW2_CREATE_NBD))
+        remove_failed(filename);
 }
 
 /* Create or empty the data file; a device may hold anything. */
@@ -334,12 +349,12 @@ static int create_qcow2(const char *filename, const struct qcow2_create_options 
     if (memory == NULL)
         return -1;
     if (image_format_store(memory, options) == 0)
-        file = store_file_open(filename, STORE_CREATE, STORE_LOCK_WRITER);
+        file = open_new(filename, options, STORE_LOCK_WRITER);
     if (file != NULL) {
         r = fill(file, memory, options);
         store_close(file);
         if (r == -1)
-            remove_failed(filename);
+            remove_image(filename, options);
     }
     store_close(memory);
     return r;
@@ -356,7 +371,7 @@ static int create_raw(const char *filename, const struct qcow2_create_options *o
 
     if (options->size > INT64_MAX - 512 - start)
         return error_set(EFBIG, "The image size is too large");
-    file = store_file_open(filename, STORE_CREATE, STORE_LOCK_RAW_WRITER);
+    file = open_new(filename, options, STORE_LOCK_RAW_WRITER);
     if (file == NULL)
         return -1;
     r = store_truncate(file, start + round_up(options->size, 512));
@@ -368,7 +383,7 @@ static int create_raw(const char *filename, const struct qcow2_create_options *o
         r = store_flush(file);
     store_close(file);
     if (r == -1)
-        remove_failed(filename);
+        remove_image(filename, options);
     return r;
 }
 

@@ -24,7 +24,7 @@
 /* The path of the file that the image names; NULL with the error set.  The caller frees it. */
 static char *find(const struct qcow2_image *image, const char *name)
 {
-    CLEANUP_FREE char *beside = named_resolve(image->filename, name);
+    CLEANUP_FREE char *beside = named_resolve(image, name);
     struct stat there, here;
     bool is_there, is_here;
     char *found;
@@ -61,7 +61,7 @@ static enum store_sharing sharing_of(uint32_t flags)
 
 static struct store *open_file(const struct qcow2_image *image, const char *filename)
 {
-    if (named_check_unused(image, filename) == -1)
+    if (named_check_unused(image, filename, 0) == -1)
         return NULL;
     return store_file_open(filename, store_flags(image->flags), sharing_of(image->flags));
 }

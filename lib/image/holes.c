@@ -66,6 +66,8 @@ static int look(struct qcow2_image *image)
     if (store_size(image->store, &length) == -1 ||
         image->store->ops->allocated(image->store, &allocated) == -1)
         return -1;
+    if (allocated == STORE_ALLOCATED_UNKNOWN)
+        return 0;
     clusters = div_round_up(length, image->tables.geometry.cluster_size);
     real = allocated >> image->tables.geometry.cluster_bits;
     limit = max_u64(real * 10 / 9, real + 2); /* QEMU's limit: both show the same map */

@@ -84,7 +84,9 @@ struct qcow2_image *image_open(const char *filename, const struct qcow2_open_opt
 /* On a store that the image takes over (and closes, also when opening fails). */
 struct qcow2_image *image_open_store(struct store *store, const struct qcow2_open_options *options);
 int image_close(struct qcow2_image *image);
-const char *image_probe(const char *filename);
+/* What flags of opening mean to the store. */
+uint32_t image_store_flags(uint32_t flags);
+const char *image_probe(const char *filename, uint32_t flags);
 
 /* ---- open_qcow1.c ---- */
 

@@ -14,12 +14,25 @@ bool named_has_protocol(const char *name)
     return name[prefix] == ':';
 }
 
-char *named_resolve(const char *image_filename, const char *name)
+bool named_is_nbd(const char *name)
 {
+    static const char *const schemes[] = { "nbd://",     "nbds://",    "nbd+unix:",
+                                           "nbds+unix:", "nbd+vsock:", "nbds+vsock:" };
+
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)
+        if (strncmp(name, schemes[i], strlen(schemes[i])) == 0)
+            return true;
+    return false;
+}
+
+char *named_resolve(const struct qcow2_image *image, const char *name)
+{
+    const char *image_filename = image->filename;
     const char *slash = strrchr(image_filename, '/');
     char *full;
 
-    if (name[0] == '/' || slash == NULL || named_has_protocol(name))
+    if (name[0] == '/' || slash == NULL || named_has_protocol(name) ||
+        image->flags & QCOW2_OPEN_NBD)
         full = strdup(name);
     else if (asprintf(&full, "%.*s/%s", (int)(slash - image_filename), image_filename, name) == -1)
         full = NULL;
@@ -36,9 +49,10 @@ static bool is_data_file_of(const struct store *store, const struct qcow2_image 
     return image->data_store && store_same_file(store, image->data_store);
 }
 
-int named_check_unused(const struct qcow2_image *image, const char *name)
+int named_check_unused(const struct qcow2_image *image, const char *name, uint32_t flags)
 {
-    struct store *store = store_file_open(name, STORE_READ_ONLY, STORE_LOCK_NONE);
+    struct store *store =
+        store_open(name, image_store_flags(flags | QCOW2_OPEN_READ_ONLY), STORE_LOCK_NONE);
     unsigned depth = 1;
     int r = 0;
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* named.h - files that an image names: its backing file and its data file
  *
- * A name inside an image is a plain file name, relative to the directory of the image that holds it.
- * "json:" and "protocol:" prefixes are never interpreted.
+ * A name inside an image is a plain file name, relative to the directory of the image that holds it, or
+ * if the caller allows that, the URI of an NBD export.  Other prefixes ("json:", "protocol:") are never
+ * interpreted.
  */
 
 #ifndef QCOW2_IMAGE_NAMED_H
@@ -13,13 +14,17 @@
 /* A colon before any slash makes a prefix. */
 bool named_has_protocol(const char *name);
 
-/* dir(image) + name, or name if it is absolute; NULL with the error set.  The caller frees it. */
-char *named_resolve(const char *image_filename, const char *name);
+bool named_is_nbd(const char *name);
+
+/* dir(image) + name, or name if it is absolute or the image is in no directory; NULL with the error
+ * set.  The caller frees it. */
+char *named_resolve(const struct qcow2_image *image, const char *name);
 
 /* "'name', named by 'image': why". */
 int named_refuse(const struct qcow2_image *image, int errnum, const char *name, const char *why);
 
-/* Refuse a file that is in use already, by this image or one above it, and a chain that is too long. */
-int named_check_unused(const struct qcow2_image *image, const char *name);
+/* Refuse a file that is in use already, by this image or one above it, and a chain that is too long.
+ * flags: QCOW2_OPEN_..., which say what the name means. */
+int named_check_unused(const struct qcow2_image *image, const char *name, uint32_t flags);
 
 #endif

@@ -224,15 +224,20 @@ static enum store_sharing sharing_of(const struct qcow2_open_options *options)
     return raw ? STORE_LOCK_RAW_WRITER : STORE_LOCK_WRITER;
 }
 
+uint32_t image_store_flags(uint32_t flags)
+{
+    return (flags & QCOW2_OPEN_READ_ONLY ? STORE_READ_ONLY : 0) |
+           (flags & QCOW2_OPEN_DIRECT ? STORE_DIRECT : 0) |
+           (flags & QCOW2_OPEN_UNSAFE ? STORE_UNSAFE : 0) |
+           (flags & QCOW2_OPEN_NBD ? STORE_NBD : 0) |
+           (flags & QCOW2_OPEN_FOREIGN_NAME ? STORE_FOREIGN_NAME : 0);
+}
+
 struct qcow2_image *image_open(const char *filename, const struct qcow2_open_options *options)
 {
-    uint32_t flags = 0;
-    struct store *store;
+    struct store *store =
+        store_open(filename, image_store_flags(options->flags), sharing_of(options));
 
-    flags |= options->flags & QCOW2_OPEN_READ_ONLY ? STORE_READ_ONLY : 0;
-    flags |= options->flags & QCOW2_OPEN_DIRECT ? STORE_DIRECT : 0;
-    flags |= options->flags & QCOW2_OPEN_UNSAFE ? STORE_UNSAFE : 0;
-    store = store_file_open(filename, flags, sharing_of(options));
     return store ? image_open_store(store, options) : NULL;
 }
 
@@ -327,9 +332,10 @@ static const char *format_of(const uint8_t *start)
     return "raw";
 }
 
-const char *image_probe(const char *filename)
+const char *image_probe(const char *filename, uint32_t flags)
 {
-    struct store *store = store_file_open(filename, STORE_READ_ONLY, STORE_LOCK_NONE);
+    struct store *store =
+        store_open(filename, image_store_flags(flags | QCOW2_OPEN_READ_ONLY), STORE_LOCK_NONE);
     uint8_t start[PROBE_SIZE];
     int r;
 

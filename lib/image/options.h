@@ -12,6 +12,9 @@ struct store;
 
 enum image_format { FORMAT_QCOW2, FORMAT_RAW, FORMAT_QCOW1, FORMAT_LUKS };
 
+/* Besides the flags of qcow2.h: the name comes from an image. */
+#define QCOW2_OPEN_FOREIGN_NAME 0x80000000u
+
 struct qcow2_open_options {
     enum image_format format;
     uint32_t flags; /* QCOW2_OPEN_... */
@@ -43,6 +46,7 @@ enum preallocation {
 
 struct qcow2_create_options {
     enum image_format format;
+    uint32_t flags; /* QCOW2_CREATE_... */
     uint64_t size; /* bytes */
     uint32_t version;
     uint64_t cluster_size;

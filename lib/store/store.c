@@ -5,6 +5,7 @@
 
 #include "base/bits.h"
 #include "base/error.h"
+#include "store/nbd.h"
 
 #include <errno.h>
 
@@ -32,6 +33,13 @@ int store_write_zeroes(struct store *store, uint64_t count, uint64_t offset)
         count -= piece;
     }
     return 0;
+}
+
+struct store *store_open(const char *name, uint32_t flags, enum store_sharing sharing)
+{
+    if (flags & STORE_NBD)
+        return store_nbd_open(name, flags);
+    return store_file_open(name, flags, sharing);
 }
 
 int store_zero(struct store *store, uint64_t count, uint64_t offset, bool may_punch)

@@ -42,7 +42,7 @@ struct store_ops {
     /* What lies at offset, up to count bytes; length is never 0. */
     int (*extent)(struct store *store, uint64_t count, uint64_t offset,
                   struct store_extent *extent);
-    /* Bytes the store occupies on the host. */
+    /* Bytes the store occupies on the host, or STORE_ALLOCATED_UNKNOWN. */
     int (*allocated)(struct store *store, uint64_t *bytes);
     void (*close)(struct store *store);
 };
@@ -53,11 +53,15 @@ struct store {
     bool read_only;
 };
 
+#define STORE_ALLOCATED_UNKNOWN UINT64_MAX
+
 /* Open flags. */
 #define STORE_READ_ONLY 0x01u
 #define STORE_DIRECT 0x02u
-#define STORE_UNSAFE 0x04u /* flush does nothing */
-#define STORE_CREATE 0x08u /* create the file, or empty it once the lock is held */
+#define STORE_UNSAFE 0x04u       /* flush does nothing */
+#define STORE_CREATE 0x08u       /* create the file, or empty it once the lock is held */
+#define STORE_NBD 0x10u          /* the name is the URI of an NBD export, */
+#define STORE_FOREIGN_NAME 0x20u /* which must not make files be read (of keys, for TLS) */
 
 /* Who else may hold the file, as QEMU's byte-range locks say it (lock.h). */
 enum store_sharing {
@@ -70,6 +74,9 @@ enum store_sharing {
     STORE_LOCK_DATA_READER, /* reader of a data file: its image says who writes, none may resize */
     STORE_LOCK_DATA_WRITER, /* writer of a data file: likewise */
 };
+
+/* What the flags say the name means. */
+struct store *store_open(const char *name, uint32_t flags, enum store_sharing sharing);
 
 /* A file or a block device. */
 struct store *store_file_open(const char *filename, uint32_t flags, enum store_sharing sharing);

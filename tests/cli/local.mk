@@ -41,14 +41,17 @@ cli_verbs_need_no_command_line_SOURCES = \
 	../cmd/facts.c \
 	../cmd/human.c \
 	../cmd/base64.c \
+	../cmd/credentials.c \
 	../cmd/decrypt.c \
 	../cmd/image-keys.c \
 	../cmd/image-open.c \
 	../cmd/json-keys.c \
 	../cmd/json.c \
 	../cmd/keyval.c \
+	../cmd/location.c \
 	../cmd/measure.c \
 	../cmd/message.c \
+	../cmd/nbd-address.c \
 	../cmd/option-value.c \
 	../cmd/path.c \
 	../cmd/resize.c \

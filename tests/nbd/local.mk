@@ -32,3 +32,4 @@ nbd_plugin_callbacks_CFLAGS = $(AM_CFLAGS) $(NBDKIT_CFLAGS)
 
 nbd_rude_client_LDADD = $(LIBNBD_LIBS)
 endif
+include $(srcdir)/nbd/store.mk

@@ -1,0 +1,595 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* nbd.c - a store on an NBD server
+ *
+ * The export has the length it has: what lies beyond reads as zeroes, as in every store, but cannot
+ * be written.  Requests become what the server accepts: blocks of its size (a write of part of a block
+ * reads the rest first, alone), no longer than it allows.
+ *
+ * Connections: one, as long as requests come one by one.  When they meet, and the server says that
+ * several connections see each other's writes and flushes, a thread opens some more, and requests go
+ * where the least is under way.  It does so in the background because a server may have told the truth
+ * and still answer nobody else before the first connection ends.
+ *
+ * Extents: a server answers for many stretches at once.  What was not asked for yet is kept for the
+ * next question, given out once, and forgotten as soon as anything is written.
+ */
+
+#include "store/nbd.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "store/iov.h"
+#include "store/nbd_connection.h"
+
+#define MAX_CONNECTIONS 4
+#define MAX_GATHER (2u << 20)        /* bytes that are put together from several buffers */
+#define MAX_ZERO (UINT64_C(1) << 30) /* bytes of one request: lengths have 32 bits on the wire */
+#define EXTENTS_AHEAD (UINT64_C(1) << 27) /* bytes that a question for extents covers at least */
+
+struct nbd {
+    struct store store;
+    char *uri;
+    bool unsafe;         /* flush does nothing */
+    bool may_name_files; /* the URI */
+    struct nbd_export export;
+    atomic_bool flush_failed;
+    atomic_bool changed; /* a change was completed since the last flush began */
+    pthread_rwlock_t
+        blocks; /* held shared by what changes whole blocks, alone by what changes parts */
+
+    struct nbd_connection *connections[MAX_CONNECTIONS];
+    atomic_uint nb_connections; /* only grows; those below it stay until the store is closed */
+    atomic_bool growing;        /* the thread below was to be started, */
+    bool has_grower;            /* and was */
+    pthread_t grower;
+    int cancel; /* an eventfd that stops it */
+
+    atomic_uint_fast64_t writes; /* begun or ended; tells whether extents are stale */
+    pthread_mutex_t ahead_lock;
+    struct nbd_extents
+        ahead;           /* the answer of which part was given out; guarded by ahead_lock, as are */
+    unsigned ahead_next; /* the first stretch not given out, */
+    uint64_t ahead_offset; /* where it begins, */
+    uint64_t ahead_writes; /* and writes when the question was asked */
+};
+
+static struct nbd *to_nbd(struct store *store)
+{
+    return (struct nbd *)store;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Errors
+ */
+
+static int request_failed(const struct nbd *nbd, int errnum, const char *what, uint64_t count,
+                          uint64_t offset)
+{
+    if (errnum == ENOTCONN)
+        return error_set(EIO,
+                         "Could not %s %" PRIu64 " bytes at offset 0x%" PRIx64
+                         " of '%s': the connection to the server is lost",
+                         what, count, offset, nbd->uri);
+    return error_system(errnum, "Could not %s %" PRIu64 " bytes at offset 0x%" PRIx64 " of '%s'",
+                        what, count, offset, nbd->uri);
+}
+
+static int check_change(const struct nbd *nbd, const char *what, uint64_t count, uint64_t offset)
+{
+    if (nbd->store.read_only)
+        return error_set(EROFS, "Could not write to '%s': it was opened read-only", nbd->uri);
+    if (range_within(offset, count, nbd->export.size))
+        return 0;
+    return error_set(ENOSPC,
+                     "Could not %s %" PRIu64 " bytes at offset 0x%" PRIx64
+                     " of '%s': the export has %" PRIu64 " bytes",
+                     what, count, offset, nbd->uri, nbd->export.size);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Connections
+ */
+
+/* Servers allow as many connections as they allow: the first refusal ends it. */
+static void *grow(void *opaque)
+{
+    struct nbd *nbd = opaque;
+
+    for (unsigned n = 1; n < MAX_CONNECTIONS; n++) {
+        struct nbd_connection *c = connection_open(nbd->uri, nbd->may_name_files, nbd->cancel);
+
+        if (c == NULL)
+            break;
+        if (connection_export(c)->size != nbd->export.size) {
+            connection_close(c);
+            break;
+        }
+        nbd->connections[n] = c;
+        atomic_store(&nbd->nb_connections, n + 1);
+    }
+    return NULL;
+}
+
+static void start_growing(struct nbd *nbd)
+{
+    if (!nbd->export.multi_conn || atomic_exchange(&nbd->growing, true))
+        return;
+    nbd->has_grower = pthread_create(&nbd->grower, NULL, grow, nbd) == 0;
+}
+
+static struct nbd_connection *connection_for(struct nbd *nbd)
+{
+    unsigned count = atomic_load(&nbd->nb_connections);
+    struct nbd_connection *best = nbd->connections[0];
+
+    for (unsigned i = 1; i < count && connection_load(best) > 0; i++)
+        if (connection_load(nbd->connections[i]) < connection_load(best))
+            best = nbd->connections[i];
+    if (connection_load(best) > 0)
+        start_growing(nbd);
+    return best;
+}
+
+static void stop_growing(struct nbd *nbd)
+{
+    uint64_t one = 1;
+
+    if (!nbd->has_grower)
+        return;
+    if (write(nbd->cancel, &one, sizeof one) < 0) {
+        /* cannot fail on an empty counter; if it did, the thread would end by itself */
+    }
+    pthread_join(nbd->grower, NULL);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Reading
+ */
+
+static int read_blocks(struct nbd *nbd, uint8_t *buf, uint64_t count, uint64_t offset)
+{
+    while (count > 0) {
+        size_t piece = min_u64(count, nbd->export.max_request);
+        int errnum = connection_read(connection_for(nbd), buf, piece, offset);
+
+        if (errnum != 0)
+            return request_failed(nbd, errnum, "read", piece, offset);
+        buf += piece;
+        count -= piece;
+        offset += piece;
+    }
+    return 0;
+}
+
+/* The block around offset; the last one may be incomplete. */
+static int read_block(struct nbd *nbd, uint8_t *block, uint64_t offset)
+{
+    uint64_t start = round_down(offset, nbd->export.block_size);
+
+    return read_blocks(nbd, block, min_u64(nbd->export.block_size, nbd->export.size - start),
+                       start);
+}
+
+/* How many of count bytes from offset on lie in the same block, if that is cut; 0: they begin with
+ * whole blocks. */
+static size_t cut_part(const struct nbd *nbd, uint64_t count, uint64_t offset)
+{
+    uint64_t size = nbd->export.block_size;
+    uint64_t within = offset & (size - 1);
+
+    return within == 0 && count >= size ? 0 : min_u64(count, size - within);
+}
+
+static int nbd_pread(struct store *store, void *buf, size_t count, uint64_t offset)
+{
+    struct nbd *nbd = to_nbd(store);
+    uint64_t there = offset < nbd->export.size ? min_u64(count, nbd->export.size - offset) : 0;
+    CLEANUP_FREE uint8_t *block = NULL;
+    uint8_t *to = buf;
+
+    memset(to + there, 0, count - there);
+    while (there > 0) {
+        size_t part = cut_part(nbd, there, offset);
+
+        if (part > 0) {
+            block = block ? block : malloc(nbd->export.block_size);
+            if (block == NULL)
+                return error_no_memory(), -1;
+            if (read_block(nbd, block, offset) == -1)
+                return -1;
+            memcpy(to, block + (offset & (nbd->export.block_size - 1)), part);
+        } else {
+            part = round_down(there, nbd->export.block_size);
+            if (read_blocks(nbd, to, part, offset) == -1)
+                return -1;
+        }
+        to += part;
+        offset += part;
+        there -= part;
+    }
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Writing
+ */
+
+static void begin_change(struct nbd *nbd)
+{
+    atomic_fetch_add(&nbd->writes, 1);
+}
+
+static void end_change(struct nbd *nbd)
+{
+    atomic_fetch_add(&nbd->writes, 1);
+    atomic_store(&nbd->changed, true);
+}
+
+static int write_blocks(struct nbd *nbd, const uint8_t *buf, uint64_t count, uint64_t offset)
+{
+    READ_SCOPE(&nbd->blocks);
+
+    while (count > 0) {
+        size_t piece = min_u64(count, nbd->export.max_request);
+        int errnum = connection_write(connection_for(nbd), buf, piece, offset);
+
+        if (errnum != 0)
+            return request_failed(nbd, errnum, "write", piece, offset);
+        buf += piece;
+        count -= piece;
+        offset += piece;
+    }
+    return 0;
+}
+
+/* Change count bytes within one block. */
+static int write_part(struct nbd *nbd, const uint8_t *buf, size_t count, uint64_t offset)
+{
+    uint64_t start = round_down(offset, nbd->export.block_size);
+    size_t size = min_u64(nbd->export.block_size, nbd->export.size - start);
+    CLEANUP_FREE uint8_t *block = malloc(nbd->export.block_size);
+    WRITE_SCOPE(&nbd->blocks);
+    int errnum;
+
+    if (block == NULL)
+        return error_no_memory(), -1;
+    if (read_block(nbd, block, offset) == -1)
+        return -1;
+    memcpy(block + (offset - start), buf, count);
+    errnum = connection_write(connection_for(nbd), block, size, start);
+    return errnum ? request_failed(nbd, errnum, "write", size, start) : 0;
+}
+
+static int write_bytes(struct nbd *nbd, const uint8_t *buf, size_t count, uint64_t offset)
+{
+    while (count > 0) {
+        size_t part = cut_part(nbd, count, offset);
+        int r;
+
+        if (part > 0) {
+            r = write_part(nbd, buf, part, offset);
+        } else {
+            part = round_down(count, nbd->export.block_size);
+            r = write_blocks(nbd, buf, part, offset);
+        }
+        if (r == -1)
+            return -1;
+        buf += part;
+        offset += part;
+        count -= part;
+    }
+    return 0;
+}
+
+/* A request of several buffers goes out as one, or in large pieces. */
+static int write_gathered(struct nbd *nbd, const struct iovec *iov, int iovcnt, size_t count,
+                          uint64_t offset)
+{
+    CLEANUP_FREE uint8_t *buf = malloc(min_u64(count, MAX_GATHER));
+    struct iov_cursor cursor = iov_start(iov, iovcnt);
+
+    if (buf == NULL)
+        return error_no_memory(), -1;
+    while (count > 0) {
+        size_t piece = min_u64(count, MAX_GATHER);
+
+        iov_gather(&cursor, buf, piece);
+        if (write_bytes(nbd, buf, piece, offset) == -1)
+            return -1;
+        count -= piece;
+        offset += piece;
+    }
+    return 0;
+}
+
+static int nbd_pwritev(struct store *store, const struct iovec *iov, int iovcnt, uint64_t offset)
+{
+    struct nbd *nbd = to_nbd(store);
+    size_t count = iov_total(iov, iovcnt);
+    int r;
+
+    if (check_change(nbd, "write", count, offset) == -1)
+        return -1;
+    if (count == 0)
+        return 0;
+    begin_change(nbd);
+    r = iovcnt == 1 ? write_bytes(nbd, iov->iov_base, count, offset)
+                    : write_gathered(nbd, iov, iovcnt, count, offset);
+    end_change(nbd);
+    return r;
+}
+
+/* Call the server for a range of whole blocks, in pieces. */
+static int zero_blocks(struct nbd *nbd, uint64_t count, uint64_t offset, bool may_punch)
+{
+    READ_SCOPE(&nbd->blocks);
+
+    while (count > 0) {
+        uint64_t piece = min_u64(count, MAX_ZERO);
+        int errnum = connection_zero(connection_for(nbd), piece, offset, may_punch);
+
+        if (errnum != 0)
+            return request_failed(nbd, errnum, "zero", piece, offset);
+        count -= piece;
+        offset += piece;
+    }
+    return 0;
+}
+
+/* The cut blocks at both ends are written. */
+static int zero_range(struct nbd *nbd, uint64_t count, uint64_t offset, bool may_punch)
+{
+    size_t head = cut_part(nbd, count, offset);
+    uint64_t middle = round_down(count - head, nbd->export.block_size);
+    CLEANUP_FREE uint8_t *zeroes = calloc(1, nbd->export.block_size);
+
+    if (zeroes == NULL)
+        return error_no_memory(), -1;
+    if (zero_blocks(nbd, middle, offset + head, may_punch) == -1 ||
+        write_bytes(nbd, zeroes, head, offset) == -1)
+        return -1;
+    return write_bytes(nbd, zeroes, count - head - middle, offset + head + middle);
+}
+
+static int nbd_zero_range(struct store *store, uint64_t count, uint64_t offset, bool may_punch)
+{
+    struct nbd *nbd = to_nbd(store);
+    int r;
+
+    if (count == 0)
+        return 0;
+    if (check_change(nbd, "zero", count, offset) == -1)
+        return -1;
+    if (!nbd->export.zero)
+        return error_set(ENOTSUP, "The server of '%s' cannot zero", nbd->uri);
+    begin_change(nbd);
+    r = zero_range(nbd, count, offset, may_punch);
+    end_change(nbd);
+    return r;
+}
+
+static int trim_blocks(struct nbd *nbd, uint64_t count, uint64_t offset)
+{
+    while (count > 0) {
+        uint64_t piece = min_u64(count, MAX_ZERO);
+        int errnum = connection_trim(connection_for(nbd), piece, offset);
+
+        if (errnum != 0 && errnum != ENOTSUP)
+            return request_failed(nbd, errnum, "discard", piece, offset);
+        count -= piece;
+        offset += piece;
+    }
+    return 0;
+}
+
+static int nbd_discard(struct store *store, uint64_t count, uint64_t offset)
+{
+    struct nbd *nbd = to_nbd(store);
+    uint64_t end = round_down(min_u64(offset + count, nbd->export.size), nbd->export.block_size);
+    uint64_t start = round_up(offset, nbd->export.block_size);
+    int r;
+
+    if (!nbd->export.trim || start >= end)
+        return 0;
+    if (check_change(nbd, "discard", end - start, start) == -1)
+        return -1;
+    begin_change(nbd);
+    r = trim_blocks(nbd, end - start, start);
+    end_change(nbd);
+    return r;
+}
+
+/* A server that knows no flush keeps nothing back. */
+static int nbd_flush_all(struct store *store)
+{
+    struct nbd *nbd = to_nbd(store);
+    int errnum;
+
+    if (nbd->unsafe || store->read_only || !nbd->export.flush)
+        return 0;
+    if (atomic_load(&nbd->flush_failed))
+        return error_set(EIO,
+                         "Could not flush '%s': an earlier flush failed, and what was written "
+                         "before it may be lost",
+                         nbd->uri);
+    if (!atomic_exchange(&nbd->changed, false))
+        return 0;
+    errnum = connection_flush(connection_for(nbd));
+    if (errnum == 0)
+        return 0;
+    atomic_store(&nbd->flush_failed, true);
+    return errnum == ENOTCONN ? error_set(EIO,
+                                          "Could not flush '%s': the connection to the server is "
+                                          "lost",
+                                          nbd->uri)
+                              : error_system(errnum, "Could not flush '%s'", nbd->uri);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Size and extents
+ */
+
+static int nbd_size(struct store *store, uint64_t *size)
+{
+    *size = to_nbd(store)->export.size;
+    return 0;
+}
+
+static int nbd_truncate(struct store *store, uint64_t size)
+{
+    return check_change(to_nbd(store), "resize to", size, 0);
+}
+
+/* The next stretch of the answer that is there, if it begins at offset. */
+static bool take_ahead_locked(struct nbd *nbd, uint64_t count, uint64_t offset,
+                              struct store_extent *extent)
+{
+    unsigned at = nbd->ahead_next;
+
+    if (at >= nbd->ahead.count || nbd->ahead_offset != offset ||
+        nbd->ahead_writes != atomic_load(&nbd->writes))
+        return false;
+    extent->length = min_u64(count, nbd->ahead.at[at].length);
+    extent->hole = nbd->ahead.at[at].zero;
+    nbd->ahead_offset += extent->length;
+    nbd->ahead.at[at].length -= (uint32_t)extent->length;
+    if (nbd->ahead.at[at].length == 0)
+        nbd->ahead_next++;
+    return true;
+}
+
+static int ask_ahead_locked(struct nbd *nbd, uint64_t count, uint64_t offset)
+{
+    uint64_t block = nbd->export.block_size;
+    uint64_t start = round_down(offset, block);
+    uint64_t end = min_u64(nbd->export.size, start + max_u64(count + block, EXTENTS_AHEAD));
+    int errnum;
+
+    nbd->ahead_writes = atomic_load(&nbd->writes);
+    nbd->ahead_next = 0;
+    nbd->ahead_offset = offset;
+    errnum =
+        connection_extents(connection_for(nbd), min_u64(end - start, MAX_ZERO), start, &nbd->ahead);
+    if (errnum != 0) {
+        nbd->ahead.count = 0;
+        return request_failed(nbd, errnum, "find holes in", end - start, start);
+    }
+    while (nbd->ahead_next < nbd->ahead.count &&
+           offset - start >= nbd->ahead.at[nbd->ahead_next].length)
+        start += nbd->ahead.at[nbd->ahead_next++].length;
+    if (nbd->ahead_next < nbd->ahead.count)
+        nbd->ahead.at[nbd->ahead_next].length -= (uint32_t)(offset - start);
+    return 0;
+}
+
+static int nbd_extent(struct store *store, uint64_t count, uint64_t offset,
+                      struct store_extent *extent)
+{
+    struct nbd *nbd = to_nbd(store);
+
+    if (offset >= nbd->export.size) {
+        *extent = (struct store_extent){ .length = count, .hole = true };
+        return 0;
+    }
+    count = min_u64(count, nbd->export.size - offset);
+    *extent = (struct store_extent){ .length = count, .hole = false };
+    if (!nbd->export.extents)
+        return 0;
+    LOCK_SCOPE(&nbd->ahead_lock);
+    if (take_ahead_locked(nbd, count, offset, extent))
+        return 0;
+    if (ask_ahead_locked(nbd, count, offset) == -1)
+        return -1;
+    take_ahead_locked(nbd, count, offset, extent);
+    return 0;
+}
+
+static int nbd_allocated(struct store *store, uint64_t *bytes)
+{
+    (void)store;
+    *bytes = STORE_ALLOCATED_UNKNOWN;
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Opening and closing
+ */
+
+static void nbd_store_close(struct store *store)
+{
+    struct nbd *nbd = to_nbd(store);
+
+    stop_growing(nbd);
+    for (unsigned i = 0; i < atomic_load(&nbd->nb_connections); i++)
+        connection_close(nbd->connections[i]);
+    if (nbd->cancel >= 0)
+        close(nbd->cancel);
+    pthread_mutex_destroy(&nbd->ahead_lock);
+    pthread_rwlock_destroy(&nbd->blocks);
+    free(nbd->uri);
+    free(nbd);
+}
+
+static const struct store_ops nbd_ops = {
+    .pread = nbd_pread,
+    .pwritev = nbd_pwritev,
+    .zero = nbd_zero_range,
+    .discard = nbd_discard,
+    .flush = nbd_flush_all,
+    .size = nbd_size,
+    .truncate = nbd_truncate,
+    .extent = nbd_extent,
+    .allocated = nbd_allocated,
+    .close = nbd_store_close,
+};
+
+static struct nbd *nbd_new(const char *uri, uint32_t flags)
+{
+    struct nbd *nbd = calloc(1, sizeof *nbd);
+
+    if (nbd == NULL)
+        return error_no_memory();
+    nbd->uri = strdup(uri);
+    nbd->store = (struct store){ .ops = &nbd_ops,
+                                 .name = nbd->uri,
+                                 .read_only = (flags & STORE_READ_ONLY) != 0 };
+    nbd->unsafe = (flags & STORE_UNSAFE) != 0;
+    nbd->may_name_files = (flags & STORE_FOREIGN_NAME) == 0;
+    nbd->cancel = eventfd(0, EFD_CLOEXEC);
+    atomic_init(&nbd->changed, true);
+    pthread_rwlock_init(&nbd->blocks, NULL);
+    pthread_mutex_init(&nbd->ahead_lock, NULL);
+    if (nbd->uri != NULL && nbd->cancel >= 0)
+        return nbd;
+    error_system(errno, "Could not open '%s'", uri);
+    nbd_store_close(&nbd->store);
+    return NULL;
+}
+
+struct store *store_nbd_open(const char *uri, uint32_t flags)
+{
+    struct nbd *nbd = nbd_new(uri, flags);
+
+    if (nbd == NULL)
+        return NULL;
+    nbd->connections[0] = connection_open(uri, nbd->may_name_files, -1);
+    if (nbd->connections[0] != NULL) {
+        nbd->nb_connections = 1;
+        nbd->export = *connection_export(nbd->connections[0]);
+        if (nbd->store.read_only || !nbd->export.read_only)
+            return &nbd->store;
+        error_set(EACCES, "Could not open '%s': the export is read-only", uri);
+    }
+    nbd_store_close(&nbd->store);
+    return NULL;
+}

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Included from nbd/local.mk: images on NBD servers.
+nbd_store_tests = \
+	nbd/store-bytes-are-those-written.sh \
+	nbd/store-images-are-opened-as-by-qemu-img.sh \
+	nbd/store-images-are-written-there.sh \
+	nbd/store-lost-servers-end-the-work.sh \
+	nbd/store-servers-speak-tls.sh
+EXTRA_DIST += $(nbd_store_tests)
+
+if HAVE_NBD_STORE
+TESTS += $(nbd_store_tests)
+check_PROGRAMS += nbd/store-model
+endif
+nbd_store_model_SOURCES = nbd/store-model.c
