@@ -41,7 +41,7 @@ int data_file_clear(struct guest *g, uint64_t start, uint64_t end, bool may_unma
 
     if (!tables_has_data_file(t))
         return 0;
-    if (t->header.autoclear_features & AUTOCLEAR_RAW_DATA_FILE)
+    if (data_file_is_raw(t))
         return store_zero(t->data, count, start, punch);
     if (punch && t->data->ops->zero(t->data, count, start, true) == -1 && error_errno() != ENOTSUP)
         return -1;

@@ -14,8 +14,9 @@
  *              hole that reads as zeroes, not merely discarded.
  *   length     The file ends where the disk ends, not at the end of a cluster.  An entry that says
  *              there are data beyond the end of the file is damaged: they are lost.
- *   raw        Where the image promises that the data file alone is the disk, zeroes reach the file
- *              even where the tables say zero.
+ *   raw        Where the image promises that the data file alone is the disk, this holds at every
+ *              power cut: zeroes reach the file even where the tables say zero, and what the tables
+ *              call zero is written only after they call it data.
  */
 
 #ifndef QCOW2_GUEST_DATA_FILE_H
@@ -23,6 +24,12 @@
 
 #include "format/l2_entry.h"
 #include "guest/guest.h"
+
+static inline bool data_file_is_raw(const struct tables *tables)
+{
+    return tables_has_data_file(tables) &&
+           tables->header.autoclear_features & AUTOCLEAR_RAW_DATA_FILE;
+}
 
 /* What is wrong with the entry of a guest cluster, as far as it speaks of a data file; NULL: nothing.
  * Lock held at least shared. */

@@ -7,7 +7,8 @@
  *   3. no lock: one vectored write of what was there before in the first cluster (head), the data,
  *      and what was there before in the last cluster (tail);
  *   4. lock exclusively: publish the L2 entries, drop what they referred to before.
- * Nothing of a failed write is published.
+ * Nothing of a failed write is published.  (Clusters of a raw data file go the other way: see
+ * put_into_use.)
  *
  * A cluster that the image owns is kept when subclusters of it have no content there yet: the write
  * then completes the first and the last subcluster that it touches, if they are such, and no other.
@@ -307,6 +308,39 @@ static void abandon(struct guest *g, const struct allocation *a)
  * The whole
  */
 
+/* Have a raw data file hold zeroes where the tables say so. */
+static int clear_unused(struct guest *g, uint64_t start, uint64_t end)
+{
+    while (start < end) {
+        struct plan plan;
+
+        if (guest_plan(g, end - start, start, &plan, false) == -1)
+            return -1;
+        for (unsigned i = 0; i < plan.count; i++) {
+            const struct extent *e = &plan.extents[i];
+
+            if (e->kind != EXTENT_DATA &&
+                store_zero(g->tables->data, e->length, e->guest_offset, true) == -1)
+                return -1;
+            start += e->length;
+        }
+    }
+    return 0;
+}
+
+/* Subclusters of a raw data file that the tables call zero or unallocated: whoever reads the file
+ * alone must see what the guest sees, so they have to be in use, durably, before there is content. */
+static int put_into_use(struct guest *g, struct allocation *a, uint64_t offset, uint64_t end)
+{
+    uint64_t size = g->tables->geometry.subcluster_size;
+
+    a->start = round_down(offset, size);
+    a->end = min_u64(round_up(end, size), a->guest_offset + a->bytes);
+    if (clear_unused(g, a->start, data_file_clip(g, a->end)) == -1 || publish(g, a) == -1)
+        return -1;
+    return tables_flush(g->tables);
+}
+
 /* Write the first part of a range whose first cluster cannot be written in place; *done tells how
  * much (0: it can by now). */
 static int write_reserved(struct guest *g, const void *buf, size_t count, uint64_t offset,
@@ -319,6 +353,8 @@ static int write_reserved(struct guest *g, const void *buf, size_t count, uint64
         return -1;
     if (a.bytes == 0)
         return 0;
+    if (data_file_is_raw(g->tables))
+        return put_into_use(g, &a, offset, offset + count);
     *done = min_u64(count, a.guest_offset + a.bytes - offset);
     if (write_data(g, &a, buf, *done, offset) == -1) {
         abandon(g, &a);

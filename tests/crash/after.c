@@ -60,7 +60,7 @@ static int create_snapshot(struct judge *j, struct qcow2_image *image)
 {
     struct seen_disk *new = &j->snapshots[j->snapshot_count];
 
-    if (j->snapshot_count == MAX_SNAPSHOTS_KEPT)
+    if (j->snapshot_count == MAX_SNAPSHOTS_KEPT || image->data_store)
         return 0;
     if (image_snapshot_create(image, "after") == -1)
         return error_errno() == EINVAL ? 0 : -1;
@@ -244,7 +244,7 @@ static void count_finding(void *opaque, const char *line)
 
 static int write_out(struct judge *j, const char *path)
 {
-    uint64_t length = j->cut->length;
+    uint64_t length = j->cut->length[PART_IMAGE];
     uint8_t *bytes = malloc(length + 1);
     FILE *file = fopen(path, "wb");
     int r = -1;

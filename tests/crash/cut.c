@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,9 +17,23 @@
 
 static const uint8_t no_bytes[SECTOR];
 
+static const struct store_ops image_ops, data_ops;
+
+static enum part part_of(const struct store *store)
+{
+    return store->ops == &data_ops ? PART_DATA : PART_IMAGE;
+}
+
 static struct cut *to_cut(struct store *store)
 {
-    return (struct cut *)store;
+    size_t at = part_of(store) == PART_DATA ? offsetof(struct cut, data) : 0;
+
+    return (struct cut *)(void *)((char *)store - at);
+}
+
+struct store *cut_data(struct store *image)
+{
+    return image->ops == &image_ops ? &to_cut(image)->data : NULL;
 }
 
 static const uint8_t *durable_sector(const struct cut *cut, uint64_t number)
@@ -61,11 +76,11 @@ static void put_bytes(struct cut *cut, uint64_t offset, const uint8_t *bytes, si
         memcpy(own_sector(cut, offset / SECTOR) + offset % SECTOR, bytes, count);
 }
 
-static void set_length(struct cut *cut, uint64_t length)
+static void set_length(struct cut *cut, enum part part, uint64_t part_length)
 {
-    uint64_t old = cut->length;
+    uint64_t length = part_start(part) + part_length, old = part_start(part) + cut->length[part];
 
-    cut->length = length;
+    cut->length[part] = part_length;
     if (length >= old)
         return;
     if (length % SECTOR)
@@ -80,7 +95,7 @@ void cut_reset(struct cut *cut)
         cut->sectors[cut->dirty[i]] = durable_sector(cut, cut->dirty[i]);
     cut->dirty_count = 0;
     cut->room_used = 0;
-    cut->length = cut->recorder->durable_length;
+    memcpy(cut->length, cut->recorder->durable_length, sizeof cut->length);
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -99,7 +114,7 @@ void cut_arrive(struct cut *cut, const struct change *change, sector_coin *coin,
     uint64_t end = change->offset + change->count;
 
     if (change->kind == CHANGE_LENGTH) {
-        set_length(cut, change->offset);
+        set_length(cut, change->part, change->offset);
         return;
     }
     for (uint64_t at = change->offset; at < end;) {
@@ -115,13 +130,15 @@ void cut_arrive(struct cut *cut, const struct change *change, sector_coin *coin,
 static uint64_t hash_visible(const struct cut *cut, uint64_t number)
 {
     uint64_t start = number * SECTOR;
+    enum part part = start >= DATA_FILE_AT ? PART_DATA : PART_IMAGE;
+    uint64_t end = part_start(part) + cut->length[part];
     uint8_t bytes[SECTOR] = { 0 };
 
-    if (start >= cut->length)
+    if (start >= end)
         return 0;
-    if (start + SECTOR <= cut->length)
+    if (start + SECTOR <= end)
         return sector_hash(number, cut->sectors[number]);
-    memcpy(bytes, cut->sectors[number], cut->length - start);
+    memcpy(bytes, cut->sectors[number], end - start);
     return sector_hash(number, bytes);
 }
 
@@ -132,7 +149,8 @@ uint64_t cut_hash(const struct cut *cut)
     for (size_t i = 0; i < cut->dirty_count; i++)
         hash += hash_visible(cut, cut->dirty[i]) -
                 sector_hash(cut->dirty[i], durable_sector(cut, cut->dirty[i]));
-    return hash + cut->length * UINT64_C(0xc4ceb9fe1a85ec53);
+    return hash + cut->length[PART_IMAGE] * UINT64_C(0xc4ceb9fe1a85ec53) +
+           cut->length[PART_DATA] * UINT64_C(0x9fb21c651e98df25);
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -142,9 +160,11 @@ uint64_t cut_hash(const struct cut *cut)
 static int cut_pread(struct store *store, void *buf, size_t count, uint64_t offset)
 {
     const struct cut *cut = to_cut(store);
+    uint64_t start = part_start(part_of(store));
+    uint64_t end = start + min_u64(offset + count, cut->length[part_of(store)]);
     uint8_t *to = buf;
-    uint64_t end = min_u64(offset + count, cut->length);
 
+    offset += start;
     while (offset < end) {
         const uint8_t *from = cut->sectors[offset / SECTOR] + offset % SECTOR;
         size_t piece = SECTOR - offset % SECTOR;
@@ -161,22 +181,23 @@ static int cut_pread(struct store *store, void *buf, size_t count, uint64_t offs
     return 0;
 }
 
-static int check_room(uint64_t count, uint64_t offset)
+static int check_room(const struct store *store, uint64_t count, uint64_t offset)
 {
-    if (range_within(offset, count, MEDIUM_MAX))
+    if (range_within(offset, count, part_end(part_of(store)) - part_start(part_of(store))))
         return 0;
     return error_set(EFBIG, "A change at offset 0x%" PRIx64 " goes beyond what is kept", offset);
 }
 
 /* What lay beyond the end did not arrive: a longer store has zeroes there. */
-static void lengthen(struct cut *cut, uint64_t length)
+static void lengthen(struct cut *cut, enum part part, uint64_t part_length)
 {
-    for (uint64_t at = round_up(cut->length, SECTOR); at < length; at += SECTOR)
+    uint64_t old = part_start(part) + cut->length[part], length = part_start(part) + part_length;
+
+    for (uint64_t at = round_up(old, SECTOR); at < length; at += SECTOR)
         put_sector(cut, at / SECTOR, no_bytes);
-    if (cut->length % SECTOR && length > cut->length)
-        memset(own_sector(cut, cut->length / SECTOR) + cut->length % SECTOR, 0,
-               SECTOR - cut->length % SECTOR);
-    cut->length = max_u64(cut->length, length);
+    if (old % SECTOR && length > old)
+        memset(own_sector(cut, old / SECTOR) + old % SECTOR, 0, SECTOR - old % SECTOR);
+    cut->length[part] = max_u64(cut->length[part], part_length);
 }
 
 static int cut_pwritev(struct store *store, const struct iovec *iov, int iovcnt, uint64_t offset)
@@ -185,9 +206,11 @@ static int cut_pwritev(struct store *store, const struct iovec *iov, int iovcnt,
     struct iov_cursor cursor = iov_start(iov, iovcnt);
     uint64_t end = offset + iov_total(iov, iovcnt);
 
-    if (check_room(end - offset, offset) == -1)
+    if (check_room(store, end - offset, offset) == -1)
         return -1;
-    lengthen(cut, end);
+    lengthen(cut, part_of(store), end);
+    offset += part_start(part_of(store));
+    end += part_start(part_of(store));
     while (offset < end) {
         size_t piece = min_u64(end - offset, SECTOR - offset % SECTOR);
 
@@ -210,8 +233,10 @@ static int cut_zero(struct store *store, uint64_t count, uint64_t offset, bool m
 static int cut_discard(struct store *store, uint64_t count, uint64_t offset)
 {
     struct cut *cut = to_cut(store);
-    uint64_t end = min_u64(offset + count, round_down(cut->length, SECTOR));
+    uint64_t start = part_start(part_of(store));
+    uint64_t end = start + min_u64(offset + count, round_down(cut->length[part_of(store)], SECTOR));
 
+    offset += start;
     for (uint64_t at = round_up(offset, SECTOR); at + SECTOR <= end; at += SECTOR)
         put_sector(cut, at / SECTOR, no_bytes);
     return 0;
@@ -225,28 +250,30 @@ static int cut_flush(struct store *store)
 
 static int cut_size(struct store *store, uint64_t *size)
 {
-    *size = to_cut(store)->length;
+    *size = to_cut(store)->length[part_of(store)];
     return 0;
 }
 
 static int cut_truncate(struct store *store, uint64_t size)
 {
-    if (check_room(size, 0) == -1)
+    struct cut *cut = to_cut(store);
+
+    if (check_room(store, size, 0) == -1)
         return -1;
-    if (size > to_cut(store)->length)
-        lengthen(to_cut(store), size);
+    if (size > cut->length[part_of(store)])
+        lengthen(cut, part_of(store), size);
     else
-        set_length(to_cut(store), size);
+        set_length(cut, part_of(store), size);
     return 0;
 }
 
 static int cut_extent(struct store *store, uint64_t count, uint64_t offset,
                       struct store_extent *extent)
 {
-    const struct cut *cut = to_cut(store);
+    uint64_t length = to_cut(store)->length[part_of(store)];
 
-    if (offset < cut->length)
-        *extent = (struct store_extent){ .length = min_u64(count, cut->length - offset) };
+    if (offset < length)
+        *extent = (struct store_extent){ .length = min_u64(count, length - offset) };
     else
         *extent = (struct store_extent){ .length = count, .hole = true };
     return 0;
@@ -257,18 +284,15 @@ static void cut_close(struct store *store)
     (void)store;
 }
 
-static const struct store_ops cut_ops = {
-    .pread = cut_pread,
-    .pwritev = cut_pwritev,
-    .zero = cut_zero,
-    .discard = cut_discard,
-    .flush = cut_flush,
-    .size = cut_size,
-    .truncate = cut_truncate,
-    .extent = cut_extent,
-    .allocated = cut_size,
-    .close = cut_close,
-};
+#define CUT_OPS                                                                               \
+    {                                                                                         \
+        .pread = cut_pread, .pwritev = cut_pwritev, .zero = cut_zero, .discard = cut_discard, \
+        .flush = cut_flush, .size = cut_size, .truncate = cut_truncate, .extent = cut_extent, \
+        .allocated = cut_size, .close = cut_close,                                            \
+    }
+
+/* The same; which of them it is tells the files apart. */
+static const struct store_ops image_ops = CUT_OPS, data_ops = CUT_OPS;
 
 struct cut *cut_new(const struct recorder *recorder)
 {
@@ -277,7 +301,8 @@ struct cut *cut_new(const struct recorder *recorder)
     if (cut == NULL)
         return error_no_memory();
     *cut = (struct cut){
-        .store = { .ops = &cut_ops, .name = "disk.qcow2" },
+        .store = { .ops = &image_ops, .name = "disk.qcow2" },
+        .data = { .ops = &data_ops, .name = "disk.data" },
         .recorder = recorder,
         .sectors = calloc(SECTORS, sizeof cut->sectors[0]),
         .dirty = calloc(SECTORS, sizeof cut->dirty[0]),

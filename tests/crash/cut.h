@@ -12,10 +12,11 @@
 #include "crash/record.h"
 
 struct cut {
-    struct store store;
+    struct store store; /* the image */
+    struct store data;  /* its data file */
     const struct recorder *recorder;
-    const uint8_t **sectors; /* the content of each */
-    uint64_t length;
+    const uint8_t **sectors; /* the content of each of the medium */
+    uint64_t length[PARTS];
 
     uint32_t *dirty; /* numbers of the sectors that are not the recorder's */
     size_t dirty_count;
@@ -25,6 +26,8 @@ struct cut {
 
 struct cut *cut_new(const struct recorder *recorder);
 void cut_free(struct cut *cut);
+/* The store of the data file beside that of the image; NULL: this is not a cut's. */
+struct store *cut_data(struct store *image);
 
 /* Forget everything: the durable content. */
 void cut_reset(struct cut *cut);

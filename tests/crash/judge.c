@@ -24,6 +24,18 @@ int verdict_set(struct verdict *verdict, const char *rule, const char *format, .
     return -1;
 }
 
+/* The store of the data file, if the image in the store has one. */
+static struct store *data_of(struct store *image)
+{
+    uint8_t features[8];
+    struct store *data = recorder_data(image);
+
+    if (store_pread(image, features, sizeof features, HEADER_INCOMPATIBLE_AT) == -1 ||
+        !(load_be64(features) & INCOMPATIBLE_DATA_FILE))
+        return NULL;
+    return data ? data : cut_data(image);
+}
+
 struct qcow2_image *judge_open(struct store *store, struct disk *backing, uint32_t flags,
                                const char *snapshot, uint64_t l2_cache_size)
 {
@@ -31,6 +43,7 @@ struct qcow2_image *judge_open(struct store *store, struct disk *backing, uint32
         .format = FORMAT_QCOW2,
         .flags = flags,
         .backing_policy = QCOW2_BACKING_IGNORE,
+        .data_store = data_of(store),
         .snapshot = (char *)(uintptr_t)snapshot,
         .l2_cache_size = l2_cache_size,
     };
@@ -116,6 +129,20 @@ static int see(struct qcow2_image *image, struct seen_disk *seen)
     return image_read(image, seen_disk_room(seen, size), size, 0);
 }
 
+/* Whoever has only a raw data file must see the disk. */
+static int compare_raw(struct judge *j, const struct qcow2_image *image, struct verdict *verdict)
+{
+    uint8_t sector[SECTOR];
+
+    if (!(image->tables.header.autoclear_features & AUTOCLEAR_RAW_DATA_FILE))
+        return 0;
+    for (uint64_t at = 0; at < j->active.size; at += SECTOR)
+        if (store_pread(image->data_store, sector, SECTOR, at) == -1 ||
+            memcmp(sector, j->active.bytes + at, SECTOR) != 0)
+            return verdict_set(verdict, "raw", "The raw data file differs at 0x%" PRIx64, at);
+    return 0;
+}
+
 static int see_snapshot(struct judge *j, const struct snapshot *s, struct seen_disk *seen)
 {
     struct qcow2_image *image =
@@ -135,6 +162,8 @@ static int see_all(struct judge *j, struct qcow2_image *image, struct verdict *v
     if (see(image, &j->active) == -1)
         return verdict_set(verdict, "old-new", "The active disk cannot be read: %s",
                            error_message());
+    if (compare_raw(j, image, verdict) == -1)
+        return -1;
     j->snapshot_count = image->snapshots.count;
     if (j->snapshot_count > MAX_SNAPSHOTS_KEPT)
         return verdict_set(verdict, "view", "There are %zu snapshots", j->snapshot_count);

@@ -9,6 +9,7 @@
  *   pointer   something reachable lies beyond the end of the file
  *   check     any other finding of the check
  *   view      size or snapshots are neither those of before an operation nor those of after
+ *   raw       a raw data file and the disk are not the same
  *   old-new   an active sector shows what was never written to it, or what was to be gone
  *   durable   an active sector without unflushed writes changed
  *   snapshot  a snapshot's content changed

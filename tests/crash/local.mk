@@ -4,6 +4,7 @@ crash_tests = \
 	crash/crash-any-seed-will-do.sh \
 	crash/crash-bitmaps-do-not-lie.sh \
 	crash/crash-compressed-clusters-share-safely.sh \
+	crash/crash-data-files-and-images-agree.sh \
 	crash/crash-discards-show-no-foreign-data.sh \
 	crash/crash-failed-requests-are-told.sh \
 	crash/crash-growing-tables-stay-reachable.sh \

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,9 +20,23 @@
 
 #define GARBAGE 0xdb
 
+static const struct store_ops image_ops, data_ops;
+
+static enum part part_of(const struct store *store)
+{
+    return store->ops == &data_ops ? PART_DATA : PART_IMAGE;
+}
+
 static struct recorder *to_recorder(struct store *store)
 {
-    return (struct recorder *)store;
+    size_t at = part_of(store) == PART_DATA ? offsetof(struct recorder, data) : 0;
+
+    return (struct recorder *)(void *)((char *)store - at);
+}
+
+struct store *recorder_data(struct store *image)
+{
+    return image->ops == &image_ops ? &to_recorder(image)->data : NULL;
 }
 
 uint64_t sector_hash(uint64_t number, const uint8_t *bytes)
@@ -43,8 +58,8 @@ uint64_t sector_hash(uint64_t number, const uint8_t *bytes)
  * The journal
  */
 
-static struct change *journal_add(struct recorder *r, enum change_kind kind, uint64_t offset,
-                                  uint64_t count)
+static struct change *journal_add(struct recorder *r, enum part part, enum change_kind kind,
+                                  uint64_t offset, uint64_t count)
 {
     struct change *change;
 
@@ -58,8 +73,9 @@ static struct change *journal_add(struct recorder *r, enum change_kind kind, uin
         r->capacity = capacity;
     }
     change = &r->journal[r->count];
-    *change =
-        (struct change){ .kind = kind, .offset = offset, .count = count, .moment = r->moment };
+    *change = (struct change){
+        .kind = kind, .part = part, .offset = offset, .count = count, .moment = r->moment
+    };
     change->data = kind == CHANGE_BYTES ? malloc(count) : NULL;
     if (kind == CHANGE_BYTES && change->data == NULL)
         return error_no_memory();
@@ -67,22 +83,23 @@ static struct change *journal_add(struct recorder *r, enum change_kind kind, uin
     return change;
 }
 
-static int set_length(struct recorder *r, uint64_t length)
+static int set_length(struct recorder *r, enum part part, uint64_t length)
 {
-    if (journal_add(r, CHANGE_LENGTH, length, 0) == NULL)
+    if (journal_add(r, part, CHANGE_LENGTH, length, 0) == NULL)
         return -1;
-    if (length < r->length)
-        memset(r->now + length, 0, r->length - length);
-    r->length = length;
+    if (length < r->length[part])
+        memset(r->now + part_start(part) + length, 0, r->length[part] - length);
+    r->length[part] = length;
     return 0;
 }
 
 /* Enter a change of bytes; the caller fills in what is returned and then calls appear. */
-static struct change *change_bytes(struct recorder *r, uint64_t offset, uint64_t count)
+static struct change *change_bytes(struct recorder *r, enum part part, uint64_t offset,
+                                   uint64_t count)
 {
-    if (offset + count > r->length && set_length(r, offset + count) == -1)
+    if (offset + count > r->length[part] && set_length(r, part, offset + count) == -1)
         return NULL;
-    return journal_add(r, CHANGE_BYTES, offset, count);
+    return journal_add(r, part, CHANGE_BYTES, part_start(part) + offset, count);
 }
 
 static void appear(struct recorder *r, const struct change *change)
@@ -100,25 +117,41 @@ static void make_durable(struct recorder *r, const struct change *change)
 {
     uint64_t start = change->offset, end = change->offset + change->count;
 
-    if (change->kind == CHANGE_LENGTH)
-        end = max_u64(start, r->durable_length);
+    if (change->kind == CHANGE_LENGTH) {
+        start += part_start(change->part);
+        end = max_u64(start, part_start(change->part) + r->durable_length[change->part]);
+    }
     hash_durable(r, start, end, UINT64_MAX);
     if (change->kind == CHANGE_LENGTH) {
         memset(r->durable + start, 0, end - start);
-        r->durable_length = change->offset;
+        r->durable_length[change->part] = change->offset;
     } else {
         memcpy(r->durable + start, change->data, change->count);
     }
     hash_durable(r, start, end, 1);
 }
 
+static void settle_part(struct recorder *r, enum part part)
+{
+    size_t left = 0;
+
+    for (size_t i = 0; i < r->count; i++) {
+        struct change *change = &r->journal[i];
+
+        if (change->part != part) {
+            r->journal[left++] = *change;
+            continue;
+        }
+        make_durable(r, change);
+        free(change->data);
+    }
+    r->count = left;
+}
+
 void recorder_settle(struct recorder *r)
 {
-    for (size_t i = 0; i < r->count; i++) {
-        make_durable(r, &r->journal[i]);
-        free(r->journal[i].data);
-    }
-    r->count = 0;
+    settle_part(r, PART_IMAGE);
+    settle_part(r, PART_DATA);
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -126,9 +159,10 @@ void recorder_settle(struct recorder *r)
  */
 
 /* Is this a request that is to fail?  It makes the store end at end. */
-static int maybe_fail(struct recorder *r, const char *what, uint64_t end)
+static int maybe_fail(struct store *store, const char *what, uint64_t end)
 {
-    bool due = r->fault.full ? r->requests + 1 >= r->fault.at && end > r->length
+    struct recorder *r = to_recorder(store);
+    bool due = r->fault.full ? r->requests + 1 >= r->fault.at && end > r->length[part_of(store)]
                              : r->requests + 1 == r->fault.at;
 
     r->requests++;
@@ -137,23 +171,24 @@ static int maybe_fail(struct recorder *r, const char *what, uint64_t end)
     r->faults++;
     if (r->verbose)
         printf("      this %s fails (request %" PRIu64 ")\n", what, r->requests);
-    return error_set(r->fault.errnum, "The %s of '%s' fails, as planned", what, r->store.name);
+    return error_set(r->fault.errnum, "The %s of '%s' fails, as planned", what, store->name);
 }
 
-static int check_room(const struct recorder *r, uint64_t count, uint64_t offset)
+static int check_room(const struct store *store, uint64_t count, uint64_t offset)
 {
-    if (range_within(offset, count, MEDIUM_MAX))
+    if (range_within(offset, count, part_end(part_of(store)) - part_start(part_of(store))))
         return 0;
     return error_set(EFBIG, "A change of '%s' at offset 0x%" PRIx64 " goes beyond what is kept",
-                     r->store.name, offset);
+                     store->name, offset);
 }
 
 static int recorder_pread(struct store *store, void *buf, size_t count, uint64_t offset)
 {
     const struct recorder *r = to_recorder(store);
-    size_t inside = offset < MEDIUM_MAX ? min_u64(count, MEDIUM_MAX - offset) : 0;
+    uint64_t start = part_start(part_of(store)), room = part_end(part_of(store)) - start;
+    size_t inside = offset < room ? min_u64(count, room - offset) : 0;
 
-    memcpy(buf, r->now + (inside ? offset : 0), inside);
+    memcpy(buf, r->now + (inside ? start + offset : 0), inside);
     memset((uint8_t *)buf + inside, 0, count - inside);
     return 0;
 }
@@ -166,9 +201,9 @@ static int recorder_pwritev(struct store *store, const struct iovec *iov, int io
     size_t count = iov_total(iov, iovcnt);
     struct change *change;
 
-    if (maybe_fail(r, "write", offset + count) == -1 || check_room(r, count, offset) == -1)
+    if (maybe_fail(store, "write", offset + count) == -1 || check_room(store, count, offset) == -1)
         return -1;
-    change = change_bytes(r, offset, count);
+    change = change_bytes(r, part_of(store), offset, count);
     if (change == NULL)
         return -1;
     iov_gather(&cursor, change->data, count);
@@ -176,13 +211,14 @@ static int recorder_pwritev(struct store *store, const struct iovec *iov, int io
     return 0;
 }
 
-static int fill(struct recorder *r, uint64_t count, uint64_t offset, int byte)
+static int fill(struct store *store, uint64_t count, uint64_t offset, int byte)
 {
+    struct recorder *r = to_recorder(store);
     struct change *change;
 
     if (count == 0)
         return 0;
-    change = change_bytes(r, offset, count);
+    change = change_bytes(r, part_of(store), offset, count);
     if (change == NULL)
         return -1;
     memset(change->data, byte, count);
@@ -192,45 +228,44 @@ static int fill(struct recorder *r, uint64_t count, uint64_t offset, int byte)
 
 static int recorder_zero(struct store *store, uint64_t count, uint64_t offset, bool may_punch)
 {
-    struct recorder *r = to_recorder(store);
-
     (void)may_punch;
-    if (maybe_fail(r, "zeroing", offset + count) == -1 || check_room(r, count, offset) == -1)
+    if (maybe_fail(store, "zeroing", offset + count) == -1 ||
+        check_room(store, count, offset) == -1)
         return -1;
-    return fill(r, count, offset, 0);
+    return fill(store, count, offset, 0);
 }
 
 static int recorder_discard(struct store *store, uint64_t count, uint64_t offset)
 {
     struct recorder *r = to_recorder(store);
-    uint64_t end = min_u64(offset + count, r->length);
+    uint64_t end = min_u64(offset + count, r->length[part_of(store)]);
 
-    if (check_room(r, count, offset) == -1)
+    if (check_room(store, count, offset) == -1)
         return -1;
-    return offset < end ? fill(r, end - offset, offset, r->scribble ? GARBAGE : 0) : 0;
+    return offset < end ? fill(store, end - offset, offset, r->scribble ? GARBAGE : 0) : 0;
 }
 
 static int recorder_flush(struct store *store)
 {
     struct recorder *r = to_recorder(store);
 
-    if (maybe_fail(r, "flush", 0) == -1) {
+    if (maybe_fail(store, "flush", 0) == -1) {
         r->flush_failed = true;
         return -1;
     }
     if (r->flush_failed)
-        return error_set(EIO, "An earlier flush of '%s' failed", r->store.name);
+        return error_set(EIO, "An earlier flush of '%s' failed", store->name);
     if (r->observer != NULL)
         r->observer(r->opaque);
     r->flushes++;
     if (!r->lose_flushes && r->flushes != r->lost_flush)
-        recorder_settle(r);
+        settle_part(r, part_of(store));
     return 0;
 }
 
 static int recorder_size(struct store *store, uint64_t *size)
 {
-    *size = to_recorder(store)->length;
+    *size = to_recorder(store)->length[part_of(store)];
     return 0;
 }
 
@@ -238,18 +273,18 @@ static int recorder_truncate(struct store *store, uint64_t size)
 {
     struct recorder *r = to_recorder(store);
 
-    if (maybe_fail(r, "truncation", size) == -1 || check_room(r, size, 0) == -1)
+    if (maybe_fail(store, "truncation", size) == -1 || check_room(store, size, 0) == -1)
         return -1;
-    return set_length(r, size);
+    return set_length(r, part_of(store), size);
 }
 
 static int recorder_extent(struct store *store, uint64_t count, uint64_t offset,
                            struct store_extent *extent)
 {
-    const struct recorder *r = to_recorder(store);
+    uint64_t length = to_recorder(store)->length[part_of(store)];
 
-    if (offset < r->length)
-        *extent = (struct store_extent){ .length = min_u64(count, r->length - offset) };
+    if (offset < length)
+        *extent = (struct store_extent){ .length = min_u64(count, length - offset) };
     else
         *extent = (struct store_extent){ .length = count, .hole = true };
     return 0;
@@ -266,18 +301,16 @@ static void recorder_close(struct store *store)
     (void)store;
 }
 
-static const struct store_ops recorder_ops = {
-    .pread = recorder_pread,
-    .pwritev = recorder_pwritev,
-    .zero = recorder_zero,
-    .discard = recorder_discard,
-    .flush = recorder_flush,
-    .size = recorder_size,
-    .truncate = recorder_truncate,
-    .extent = recorder_extent,
-    .allocated = recorder_allocated,
-    .close = recorder_close,
-};
+#define RECORDER_OPS                                                                               \
+    {                                                                                              \
+        .pread = recorder_pread, .pwritev = recorder_pwritev, .zero = recorder_zero,               \
+        .discard = recorder_discard, .flush = recorder_flush, .size = recorder_size,               \
+        .truncate = recorder_truncate, .extent = recorder_extent, .allocated = recorder_allocated, \
+        .close = recorder_close,                                                                   \
+    }
+
+/* The same; which of them it is tells the files apart. */
+static const struct store_ops image_ops = RECORDER_OPS, data_ops = RECORDER_OPS;
 
 struct recorder *recorder_new(void)
 {
@@ -285,7 +318,8 @@ struct recorder *recorder_new(void)
 
     if (r == NULL)
         return error_no_memory();
-    r->store = (struct store){ .ops = &recorder_ops, .name = "disk.qcow2" };
+    r->store = (struct store){ .ops = &image_ops, .name = "disk.qcow2" };
+    r->data = (struct store){ .ops = &data_ops, .name = "disk.data" };
     r->now = calloc(1, MEDIUM_MAX);
     r->durable = calloc(1, MEDIUM_MAX);
     if (r->now == NULL || r->durable == NULL) {

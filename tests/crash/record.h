@@ -5,6 +5,10 @@
  * journal and becomes durable when a flush that began after it has ended.  Whoever wants to know
  * what a power cut may leave behind (states.h) looks at the durable content and at the journal,
  * just before a flush empties it.
+ *
+ * There are two files: the image, and its external data file if it has one.  They share the journal,
+ * so that what was written to the one and what to the other are in one order; but the flush of a file
+ * makes only that file's changes durable.  Both lie in one medium, the data file behind the image.
  */
 
 #ifndef CRASH_RECORD_H
@@ -12,17 +16,32 @@
 
 #include "store/store.h"
 
-#define SECTOR 512u                     /* what arrives whole or not at all */
-#define MEDIUM_MAX (UINT64_C(32) << 20) /* the longest store */
+#define SECTOR 512u /* what arrives whole or not at all */
+#define MEDIUM_MAX (UINT64_C(32) << 20)
+#define DATA_FILE_AT (UINT64_C(24) << 20) /* where the data file begins in the medium */
+
+/* The files of a medium. */
+enum part { PART_IMAGE, PART_DATA, PARTS };
+
+static inline uint64_t part_start(enum part part)
+{
+    return part == PART_DATA ? DATA_FILE_AT : 0;
+}
+
+static inline uint64_t part_end(enum part part)
+{
+    return part == PART_DATA ? MEDIUM_MAX : DATA_FILE_AT;
+}
 
 enum change_kind {
     CHANGE_BYTES,  /* count bytes of data at offset */
-    CHANGE_LENGTH, /* the store is offset bytes long */
+    CHANGE_LENGTH, /* the file is offset bytes long */
 };
 
 struct change {
     enum change_kind kind;
-    uint64_t offset;
+    enum part part;
+    uint64_t offset; /* of bytes: in the medium */
     uint64_t count;
     uint8_t *data;
     uint64_t moment; /* the recorder's moment when the change was made */
@@ -40,11 +59,12 @@ struct fault {
 typedef void flush_observer(void *opaque);
 
 struct recorder {
-    struct store store;
-    uint8_t *now; /* MEDIUM_MAX bytes each, zero beyond the length */
+    struct store store; /* the image */
+    struct store data;  /* its data file */
+    uint8_t *now;       /* MEDIUM_MAX bytes each, zero beyond the lengths */
     uint8_t *durable;
-    uint64_t length;
-    uint64_t durable_length;
+    uint64_t length[PARTS];
+    uint64_t durable_length[PARTS];
     uint64_t durable_hash; /* sum of the sector_hash of the durable content */
 
     struct change *journal;
@@ -69,6 +89,8 @@ struct recorder {
 
 struct recorder *recorder_new(void);
 void recorder_free(struct recorder *recorder);
+/* The store of the data file beside that of the image; NULL: this is not a recorder's. */
+struct store *recorder_data(struct store *image);
 /* What is in the journal becomes durable, without a flush. */
 void recorder_settle(struct recorder *recorder);
 

@@ -151,7 +151,7 @@ void session_write(struct session *s, uint64_t at, uint64_t count, bool fua)
     end_request(s, "A write", r, at, count, fua);
 }
 
-void session_compress(struct session *s, uint64_t at, uint64_t count)
+static void compress(struct session *s, uint64_t at, uint64_t count)
 {
     uint64_t cluster = (UINT64_C(1) << s->shape->cluster_bits) / SECTOR;
     uint64_t end = min_u64(round_up(at + count, cluster), session_size(s));
@@ -164,6 +164,15 @@ void session_compress(struct session *s, uint64_t at, uint64_t count)
     issue_new(s, at, end - at);
     r = image_write_compressed(s->image, s->bytes, (end - at) * SECTOR, at * SECTOR, 0);
     end_request(s, "A compressed write", r, at, end - at, false);
+}
+
+void session_compress(struct session *s, uint64_t at, uint64_t count)
+{
+    if (s->shape->data_file) {
+        session_write(s, at, count, false);
+        return;
+    }
+    compress(s, at, count);
 }
 
 void session_zero(struct session *s, uint64_t at, uint64_t count, bool unmap)
@@ -323,7 +332,7 @@ void session_snapshot_create(struct session *s)
     struct frozen *frozen;
     char name[16];
 
-    if (session_snapshots(s) == MAX_SNAPSHOTS_KEPT)
+    if (session_snapshots(s) == MAX_SNAPSHOTS_KEPT || s->shape->data_file)
         return;
     snprintf(name, sizeof name, "s%u", s->snapshots_made++);
     if (!session_ask(s, "snapshot create %s", name))

@@ -12,6 +12,8 @@
 
 #include "crash/states.h"
 
+enum data_file { DATA_FILE_NONE, DATA_FILE_PLAIN, DATA_FILE_RAW };
+
 /* What kind of image. */
 struct shape {
     const char *name;
@@ -24,9 +26,10 @@ struct shape {
     uint32_t leaked;   /* clusters that are counted and never used, so that tables must grow */
     bool extended;     /* L2 entries */
     bool preallocated; /* host clusters for the whole disk */
-    bool discard;      /* punch holes for freed clusters */
-    bool scribble;     /* ... which then hold garbage */
-    bool qemu;         /* made by QEMU, with compressed clusters and two snapshots */
+    enum data_file data_file; /* then nothing is compressed, and there are no snapshots */
+    bool discard;             /* punch holes for freed clusters */
+    bool scribble;            /* ... which then hold garbage */
+    bool qemu;                /* made by QEMU, with compressed clusters and two snapshots */
 };
 
 struct session {

@@ -86,9 +86,20 @@ static int leak(struct session *s)
     return 0;
 }
 
+/* The data file is as long as the disk.  qemu-img check opens one of its own. */
+static int make_data_file(struct session *s, const char *path)
+{
+    FILE *file = fopen(path, "wb");
+
+    if (file == NULL || fclose(file) != 0)
+        return error_system(errno, "Could not create '%s'", path);
+    return store_truncate(&s->recorder->data, (uint64_t)s->shape->size * SECTOR);
+}
+
 static int make_ours(struct session *s)
 {
     const struct shape *shape = s->shape;
+    char data_file[256];
     char file[] = "base.raw", format[] = "raw";
     const struct qcow2_create_options options = {
         .format = FORMAT_QCOW2,
@@ -100,8 +111,13 @@ static int make_ours(struct session *s)
         .preallocation = shape->preallocated ? PREALLOCATION_METADATA : PREALLOCATION_OFF,
         .backing_file = shape->backing ? file : NULL,
         .backing_format = shape->backing ? format : NULL,
+        .data_file = shape->data_file ? data_file : NULL,
+        .data_file_raw = shape->data_file == DATA_FILE_RAW,
     };
 
+    snprintf(data_file, sizeof data_file, "%s/disk.data", s->states.effort->directory);
+    if (shape->data_file && make_data_file(s, data_file) == -1)
+        return -1;
     if (image_format_store(&s->recorder->store, &options) == -1 || session_open(s) == -1)
         return -1;
     return leak(s) == -1 ? (image_close(s->image), -1) : image_close(s->image);
