@@ -328,7 +328,7 @@ static void clear_tail(uint8_t *buf, uint64_t size, uint64_t bits)
 }
 
 int bitmap_read_cluster(struct qcow2_image *image, const struct bitmap *b, uint64_t index,
-                        uint8_t *buf)
+                        uint64_t bits, uint8_t *buf)
 {
     uint64_t size = image->tables.geometry.cluster_size, first = index * size * 8;
     uint64_t entry = table_entry(b, index);
@@ -339,7 +339,7 @@ int bitmap_read_cluster(struct qcow2_image *image, const struct bitmap *b, uint6
     else if (store_pread(image->store, buf, size, offset) == -1)
         return -1;
     dirty_bits_merge(&b->set, first, buf, size);
-    clear_tail(buf, size, b->set.count > first ? b->set.count - first : 0);
+    clear_tail(buf, size, bits > first ? bits - first : 0);
     return 0;
 }
 

@@ -37,7 +37,8 @@ struct bitmap {
                                   with the mark, and is inconsistent */
     uint64_t *table;       /* entry.table_size entries, validated; NULL: not read yet */
     struct dirty_bits set; /* not in the table yet; none while the bitmap is inconsistent */
-    bool stays;            /* for a change of the list (bitmap_store.c) */
+    bool tail_is_stale; /* the bits on disk may go on beyond the last one: the disk was resized */
+    bool stays;         /* for a change of the list (bitmap_store.c) */
 };
 
 struct bitmaps {
@@ -94,10 +95,10 @@ int bitmaps_note_growth(struct qcow2_image *image, uint64_t old_size);
 /* Whether there is something to note may have changed. */
 void bitmaps_update_tracking(struct bitmaps *bitmaps);
 
-/* One cluster of bits, that of a table entry, as they are now; buf has a cluster.  The bitmap's table
- * has been read. */
+/* One cluster of bits, that of a table entry, as they are now; buf has a cluster.  Of the whole bitmap,
+ * whose table has been read, only the first bits count, the others are 0. */
 int bitmap_read_cluster(struct qcow2_image *image, const struct bitmap *bitmap, uint64_t index,
-                        uint8_t *buf);
+                        uint64_t bits, uint8_t *buf);
 /* Are all bits of the cluster 0, or all 1, without a look at them?  1 yes, with *set, 0 not known. */
 int bitmap_cluster_is_uniform(const struct bitmap *bitmap, uint64_t index, uint64_t cluster_size,
                               bool *set);

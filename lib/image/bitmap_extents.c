@@ -89,7 +89,7 @@ static int read_piece(struct qcow2_image *image, const struct bitmap *b, uint64_
     p->first = index * size * 8;
     p->end = min_u64(p->first + size * 8, b->set.count);
     p->uniform = bitmap_cluster_is_uniform(b, index, size, &p->set);
-    return p->uniform ? 0 : bitmap_read_cluster(image, b, index, p->buf);
+    return p->uniform ? 0 : bitmap_read_cluster(image, b, index, b->set.count, p->buf);
 }
 
 /* The bits [from, to) of the piece. */

@@ -114,11 +114,11 @@ static bool is_filled_with(const uint8_t *buf, uint64_t size, uint8_t byte)
 
 /* The new table entry of one cluster of bits. */
 static int write_bits(struct qcow2_image *image, struct bitmap_change *c, const struct bitmap *b,
-                      uint64_t index, uint8_t *buf, uint64_t *entry)
+                      const struct place *p, uint64_t index, uint8_t *buf, uint64_t *entry)
 {
     uint64_t size = image->tables.geometry.cluster_size;
 
-    if (bitmap_read_cluster(image, b, index, buf) == -1)
+    if (bitmap_read_cluster(image, b, index, min_u64(b->set.count, p->set.count), buf) == -1)
         return -1;
     *entry = 0;
     if (is_filled_with(buf, size, 0))
@@ -130,15 +130,26 @@ static int write_bits(struct qcow2_image *image, struct bitmap_change *c, const 
     return write_new(&image->tables, c, buf, size, entry);
 }
 
+/* Do the bits on disk end in this cluster, and have ended elsewhere? */
+static bool ends_anew(const struct qcow2_image *image, const struct bitmap *b,
+                      const struct place *p, uint64_t index)
+{
+    uint64_t bits = image->tables.geometry.cluster_size * 8;
+    bool is_last = index == p->table_size - 1;
+
+    if (b->set.count == p->set.count)
+        return b->tail_is_stale && is_last;
+    return is_last || index == b->set.count / bits;
+}
+
 /* Does the cluster on disk hold these bits already? */
-static bool is_current(const struct qcow2_image *image, const struct bitmap_change *c,
-                       const struct bitmap *b, const struct place *p, uint64_t index)
+static bool is_current(const struct qcow2_image *image, const struct bitmap *b,
+                       const struct place *p, uint64_t index)
 {
     uint64_t size = image->tables.geometry.cluster_size;
-    bool resized = b->set.count != bitmap_bits(c->disk_size, b->entry.granularity_bits);
 
     return index < b->entry.table_size && !dirty_bits_any(&b->set, index * size * 8, size) &&
-           !(resized && index == p->table_size - 1);
+           !ends_anew(image, b, p, index);
 }
 
 static int fill_table(struct qcow2_image *image, struct bitmap_change *c, const struct bitmap *b,
@@ -153,9 +164,9 @@ static int fill_table(struct qcow2_image *image, struct bitmap_change *c, const 
         uint64_t old = i < b->entry.table_size ? b->table[i] : 0, new = 0;
 
         if (i < p->table_size) {
-            if (is_current(image, c, b, p, i))
+            if (is_current(image, b, p, i))
                 new = old;
-            else if (write_bits(image, c, b, i, buf, &new) == -1)
+            else if (write_bits(image, c, b, p, i, buf, &new) == -1)
                 return -1;
             p->table[i] = new;
         }
@@ -372,9 +383,13 @@ static int adopt_place(struct bitmap *b, struct place *p, uint64_t disk_size)
 {
     uint64_t bits = bitmap_bits(disk_size, b->entry.granularity_bits);
 
-    if (!p->rewritten)
-        return bitmap_is_inconsistent(b) || bits == b->set.count ? 0
-                                                                 : dirty_bits_resize(&b->set, bits);
+    if (!p->rewritten) {
+        if (bitmap_is_inconsistent(b) || bits == b->set.count)
+            return 0;
+        b->tail_is_stale = true;
+        return dirty_bits_resize(&b->set, bits);
+    }
+    b->tail_is_stale = false;
     b->entry.table_offset = p->table_offset;
     b->entry.table_size = p->table_size;
     free(b->table);

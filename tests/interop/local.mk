@@ -36,3 +36,4 @@ include $(srcdir)/interop/qcow1.mk
 include $(srcdir)/interop/data-files.mk
 include $(srcdir)/interop/subclusters.mk
 include $(srcdir)/interop/amend.mk
+include $(srcdir)/interop/bitmaps.mk
