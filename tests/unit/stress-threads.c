@@ -33,6 +33,7 @@
 #define SNAPSHOTS 0x1u
 #define COMPRESSED 0x2u
 #define EXTENDED 0x4u /* L2 entries */
+#define BITMAP 0x8u   /* which must know of all changes in the end */
 
 struct variant {
     const char *name;
@@ -398,6 +399,8 @@ static void set_up(struct stress *s)
     s->image = open_image(v, v->flags, NULL);
     if (s->image == NULL)
         fail_msg("%s", qcow2_get_error());
+    if (v->extras & BITMAP)
+        assert_int_equal(qcow2_bitmap_add(s->image, "all", 512, QCOW2_BITMAP_ENABLED), 0);
 }
 
 static void run_threads(struct stress *s)
@@ -450,6 +453,19 @@ static void check(void)
         assert_int_equal(system("qemu-img check -q -f qcow2 image"), 0);
 }
 
+/* The disk was zero at first: where the bitmap is clean it still is. */
+static int verify_clean(void *opaque, uint64_t offset, uint64_t length, bool dirty)
+{
+    const uint8_t *buf = opaque;
+
+    for (uint64_t i = offset; i < offset + length && !dirty; i++)
+        if (buf[i] != 0) {
+            print_error("the bitmap is clean at offset 0x%" PRIx64 "\n", i);
+            return 1;
+        }
+    return 0;
+}
+
 static void verify(struct stress *s)
 {
     uint8_t *buf = malloc(s->size);
@@ -462,6 +478,8 @@ static void verify(struct stress *s)
     assert_int_equal(qcow2_pread(s->image, buf, s->size, 0, 0), 0);
     assert_true(model_observe(s->model, 0, s->size / s->variant->granule, buf, now,
                               model_now(s->model), true));
+    if (s->variant->extras & BITMAP)
+        assert_int_equal(qcow2_bitmap_extents(s->image, "all", s->size, 0, verify_clean, buf), 0);
     assert_int_equal(qcow2_close(s->image), 0);
     free(buf);
 }
@@ -500,6 +518,8 @@ static struct variant variants[] = {
       SNAPSHOTS | COMPRESSED },
     { "subclusters", 16384, 100, "16", "v3", NULL, 512, 4096, DISCARD, SNAPSHOTS | EXTENDED },
     { "subclusters above a base", 131072, 20, "8", "v3", "raw", 128, 0, 0, SNAPSHOTS | EXTENDED },
+    { "with a bitmap", 4096, 300, "16", "v3", NULL, 512, 0, DISCARD,
+      SNAPSHOTS | COMPRESSED | BITMAP },
     { "compressed and subclusters", 32768, 60, "16", "v3", "qcow2", 512, 0, 0,
       SNAPSHOTS | COMPRESSED | EXTENDED },
 };
