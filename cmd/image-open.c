@@ -169,6 +169,7 @@ static int set_options(const image_target *t, const image_source *source, char *
     if (qcow2_open_options_set_format(t->options, t->format) ||
         qcow2_open_options_set_flags(t->options, t->flags) ||
         (source->data_file && qcow2_open_options_set_data_file(t->options, source->data_file)) ||
+        qcow2_open_options_set_writable_backing(t->options, source->writable_backing) ||
         (source->snapshot && qcow2_open_options_set_snapshot(t->options, source->snapshot)))
         return fail_library(why);
     if (set_option(t, "compression-level", source->compression_level, why))

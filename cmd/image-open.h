@@ -29,6 +29,7 @@ typedef struct {
     const char *data_file;          /* instead of the one the image names; or NULL */
     const char *compression_level;  /* of clusters written compressed; NULL: the default */
     const char *compression_window; /* the same */
+    unsigned writable_backing;      /* depth of the backing file to be written, too; 0: none */
     const char *snapshot;           /* open this internal snapshot instead of the disk; or NULL */
     bool *guessed_raw; /* set when raw was only a guess and writes need care; or NULL */
 } image_source;

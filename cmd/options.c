@@ -143,10 +143,11 @@ static int set_help(options *o, const option_row *row, const char *argument)
  */
 
 enum {
-    EVERY_VERB = VERB_AMEND | VERB_BITMAP | VERB_CHECK | VERB_COMPARE | VERB_CONVERT | VERB_CREATE |
-                 VERB_INFO | VERB_MAP | VERB_MEASURE | VERB_RESIZE | VERB_SNAPSHOT,
+    EVERY_VERB = VERB_AMEND | VERB_BITMAP | VERB_CHECK | VERB_COMMIT | VERB_COMPARE | VERB_CONVERT |
+                 VERB_CREATE | VERB_INFO | VERB_MAP | VERB_MEASURE | VERB_REBASE | VERB_RESIZE |
+                 VERB_SNAPSHOT,
     OPENING_VERBS = EVERY_VERB & ~VERB_CREATE,
-    READING_VERBS = OPENING_VERBS & ~(VERB_AMEND | VERB_BITMAP | VERB_RESIZE),
+    READING_VERBS = OPENING_VERBS & ~(VERB_AMEND | VERB_BITMAP | VERB_COMMIT | VERB_RESIZE),
 };
 
 /* The shapes of rows: a flag, a text, a size, and an argument that a function of its own reads. */
@@ -174,7 +175,8 @@ static const option_row table[] = {
     CALL(EVERY_VERB, "object", "", "OBJECT", set_object, 0,
          "a secret, as in secret,id=ID,data=TEXT"),
 
-    TEXT(VERB_AMEND | VERB_BITMAP | VERB_CHECK | VERB_INFO | VERB_MAP | VERB_MEASURE | VERB_RESIZE,
+    TEXT(VERB_AMEND | VERB_BITMAP | VERB_CHECK | VERB_COMMIT | VERB_INFO | VERB_MAP | VERB_MEASURE |
+             VERB_REBASE | VERB_RESIZE,
          "format", "f", "FMT", format,
          "format of the image, raw, qcow2 or qcow (default: probe the file)"),
     TEXT(VERB_CREATE, "format", "f", "FMT", format,
@@ -199,7 +201,12 @@ static const option_row table[] = {
          "backing file of the new image, seen from the new image's directory"),
     TEXT(VERB_CONVERT, "backing", "bB", "FILE", backing,
          "backing file of the target: copy only what differs from it"),
-    TEXT(VERB_CREATE, "backing-format", "FB", "FMT", backing_format, "format of the backing file"),
+    TEXT(VERB_REBASE, "backing", "b", "FILE", backing,
+         "the new backing file, seen from the image's directory; empty: none"),
+    TEXT(VERB_COMMIT, "base", "b", "FILE", backing,
+         "the file of the chain to write into (default: the backing file); implies -d"),
+    TEXT(VERB_CREATE | VERB_REBASE, "backing-format", "FB", "FMT", backing_format,
+         "format of the backing file"),
     TEXT(VERB_CONVERT, "backing-format", "F", "FMT", backing_format, "format of the backing file"),
     FLAG(VERB_CREATE, "backing-unsafe", "u", backing_unsafe,
          "do not open the backing file, which may be missing"),
@@ -211,14 +218,20 @@ static const option_row table[] = {
          "the target's name is options (needs -n)"),
 
     FLAG(EVERY_VERB, "untrusted", "", untrusted, "do not open files that an image names"),
-    FLAG(VERB_COMPARE | VERB_CONVERT | VERB_INFO | VERB_MAP | VERB_MEASURE, "backing-nbd", "",
-         backing_nbd, "open backing files that images name on NBD servers"),
+    FLAG(VERB_COMMIT | VERB_COMPARE | VERB_CONVERT | VERB_INFO | VERB_MAP | VERB_MEASURE |
+             VERB_REBASE,
+         "backing-nbd", "", backing_nbd, "open backing files that images name on NBD servers"),
+    FLAG(VERB_REBASE, "backing-unsafe", "u", backing_unsafe,
+         "change the recorded name only, without a look at the content"),
     FLAG(READING_VERBS, "force-share", "U", force_share,
          "open the image even while another program writes it"),
     TEXT(VERB_CONVERT, "cache", "t", "MODE", cache,
          "cache mode of the target: none, writeback, writethrough, directsync, unsafe (default)"),
-    TEXT(VERB_AMEND | VERB_INFO | VERB_RESIZE | VERB_SNAPSHOT, "cache", "t", "MODE", cache,
+    TEXT(VERB_AMEND | VERB_COMMIT | VERB_INFO | VERB_REBASE | VERB_RESIZE | VERB_SNAPSHOT, "cache",
+         "t", "MODE", cache,
          "cache mode: none, writeback (default), writethrough, directsync, unsafe"),
+    TEXT(VERB_REBASE, "backing-cache", "T", "MODE", source_cache,
+         "cache mode for reading the backing files (default: writeback)"),
     TEXT(VERB_CHECK | VERB_COMPARE | VERB_CONVERT, "source-cache", "T", "MODE", source_cache,
          "cache mode for reading (default: writeback)"),
 
@@ -273,7 +286,8 @@ static const option_row table[] = {
     FLAG(VERB_CONVERT, "oob-writes", "W", out_of_order, "writes may be done out of order"),
     FLAG(VERB_CONVERT, "copy-range-offloading", "C", copy_offload,
          "let the host copy where it can"),
-    SIZE(VERB_CONVERT, "rate-limit", "r", "RATE", rate_limit, "rate limit",
+    FLAG(VERB_COMMIT, "drop", "d", drop, "do not empty the image afterwards"),
+    SIZE(VERB_COMMIT | VERB_CONVERT, "rate-limit", "r", "RATE", rate_limit, "rate limit",
          "copy no more than this many bytes a second"),
     FLAG(VERB_CONVERT, "salvage", "", salvage,
          "go on after read errors, with zeroes in their place"),
@@ -283,7 +297,8 @@ static const option_row table[] = {
 
     CALL(VERB_CHECK | VERB_COMPARE | VERB_INFO | VERB_MAP | VERB_MEASURE, "output", "", "FORMAT",
          set_output, 0, "human (default) or json"),
-    FLAG(VERB_AMEND | VERB_COMPARE | VERB_CONVERT, "progress", "p", progress, "show progress"),
+    FLAG(VERB_AMEND | VERB_COMMIT | VERB_COMPARE | VERB_CONVERT | VERB_REBASE, "progress", "p",
+         progress, "show progress"),
     FLAG(EVERY_VERB & ~(VERB_BITMAP | VERB_INFO | VERB_MAP | VERB_MEASURE), "quiet", "q", quiet,
          "print nothing but errors"),
 };

@@ -29,6 +29,8 @@ typedef enum {
     VERB_MEASURE = 0x0100,
     VERB_AMEND = 0x0200,
     VERB_BITMAP = 0x0400,
+    VERB_COMMIT = 0x0800,
+    VERB_REBASE = 0x1000,
 } verb_bit;
 
 typedef enum {
@@ -68,9 +70,9 @@ typedef struct options {
     const char *format;         /* -f: of the (first) image; NULL: probe */
     const char *second_format;  /* compare -F: of the second image */
     const char *target_format;  /* convert, measure -O; NULL: raw */
-    const char *backing;        /* -b (convert also -B) */
+    const char *backing;        /* -b (convert also -B); commit: its base */
     const char *backing_format; /* -F */
-    bool backing_unsafe;        /* create -u: do not open the backing file */
+    bool backing_unsafe;        /* create, rebase -u: do not open the backing file */
     bool image_opts;            /* image names are dotted keys */
     bool target_image_opts;     /* convert: so is the target's */
     bool untrusted;             /* never open a file that an image names */
@@ -91,6 +93,7 @@ typedef struct options {
     uint64_t measured_size;    /* measure --size: bytes; UINT64_MAX: not given */
     bool shrink;               /* resize */
     bool force;                /* amend */
+    bool drop;                 /* commit -d */
     const char *preallocation; /* resize; NULL: off */
     snapshot_action snapshot_action;
     const char *snapshot; /* snapshot -c -a -d: its argument; convert, measure -l: as given */
@@ -112,7 +115,7 @@ typedef struct options {
     bool skip_broken_bitmaps; /* convert */
     uint64_t sparse_size;     /* convert -S: bytes; default 4096; 0: allocate everything */
     unsigned workers;         /* convert -m: 1 to 16; default 8 */
-    uint64_t rate_limit;      /* convert -r: bytes a second; 0: none */
+    uint64_t rate_limit;      /* commit, convert -r: bytes a second; 0: none */
 } options;
 
 typedef struct option_row option_row;

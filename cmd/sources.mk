@@ -43,6 +43,7 @@ qcow_img_sources = \
 	bitmap.c \
 	bytes.h \
 	check.c \
+	commit.c \
 	compare.c \
 	convert-bitmaps.c \
 	convert-bitmaps.h \
@@ -65,6 +66,7 @@ qcow_img_sources = \
 	pipeline.h \
 	progress.c \
 	progress.h \
+	rebase.c \
 	resize.c \
 	snapshot-open.c \
 	snapshot-open.h \

@@ -22,12 +22,14 @@ typedef struct {
 int run_amend(const options *o);
 int run_bitmap(const options *o);
 int run_check(const options *o);
+int run_commit(const options *o);
 int run_compare(const options *o);
 int run_convert(const options *o);
 int run_create(const options *o);
 int run_info(const options *o);
 int run_map(const options *o);
 int run_measure(const options *o);
+int run_rebase(const options *o);
 int run_resize(const options *o);
 int run_snapshot(const options *o);
 

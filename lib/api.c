@@ -284,6 +284,21 @@ int qcow2_amend(qcow2_image *image, const qcow2_amend_options *options,
     return image_amend(image, options, progress, opaque);
 }
 
+int qcow2_rebase(qcow2_image *image, const char *backing_file, const char *backing_format,
+                 qcow2_image *new_backing, uint32_t flags, qcow2_progress_callback *progress,
+                 void *opaque)
+{
+    REQUIRE(image, -1);
+    return image_rebase(image, backing_file, backing_format, new_backing, flags, progress, opaque);
+}
+
+int qcow2_commit(qcow2_image *image, unsigned depth, uint64_t rate_limit, uint32_t flags,
+                 qcow2_progress_callback *progress, void *opaque)
+{
+    REQUIRE(image, -1);
+    return image_commit(image, depth, rate_limit, flags, progress, opaque);
+}
+
 /* ---- Checking ---- */
 
 /* The tables of an image in use must not change behind its back. */

@@ -152,6 +152,12 @@ int qcow2_open_options_set_secret_callback(qcow2_open_options *options,
     return 0;
 }
 
+int qcow2_open_options_set_writable_backing(qcow2_open_options *options, unsigned depth)
+{
+    options->writable_depth = depth;
+    return 0;
+}
+
 int qcow2_open_options_set_l2_cache_size(qcow2_open_options *options, uint64_t size)
 {
     options->l2_cache_size = size;

@@ -148,6 +148,11 @@ QCOW2_PUBLIC int qcow2_open_options_set_secret_callback(qcow2_open_options *opti
                                                         qcow2_secret_callback *callback,
                                                         void *opaque);
 
+/* Open the backing file at this depth (1: the image's own) for writing, too: for qcow2_commit.  0: none,
+ * the default. */
+QCOW2_PUBLIC int qcow2_open_options_set_writable_backing(qcow2_open_options *options,
+                                                         unsigned depth);
+
 /* Bytes of memory for L2 tables (0: as much as maps the whole disk, at most 32 MiB) and for
  * refcount blocks (0: a default). */
 QCOW2_PUBLIC int qcow2_open_options_set_l2_cache_size(qcow2_open_options *options, uint64_t size);
@@ -475,6 +480,28 @@ QCOW2_PUBLIC int qcow2_amend_options_set(qcow2_amend_options *options, const cha
  * be NULL.  EINVAL and ENOTSUP say what is not possible, before anything has changed. */
 QCOW2_PUBLIC int qcow2_amend(qcow2_image *image, const qcow2_amend_options *options,
                              qcow2_progress_callback *progress, void *opaque);
+
+#define QCOW2_REBASE_UNSAFE 0x0001u /* change the recorded name only */
+
+/* Record another backing file (NULL or "": none) and its format.  new_backing is that file, opened; the
+ * image gets what differs between the old backing file and the new one, so that the guest sees the same
+ * at every instant, power cuts included.  Internal snapshots are not looked at.  With
+ * QCOW2_REBASE_UNSAFE neither file is looked at, and new_backing may be NULL.  The handle goes on with
+ * the old backing file: close it and open the image anew.  EINVAL, ENOTSUP; ENOSPC if the name does not
+ * fit in the first cluster.  In bytes of the disk, progress tells how far the comparison is. */
+QCOW2_PUBLIC int qcow2_rebase(qcow2_image *image, const char *backing_file,
+                              const char *backing_format, qcow2_image *new_backing, uint32_t flags,
+                              qcow2_progress_callback *progress, void *opaque);
+
+#define QCOW2_COMMIT_KEEP 0x0001u /* do not empty the image */
+
+/* Write what the image and the backing files above the one at this depth (1: its own) hold into that
+ * one, which must have been opened for writing (qcow2_open_options_set_writable_backing) and grows if it
+ * is shorter.  When that is durable the image is emptied.  The guest sees the same at every instant.
+ * rate_limit: bytes copied in a second, 0: any.  In bytes of the disk, progress tells how far the copy
+ * is; ended by it, both images are as good as before. */
+QCOW2_PUBLIC int qcow2_commit(qcow2_image *image, unsigned depth, uint64_t rate_limit,
+                              uint32_t flags, qcow2_progress_callback *progress, void *opaque);
 
 /* ------------------------------------------------------------------------------------------------
  * Checking

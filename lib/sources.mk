@@ -80,6 +80,8 @@ libqcow2_sources = \
 	table/refcount.h \
 	table/refcount_table.c \
 	table/refcount_table.h \
+	table/refcount_trim.c \
+	table/refcount_trim.h \
 	table/refcount_width.c \
 	table/refcount_width.h \
 	table/tables.c \
@@ -102,6 +104,8 @@ libqcow2_sources = \
 	guest/guest.h \
 	guest/inflight.c \
 	guest/inflight.h \
+	guest/layers.c \
+	guest/layers.h \
 	guest/map.c \
 	guest/qcow1.c \
 	guest/qcow1.h \
@@ -121,6 +125,7 @@ libqcow2_sources = \
 	image/bitmap_store.c \
 	image/bitmap_trees.c \
 	image/chain.c \
+	image/commit.c \
 	image/create.c \
 	image/data_file.c \
 	image/data_file.h \
@@ -142,6 +147,7 @@ libqcow2_sources = \
 	image/preallocate.c \
 	image/preallocate.h \
 	image/progress.h \
+	image/rebase.c \
 	image/resize.c \
 	image/size.h \
 	image/snapshot.c \

@@ -31,7 +31,7 @@ bool plan_add(struct plan *plan, const struct extent *extent)
     return true;
 }
 
-static int refuse_missing(const struct disk *disk, uint64_t offset)
+int disk_refuse_missing(const struct disk *disk, uint64_t offset)
 {
     return error_set(EIO,
                      "The range at offset 0x%" PRIx64 " of '%s' lies in its backing file, "
@@ -45,7 +45,7 @@ int disk_read_backing(struct disk *disk, void *buf, size_t count, uint64_t offse
     size_t inside = offset < end ? (size_t)min_u64(count, end - offset) : 0;
 
     if (disk->backing_missing)
-        return refuse_missing(disk, offset);
+        return disk_refuse_missing(disk, offset);
     if (inside > 0 && disk_read(disk->backing, buf, inside, offset) == -1)
         return -1;
     memset((uint8_t *)buf + inside, 0, count - inside);

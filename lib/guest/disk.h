@@ -89,6 +89,9 @@ static inline void disk_close(struct disk *disk)
 /* Append an extent, merging it with the last one if it continues it.  False: the plan is full. */
 bool plan_add(struct plan *plan, const struct extent *extent);
 
+/* The error of a range that lies in a backing file which was not opened; returns -1. */
+int disk_refuse_missing(const struct disk *disk, uint64_t offset);
+
 /* Read a range that this disk does not hold: from its backing disk, zeroes beyond that one's end. */
 int disk_read_backing(struct disk *disk, void *buf, size_t count, uint64_t offset);
 

@@ -45,6 +45,7 @@ static int open_file(struct qcow2_image *image, const char *name, const char *re
 {
     const uint32_t inherited = QCOW2_OPEN_FORCE_SHARE | QCOW2_OPEN_NO_LOCK | QCOW2_OPEN_DIRECT |
                                QCOW2_OPEN_NO_IO | QCOW2_OPEN_BACKING_NBD;
+    const uint32_t written_with = QCOW2_OPEN_WRITETHROUGH | QCOW2_OPEN_UNSAFE | QCOW2_OPEN_DISCARD;
     struct qcow2_open_options backing = options->backing ? *options->backing : *options;
     struct qcow2_image *opened;
 
@@ -56,7 +57,12 @@ static int open_file(struct qcow2_image *image, const char *name, const char *re
         backing.secret = (struct secret){ 0 };
         backing.flags = 0;
     }
-    backing.flags |= (options->flags & inherited) | QCOW2_OPEN_READ_ONLY | flags;
+    backing.flags |= (options->flags & inherited) | flags;
+    backing.writable_depth = options->writable_depth ? options->writable_depth - 1 : 0;
+    if (options->writable_depth == 1)
+        backing.flags = (backing.flags & ~QCOW2_OPEN_READ_ONLY) | (options->flags & written_with);
+    else
+        backing.flags |= QCOW2_OPEN_READ_ONLY;
     if (named_check_unused(image, name, backing.flags) == -1 ||
         backing_format(image, name, recorded, options, backing.flags, &backing.format) == -1)
         return -1;

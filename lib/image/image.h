@@ -186,6 +186,17 @@ int image_bitmap_extents(struct qcow2_image *image, const char *name, uint64_t c
 int image_bitmap_merge(struct qcow2_image *target, const char *name, struct qcow2_image *source,
                        const char *source_name);
 
+/* ---- rebase.c ---- */
+
+int image_rebase(struct qcow2_image *image, const char *backing_file, const char *backing_format,
+                 struct qcow2_image *new_backing, uint32_t flags, qcow2_progress_callback *progress,
+                 void *opaque);
+
+/* ---- commit.c ---- */
+
+int image_commit(struct qcow2_image *image, unsigned depth, uint64_t rate_limit, uint32_t flags,
+                 qcow2_progress_callback *progress, void *opaque);
+
 /* ---- measure.c ---- */
 
 int image_measure(const struct qcow2_create_options *options, struct qcow2_image *source,

@@ -121,8 +121,7 @@ int image_set_size(struct qcow2_image *image, uint64_t size)
     return change_size(image, size, size);
 }
 
-/* The L2 tables of some L1 entries, all beyond the end of the disk, which no part of it needs. */
-static int release_tables(struct tables *t, uint64_t first, uint64_t end)
+int image_release_tables(struct tables *t, uint64_t first, uint64_t end)
 {
     uint64_t count = end > first ? end - first : 0;
     CLEANUP_FREE uint64_t *removed = calloc(count ? count : 1, sizeof removed[0]);
@@ -201,8 +200,8 @@ static int clear_new_part(struct qcow2_image *image, uint64_t size)
 
     if (tables_settle(t) == -1)
         return -1;
-    return release_tables(t, geometry_l1_entries(&t->geometry, image->disk->size),
-                          min_u64(geometry_l1_entries(&t->geometry, size), t->l1_size));
+    return image_release_tables(t, geometry_l1_entries(&t->geometry, image->disk->size),
+                                min_u64(geometry_l1_entries(&t->geometry, size), t->l1_size));
 }
 
 static int grow(struct qcow2_image *image, uint64_t size, enum preallocation mode)
@@ -239,9 +238,8 @@ static int used_end(struct tables *t, uint64_t *end)
     return 0;
 }
 
-/* Give the free end of the file back.  Only what is gone for sure reads as zeroes when it is allocated
- * again: a device keeps its length. */
-static int cut_file(struct qcow2_image *image)
+/* Only what is gone for sure reads as zeroes when it is allocated again: a device keeps its length. */
+int image_cut_file(struct qcow2_image *image)
 {
     struct tables *t = &image->tables;
     uint64_t length, end;
@@ -284,10 +282,10 @@ static int shrink(struct qcow2_image *image, uint64_t size)
                          "Shrinking '%s', a version 2 image with a backing file, is not supported",
                          image->filename);
     if (clear_cut_part(image, size) == -1 || image_set_size(image, size) == -1 ||
-        release_tables(t, geometry_l1_entries(&t->geometry, size), old_entries) == -1 ||
+        image_release_tables(t, geometry_l1_entries(&t->geometry, size), old_entries) == -1 ||
         image_shrink_data_file(image, size) == -1)
         return -1;
-    return cut_file(image);
+    return image_cut_file(image);
 }
 
 /* ------------------------------------------------------------------------------------------------

@@ -77,7 +77,7 @@ static int write_zeroes(struct batch *b)
     uint64_t bytes = b->zero_bytes;
 
     b->zero_bytes = 0;
-    return bytes ? store_zero(b->t->store, bytes, b->zero_offset, b->zero_sparse) : 0;
+    return bytes ? store_zero(b->t->data, bytes, b->zero_offset, b->zero_sparse) : 0;
 }
 
 static int add_zeroes(struct batch *b, uint64_t host_offset, bool sparse)
