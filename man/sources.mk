@@ -5,12 +5,14 @@ man_pages = \
 	qcow-img-amend.1 \
 	qcow-img-bitmap.1 \
 	qcow-img-check.1 \
+	qcow-img-commit.1 \
 	qcow-img-compare.1 \
 	qcow-img-convert.1 \
 	qcow-img-create.1 \
 	qcow-img-info.1 \
 	qcow-img-map.1 \
 	qcow-img-measure.1 \
+	qcow-img-rebase.1 \
 	qcow-img-resize.1 \
 	qcow-img-snapshot.1 \
 	qcow-img.1 \
@@ -28,6 +30,7 @@ man_pages = \
 	qcow2_open.3 \
 	qcow2_open_options_set.3 \
 	qcow2_pread.3 \
+	qcow2_rebase.3 \
 	qcow2_snapshot_list.3
 
 # Pages that are another name for one of these: the functions which that page names after its own.
@@ -43,6 +46,8 @@ bitmap_list_aliases = \
 	qcow2_bitmap_extents.3 \
 	qcow2_bitmap_merge.3 \
 	qcow2_bitmap_remove.3
+rebase_aliases = \
+	qcow2_commit.3
 create_aliases = \
 	qcow2_create_options_free.3 \
 	qcow2_create_options_new.3 \
@@ -77,6 +82,7 @@ open_aliases = \
 	qcow2_open_options_set_l2_cache_size.3 \
 	qcow2_open_options_set_refcount_cache_size.3 \
 	qcow2_open_options_set_snapshot.3 \
+	qcow2_open_options_set_writable_backing.3 \
 	qcow2_probe.3 \
 	qcow2_probe_with.3
 pread_aliases = \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* refcount_trim.c - refcount blocks that nothing needs any more
+/* refcount_trim.c - refcount structures as small, and as near to the start, as they can be
  *
  * An image that has been emptied still has the refcount blocks of what it held.  A block is needed if
  * it counts something else than a block, or a block that is needed.
@@ -8,6 +8,9 @@
  * first, with a barrier after each: a block must not be without a count while the table still names it
  * (rule R1), and a block is counted by itself or by one before it.  Where that is not so the block
  * stays.  Then the counts of the released blocks are lowered where a block that stays has them.
+ *
+ * A table that had grown lies far behind: it moves to the first free place, as one that grows does
+ * (refcount_table.c), and is as long as the blocks that stay need it.  Then its own block may go.
  */
 
 #include "table/refcount_trim.h"
@@ -16,6 +19,7 @@
 
 #include "base/cleanup.h"
 #include "format/refcount_block.h"
+#include "table/flush.h"
 #include "table/refcount.h"
 #include "table/tree.h"
 
@@ -111,7 +115,7 @@ static int write_sector(struct trim *trim, uint64_t first)
     return store_flush(t->store);
 }
 
-static int write_table(struct trim *trim)
+static int write_sectors(struct trim *trim)
 {
     for (uint64_t end = trim->t->refcount_table_size; end > 0; end -= ENTRIES_PER_SECTOR)
         if (write_sector(trim, end - ENTRIES_PER_SECTOR) == -1)
@@ -146,7 +150,7 @@ static int release_blocks(struct trim *trim)
     return 0;
 }
 
-int refcount_trim(struct tables *t)
+static int trim_blocks(struct tables *t)
 {
     CLEANUP_FREE bool *needed = calloc(t->refcount_table_size, sizeof needed[0]);
     struct trim trim = { t, needed };
@@ -155,5 +159,82 @@ int refcount_trim(struct tables *t)
         return error_no_memory(), -1;
     if (find_needed(&trim) == -1)
         return -1;
-    return write_table(&trim) == -1 || release_blocks(&trim) == -1 ? tables_fail(t) : 0;
+    return write_sectors(&trim) == -1 || release_blocks(&trim) == -1 ? tables_fail(t) : 0;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * The table
+ */
+
+/* The bytes that the table needs, in clusters. */
+static uint64_t needed_bytes(const struct tables *t)
+{
+    uint64_t last = t->refcount_table_size - 1;
+
+    while (last > 0 && block_at(t, last) == 0)
+        last--;
+    return round_up((last + 1) * REFCOUNT_TABLE_ENTRY_SIZE, t->geometry.cluster_size);
+}
+
+/* Write the table to the first free place; *offset is 0 if that is not before the old one. */
+static int copy_table(struct tables *t, uint64_t bytes, uint64_t *offset)
+{
+    CLEANUP_FREE uint8_t *copy = malloc(bytes);
+    bool never_written;
+    WRITE_SCOPE(&t->lock);
+
+    if (copy == NULL)
+        return error_no_memory(), -1;
+    if (refcount_allocate(t, bytes >> t->geometry.cluster_bits, offset, &never_written) == -1)
+        return -1;
+    for (uint64_t at = 0; at < bytes; at += REFCOUNT_TABLE_ENTRY_SIZE)
+        store_be64(copy + at, t->refcount_table[at / REFCOUNT_TABLE_ENTRY_SIZE]);
+    if (*offset < t->refcount_table_offset)
+        return store_pwrite(t->store, copy, bytes, *offset);
+    if (refcount_lower(t, *offset, bytes) == -1)
+        return -1;
+    *offset = 0;
+    return 0;
+}
+
+/* The copy is durable: it comes into force. */
+static int switch_table(struct tables *t, uint64_t offset, uint64_t bytes)
+{
+    uint8_t fields[12];
+
+    store_be64(fields, offset);
+    store_be32(fields + 8, (uint32_t)(bytes >> t->geometry.cluster_bits));
+    if (tables_write_header(t, HEADER_REFCOUNT_TABLE_AT, fields, sizeof fields) == -1)
+        return -1;
+    WRITE_SCOPE(&t->lock);
+    t->refcount_table_size = bytes / REFCOUNT_TABLE_ENTRY_SIZE;
+    t->refcount_table_offset = t->header.refcount_table_offset = offset;
+    t->refcount_table_clusters = t->header.refcount_table_clusters =
+        (uint32_t)(bytes >> t->geometry.cluster_bits);
+    metadata_map_clear_ranges(&t->map, METADATA_REFCOUNT_TABLE);
+    return metadata_map_add_range(&t->map, METADATA_REFCOUNT_TABLE, offset, bytes);
+}
+
+static int move_table(struct tables *t)
+{
+    uint64_t old_offset = t->refcount_table_offset, bytes = needed_bytes(t), offset;
+    uint64_t old_bytes = t->refcount_table_size * REFCOUNT_TABLE_ENTRY_SIZE;
+
+    if (copy_table(t, bytes, &offset) == -1)
+        return -1;
+    if (offset == 0)
+        return 0;
+    if (tables_flush(t) == -1 || switch_table(t, offset, bytes) == -1 ||
+        tree_release(t, old_offset, old_bytes) == -1)
+        return tables_fail(t); /* which table is in force is unknown */
+    return tables_settle(t);
+}
+
+int refcount_trim(struct tables *t)
+{
+    uint64_t old_offset = t->refcount_table_offset;
+
+    if (trim_blocks(t) == -1 || tables_settle(t) == -1 || move_table(t) == -1)
+        return -1;
+    return t->refcount_table_offset == old_offset ? 0 : trim_blocks(t);
 }

@@ -3,6 +3,7 @@ cli_tests = \
 	cli/cli-amend-speaks-as-qemu-img.sh \
 	cli/cli-bitmap-speaks-as-qemu-img.sh \
 	cli/cli-check-speaks-as-qemu-img.sh \
+	cli/cli-commit-speaks-as-qemu-img.sh \
 	cli/cli-completion-offers-verbs-and-options.sh \
 	cli/cli-create-preallocates-as-qemu-img.sh \
 	cli/cli-create-speaks-as-qemu-img.sh \
@@ -20,6 +21,7 @@ cli_tests = \
 	cli/cli-measure-is-never-exceeded.sh \
 	cli/cli-measure-speaks-as-qemu-img.sh \
 	cli/cli-names-inside-images-are-printed-harmlessly.sh \
+	cli/cli-rebase-speaks-as-qemu-img.sh \
 	cli/cli-resize-preallocates-as-qemu-img.sh \
 	cli/cli-resize-speaks-as-qemu-img.sh \
 	cli/cli-secrets-are-taken-as-by-qemu-img.sh \
