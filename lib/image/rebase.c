@@ -210,7 +210,7 @@ static int change_names(struct qcow2_image *image, const char *backing_file,
     char *full = NULL;
     int r = -1;
 
-    if (backing_file && (full = named_resolve(image->filename, backing_file)) == NULL)
+    if (backing_file && (full = named_resolve(image, backing_file)) == NULL)
         return -1;
     if (header_copy(&header, &image->tables.header) == 0 &&
         set_text(&header.backing_file, backing_file) == 0 &&
