@@ -126,6 +126,14 @@ int encryption_open_luks(struct qcow2_image *image, const struct qcow2_open_opti
  * AES
  */
 
+static int refuse_to_write(const struct qcow2_image *image)
+{
+    if (image_read_only(image))
+        return 0;
+    return error_set(ENOTSUP, "AES-encrypted qcow2 images can only be opened read-only; convert it "
+                              "to a LUKS-encrypted one to write to it");
+}
+
 /* The password, cut or padded with zeroes, is the key. */
 struct cipher *encryption_unlock_aes(struct qcow2_image *image,
                                      const struct qcow2_open_options *options)
@@ -133,7 +141,9 @@ struct cipher *encryption_unlock_aes(struct qcow2_image *image,
     const struct cipher_spec spec = { block_cipher_find("aes-128"), cipher_mode_find("cbc"),
                                       IV_PLAIN64, NULL };
     CLEANUP_SECRET struct secret password = { 0 }, key = { 0 };
-    if (find_secret(image, options, &password) == -1 || secret_new(&key, AES_KEY_BYTES) == -1) {
+
+    if (find_secret(image, options, &password) == -1 || refuse_to_write(image) == -1 ||
+        secret_new(&key, AES_KEY_BYTES) == -1) {
         image_could_not_open(image->filename);
         return NULL;
     }

@@ -82,10 +82,6 @@ static int check_writable(const struct store *store, const struct header *h, uin
         return refuse(store, ENOTSUP,
                       "The image is marked dirty, its refcounts may be wrong; repair it with "
                       "'qcow-img check -r all' before it is written");
-    if (h->crypt_method == CRYPT_AES && !(flags & QCOW2_OPEN_NO_IO))
-        return refuse(store, ENOTSUP,
-                      "AES-encrypted qcow2 images can only be opened read-only; convert it to a "
-                      "LUKS-encrypted one to write to it");
     if (h->autoclear_features & AUTOCLEAR_BITMAPS && !h->has_bitmaps)
         return refuse(store, EINVAL,
                       "The image claims to have bitmaps but has no bitmaps "
