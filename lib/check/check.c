@@ -7,6 +7,7 @@
  *     nothing is compared (qemu-img gives up, too, or does not open the image).
  *   - Of L2 tables that do not start at a cluster (512-byte places) only as many bytes are read as
  *     the file is long.
+ *   - A cluster that is not at its place in a data file is a corruption.
  *   - A table that cannot be read ends the check with the system's error.
  */
 

@@ -27,6 +27,7 @@ struct l2_table {
     uint64_t offset;
     uint64_t weight;   /* L1 entries that point here, of all L1 tables */
     uint64_t active;   /* of these, entries of the active L1 table */
+    uint64_t l1_index; /* of the first of them */
     bool copied_wrong; /* some COPIED flag contradicts the stored refcount */
     bool misplaced;    /* some zero cluster that keeps its place has an impossible one */
 };

@@ -61,7 +61,8 @@ static bool may_read_l2_table(struct checking *c, uint64_t offset)
     return true;
 }
 
-static int count_l1_entry(struct checking *c, uint64_t entry, uint64_t weight, bool active)
+/* l1_index: in the active L1 table; -1: in another. */
+static int count_l1_entry(struct checking *c, uint64_t entry, uint64_t weight, int64_t l1_index)
 {
     uint64_t offset = entry & L1_OFFSET_MASK;
     struct l2_table *table;
@@ -81,21 +82,25 @@ static int count_l1_entry(struct checking *c, uint64_t entry, uint64_t weight, b
     table = l2_table_at(c, offset);
     if (table == NULL)
         return -1;
+    if (l1_index >= 0 && table->active == 0)
+        table->l1_index = (uint64_t)l1_index;
     table->weight += weight;
-    table->active += active ? weight : 0;
+    table->active += l1_index >= 0 ? weight : 0;
     return 0;
 }
 
 static int count_active_entry(void *opaque, uint64_t at, uint64_t entry, uint64_t weight)
 {
-    (void)at;
-    return count_l1_entry(opaque, entry, weight, true);
+    struct checking *c = opaque;
+    uint64_t l1_index = (at - c->header->l1_table_offset) / L1_ENTRY_SIZE;
+
+    return count_l1_entry(c, entry, weight, (int64_t)l1_index);
 }
 
 static int count_inactive_entry(void *opaque, uint64_t at, uint64_t entry, uint64_t weight)
 {
     (void)at;
-    return count_l1_entry(opaque, entry, weight, false);
+    return count_l1_entry(opaque, entry, weight, -1);
 }
 
 int checking_visit_active_l1(struct checking *c, source_word *visit)
@@ -186,6 +191,19 @@ bool tree_is_misplaced(const struct checking *c, struct l2_entry entry)
            !(entry.bitmap & L2_BITMAP_ALLOCATED);
 }
 
+/* A cluster of a data file has only one place. */
+static void check_place(struct checking *c, const struct l2_item *item, uint64_t offset)
+{
+    const struct geometry *g = c->geometry;
+    uint64_t cluster = (item->table->l1_index << g->l2_bits) + item->index;
+
+    if (has_data_file(c) && item->table->active > 0 && offset != cluster << g->cluster_bits)
+        checking_corruption(c, item->table->weight,
+                            "ERROR offset=%" PRIx64 ": Cluster of guest offset %" PRIx64
+                            " is not at its place in the data file",
+                            offset, cluster << g->cluster_bits);
+}
+
 int tree_count_allocated(struct checking *c, const struct l2_item *item)
 {
     uint64_t cluster_size = c->geometry->cluster_size;
@@ -202,6 +220,7 @@ int tree_count_allocated(struct checking *c, const struct l2_item *item)
             c, weight,
             "ERROR offset=%" PRIx64 ": %s cluster is not properly aligned; L2 entry corrupted.",
             offset, item->entry.bitmap & L2_BITMAP_ALLOCATED ? "Data" : "Preallocated");
+    check_place(c, item, offset);
     c->result->allocated_clusters += active;
     if (*item->expected != 0 && *item->expected != offset)
         c->result->fragmented_clusters += active;

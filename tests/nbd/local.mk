@@ -2,6 +2,7 @@
 nbd_tests = \
 	nbd/nbd-backing-files-need-permission.sh \
 	nbd/nbd-bad-parameters-say-one-sentence.sh \
+	nbd/nbd-data-files-need-permission.sh \
 	nbd/nbd-describes-the-disk.sh \
 	nbd/nbd-fio-verifies-over-several-connections.sh \
 	nbd/nbd-killed-client-harms-nothing.sh \
