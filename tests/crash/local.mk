@@ -9,6 +9,7 @@ crash_tests = \
 	crash/crash-failed-requests-are-told.sh \
 	crash/crash-growing-tables-stay-reachable.sh \
 	crash/crash-lost-flushes-are-noticed.sh \
+	crash/crash-overwritten-streams-keep-what-was-flushed.sh \
 	crash/crash-resizes-are-before-or-after.sh \
 	crash/crash-snapshots-are-before-or-after.sh \
 	crash/crash-subclusters-are-old-or-new.sh \

@@ -383,6 +383,32 @@ static void run_compressed(struct session *s)
     run_mixture(s, 40, &m);
 }
 
+/* Parts of compressed clusters are overwritten, cleared and given back, and what that frees is wanted
+ * again at once, while the last flush still points there. */
+static void run_overwritten_streams(struct session *s)
+{
+    uint64_t cluster = (UINT64_C(1) << s->shape->cluster_bits) / SECTOR;
+    uint64_t size = session_size(s);
+
+    session_compress(s, 0, size);
+    session_flush(s);
+    for (int i = 0; i < 30 && !s->over; i++) {
+        uint64_t at = random_below(&s->random, size - 1);
+        uint64_t whole = round_down(at, cluster);
+
+        switch (random_below(&s->random, 6)) {
+        case 0: session_write(s, at, 1, false); break;
+        case 1: session_write(s, at, min_u64(2 * cluster, size - at), false); break;
+        case 2: session_zero(s, at, 1, true); break;
+        case 3: session_discard(s, whole, min_u64(3 * cluster, size - whole)); break;
+        case 4: session_compress(s, whole, min_u64(4 * cluster, size - whole)); break;
+        default:
+            if (random_below(&s->random, 3) == 0)
+                session_flush(s);
+        }
+    }
+}
+
 static void run_mixed(struct session *s)
 {
     static const mixture m = {
@@ -560,6 +586,7 @@ const struct script scripts[] = {
     { .name = "amend", .run = run_amend },
     { .name = "amend-versions", .run = run_amend_versions },
     { .name = "compressed", .run = run_compressed },
+    { .name = "overwritten-streams", .run = run_overwritten_streams },
     { .name = "mixed", .run = run_mixed },
     { .name = "bitmaps", .run = run_bitmaps, .suits = has_bitmaps },
     { .name = "bitmap-life", .run = run_bitmap_life, .suits = has_bitmaps },
