@@ -8,6 +8,7 @@
  *       read_backing          the image under it             read_layer again
  */
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -263,43 +264,21 @@ static int read_discard(layer *l, const char *key, const char *value, char **why
     return -1;
 }
 
-static int read_l2_cache_size(layer *l, const char *key, const char *value, char **why)
-{
-    uint64_t size;
-
-    if (parse_size(key, value, &size, why))
-        return -1;
-    return qcow2_open_options_set_l2_cache_size(l->target->options, size) ? fail_library(why) : 0;
-}
-
-static int read_refcount_cache_size(layer *l, const char *key, const char *value, char **why)
-{
-    uint64_t size;
-
-    if (parse_size(key, value, &size, why))
-        return -1;
-    return qcow2_open_options_set_refcount_cache_size(l->target->options, size) ? fail_library(why)
-                                                                                : 0;
-}
-
 static int read_option(layer *l, const char *key, const char *value, char **why)
 {
     return qcow2_open_options_set(l->target->options, key, value) ? fail_library(why) : 0;
 }
 
-/* All templates are as good as "all" here: every write of metadata is checked. */
-static int read_overlap_check(layer *l, const char *key, const char *value, char **why)
+/* A size or a number as people write it. */
+static int read_size_option(layer *l, const char *key, const char *value, char **why)
 {
-    static const char *const templates[] = { "none", "constant", "cached", "all" };
+    CLEANUP_FREE char *number = NULL;
+    uint64_t size;
 
-    (void)l;
-    for (size_t i = 0; i < sizeof templates / sizeof *templates; i++)
-        if (strcmp(templates[i], value) == 0)
-            return 0;
-    *why = xasprintf("Unsupported value '%s' for qcow2 option '%s'. Allowed are any of the "
-                     "following: none, constant, cached, all",
-                     value, key);
-    return -1;
+    if (parse_size(key, value, &size, why))
+        return -1;
+    number = xasprintf("%" PRIu64, size);
+    return read_option(l, key, number, why);
 }
 
 static int read_encryption(layer *l, const char *key, const char *value, char **why)
@@ -339,26 +318,26 @@ static const struct {
     { ANYWHERE, "cache.direct", read_direct },
     { ANYWHERE, "cache.no-flush", read_no_flush },
 
-    { IN_QCOW2, "cache-size", read_number },
-    { IN_QCOW2, "l2-cache-size", read_l2_cache_size },
-    { IN_QCOW2, "l2-cache-entry-size", read_number },
-    { IN_QCOW2, "refcount-cache-size", read_refcount_cache_size },
-    { IN_QCOW2, "cache-clean-interval", read_number },
-    { IN_QCOW2, "overlap-check", read_overlap_check },
-    { IN_QCOW2, "overlap-check.template", read_overlap_check },
-    { IN_QCOW2, "overlap-check.main-header", read_switch },
-    { IN_QCOW2, "overlap-check.active-l1", read_switch },
-    { IN_QCOW2, "overlap-check.active-l2", read_switch },
-    { IN_QCOW2, "overlap-check.refcount-table", read_switch },
-    { IN_QCOW2, "overlap-check.refcount-block", read_switch },
-    { IN_QCOW2, "overlap-check.snapshot-table", read_switch },
-    { IN_QCOW2, "overlap-check.inactive-l1", read_switch },
-    { IN_QCOW2, "overlap-check.inactive-l2", read_switch },
-    { IN_QCOW2, "overlap-check.bitmap-directory", read_switch },
-    { IN_QCOW2, "lazy-refcounts", read_switch },
-    { IN_QCOW2, "pass-discard-request", read_switch },
-    { IN_QCOW2, "pass-discard-snapshot", read_switch },
-    { IN_QCOW2, "pass-discard-other", read_switch },
+    { IN_QCOW2, "cache-size", read_size_option },
+    { IN_QCOW2, "l2-cache-size", read_size_option },
+    { IN_QCOW2, "l2-cache-entry-size", read_size_option },
+    { IN_QCOW2, "refcount-cache-size", read_size_option },
+    { IN_QCOW2, "cache-clean-interval", read_option },
+    { IN_QCOW2, "overlap-check", read_option },
+    { IN_QCOW2, "overlap-check.template", read_option },
+    { IN_QCOW2, "overlap-check.main-header", read_option },
+    { IN_QCOW2, "overlap-check.active-l1", read_option },
+    { IN_QCOW2, "overlap-check.active-l2", read_option },
+    { IN_QCOW2, "overlap-check.refcount-table", read_option },
+    { IN_QCOW2, "overlap-check.refcount-block", read_option },
+    { IN_QCOW2, "overlap-check.snapshot-table", read_option },
+    { IN_QCOW2, "overlap-check.inactive-l1", read_option },
+    { IN_QCOW2, "overlap-check.inactive-l2", read_option },
+    { IN_QCOW2, "overlap-check.bitmap-directory", read_option },
+    { IN_QCOW2, "lazy-refcounts", read_option },
+    { IN_QCOW2, "pass-discard-request", read_option },
+    { IN_QCOW2, "pass-discard-snapshot", read_option },
+    { IN_QCOW2, "pass-discard-other", read_option },
     { IN_QCOW2, "discard-no-unref", read_switch },
     { IN_QCOW2, "compression-level", read_option },
     { IN_QCOW2, "compression-window", read_option },

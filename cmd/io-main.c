@@ -53,7 +53,7 @@ static const io_option table[] = {
     { 'k', "native-aio", NULL, "accepted: requests are done one by one" },
     { 'i', "aio", "MODE", "accepted: requests are done one by one" },
     { 't', "cache", "MODE", "none, writeback, writethrough (default), directsync, unsafe" },
-    { 'd', "discard", "MODE", "what discarding does on the host: ignore (default) or unmap" },
+    { 'd', "discard", "MODE", "what discarding does on the host: unmap (default) or ignore" },
     { 'T', "trace", "PATTERN", "accepted and ignored" },
     { 'U', "force-share", NULL, "share the image with other writers (only with -r)" },
     { OPTION_UNTRUSTED, "untrusted", NULL, "do not open files that an image names" },
@@ -208,7 +208,9 @@ static int run(io_session *session, const io_options *o)
 int main(int argc, char **argv)
 {
     /* as qemu-io: what a command has reported as written survives a kill */
-    io_options o = { .source = { .backing = QCOW2_BACKING_ALLOW_PROBE, .cache = "writethrough" } };
+    io_options o = { .source = { .backing = QCOW2_BACKING_ALLOW_PROBE,
+                                 .cache = "writethrough",
+                                 .flags = QCOW2_OPEN_DISCARD } };
     io_session session = { 0 };
     int status;
 

@@ -93,7 +93,7 @@ int io_open(io_session *session, const io_command *command, const io_request *re
         .filename = dotted ? request->values['o'] : request->words[0],
         .image_opts = dotted,
         .cache = request->given['n'] ? "none" : lasting_cache_name(request->values['t']),
-        .flags = (request->given['r'] ? QCOW2_OPEN_READ_ONLY : 0) |
+        .flags = QCOW2_OPEN_DISCARD | (request->given['r'] ? QCOW2_OPEN_READ_ONLY : 0) |
                  (request->given['U'] ? QCOW2_OPEN_FORCE_SHARE : 0),
         .backing = QCOW2_BACKING_ALLOW_PROBE,
     };

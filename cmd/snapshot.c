@@ -117,7 +117,8 @@ static const struct {
  */
 static image_source source_for(const options *o, bool writes)
 {
-    image_source source = image_source_of(o, writes ? 0 : QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_NO_IO);
+    image_source source =
+        image_source_of(o, writes ? QCOW2_OPEN_DISCARD : QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_NO_IO);
 
     if (!writes)
         source.backing = QCOW2_BACKING_IGNORE;

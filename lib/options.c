@@ -160,13 +160,13 @@ int qcow2_open_options_set_writable_backing(qcow2_open_options *options, unsigne
 
 int qcow2_open_options_set_l2_cache_size(qcow2_open_options *options, uint64_t size)
 {
-    options->l2_cache_size = size;
+    options->runtime.l2_cache_size = size;
     return 0;
 }
 
 int qcow2_open_options_set_refcount_cache_size(qcow2_open_options *options, uint64_t size)
 {
-    options->refcount_cache_size = size;
+    options->runtime.refcount_cache_size = size;
     return 0;
 }
 

@@ -161,10 +161,15 @@ QCOW2_PUBLIC int qcow2_open_options_set_refcount_cache_size(qcow2_open_options *
 
 /* Set one option of an open image by the name and in the spelling of QEMU's --image-opts; numbers are
  * plain decimal.  EINVAL for a bad value, ENOENT for a name that no image knows:
+ *   overlap-check, overlap-check.template, overlap-check.CLASS  what writes are held against
+ *   pass-discard-request, -snapshot, -other                     what QCOW2_OPEN_DISCARD gives back
+ *   cache-size, l2-cache-size, l2-cache-entry-size, refcount-cache-size, cache-clean-interval
+ *   lazy-refcounts      refused for version 2, otherwise without effect
  *   compression-level   "default", "fast", "best", or a number from 1 on (zlib: to 9, with a window of
  *                       15 to 12; zstd: to 19): how clusters that are written compressed are made
  *   compression-window  zlib: log2 of the bytes that a stream refers back to, 9 to 15 (12)
- * A level or window that the image's compression type does not have makes qcow2_open fail. */
+ * What the image's version or compression type does not have, and what contradicts each other, makes
+ * qcow2_open fail. */
 QCOW2_PUBLIC int qcow2_open_options_set(qcow2_open_options *options, const char *name,
                                         const char *value);
 

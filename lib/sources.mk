@@ -149,6 +149,7 @@ libqcow2_sources = \
 	image/progress.h \
 	image/rebase.c \
 	image/resize.c \
+	image/runtime.c \
 	image/size.h \
 	image/snapshot.c \
 	image/snapshot_list.c \

@@ -84,6 +84,8 @@ static int set_options(qcow2_open_options *options, bool readonly)
         qcow2_open_options_set_l2_cache_size(options, parameters.l2_cache_size) == -1 ||
         qcow2_open_options_set_refcount_cache_size(options, parameters.refcount_cache_size) == -1)
         return -1;
+    if (parameters_set_options(options) == -1)
+        return -1;
     if (parameters.snapshot)
         return qcow2_open_options_set_snapshot(options, parameters.snapshot);
     return 0;

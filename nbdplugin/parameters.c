@@ -7,6 +7,7 @@
  */
 
 #define NBDKIT_API_VERSION 2
+#include <errno.h>
 #include <nbdkit-plugin.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,6 +120,46 @@ static int parse_choice(const struct row *row, const char *value)
     return -1;
 }
 
+/* NAME=VALUE, as qcow2_open_options_set takes it. */
+static int set_option(qcow2_open_options *options, const char *text)
+{
+    const char *value = strchr(text, '=');
+    char name[64] = "";
+
+    if (value && (size_t)(value - text) < sizeof name)
+        memcpy(name, text, (size_t)(value - text));
+    return qcow2_open_options_set(options, name, value ? value + 1 : "");
+}
+
+int parameters_set_options(qcow2_open_options *options)
+{
+    for (size_t i = 0; i < parameters.nb_options; i++)
+        if (set_option(options, parameters.options[i]) == -1)
+            return -1;
+    return 0;
+}
+
+static int parse_option(const struct row *row, const char *value)
+{
+    const char **more =
+        realloc(parameters.options, (parameters.nb_options + 1) * sizeof parameters.options[0]);
+    qcow2_open_options *trial = qcow2_open_options_new();
+    int result = -1;
+
+    if (more) {
+        parameters.options = more;
+        parameters.options[parameters.nb_options++] = value;
+    }
+    if (!more || !trial)
+        nbdkit_error("%s", strerror(ENOMEM));
+    else if (parameters_set_options(trial) == -1)
+        nbdkit_error("%s=%s: %s", row->key, value, qcow2_get_error());
+    else
+        result = 0;
+    qcow2_open_options_free(trial);
+    return result;
+}
+
 /* key, parse function, choices, member of struct parameters, help */
 #define PARAMETERS(ROW)                                                                            \
     ROW("file", parse_path, NULL, file, "[file=]FILENAME               (required) the disk image") \
@@ -142,7 +183,9 @@ static int parse_choice(const struct row *row, const char *value)
     ROW("l2-cache-size", parse_size, NULL, l2_cache_size,                                          \
         "l2-cache-size=SIZE            memory for L2 tables [the whole disk, at most 32M]")        \
     ROW("refcount-cache-size", parse_size, NULL, refcount_cache_size,                              \
-        "refcount-cache-size=SIZE      memory for refcount blocks")
+        "refcount-cache-size=SIZE      memory for refcount blocks")                                \
+    ROW("option", parse_option, NULL, options,                                                     \
+        "option=NAME=VALUE             an option of QEMU's for an open image, see the manual")
 
 #define TABLE_ROW(key, parse, choices, member, help) { key, parse, choices, &parameters.member },
 #define HELP_LINE(key, parse, choices, member, help) help "\n"
@@ -174,4 +217,7 @@ void parameters_free(void)
     free(parameters.file);
     free(parameters.data_file);
     parameters.file = parameters.data_file = NULL;
+    free(parameters.options);
+    parameters.options = NULL;
+    parameters.nb_options = 0;
 }

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "qcow2.h"
+
 /* One word that a parameter takes, and what it stands for. */
 struct choice {
     const char *word;
@@ -25,6 +27,8 @@ struct parameters {
     bool discard;                 /* punch holes into the file */
     uint64_t l2_cache_size;       /* bytes; 0: the library's choice */
     uint64_t refcount_cache_size; /* bytes; 0: the library's choice */
+    const char **options;         /* "NAME=VALUE" each, for qcow2_open_options_set */
+    size_t nb_options;
 };
 
 extern struct parameters parameters;
@@ -35,6 +39,9 @@ extern const char parameters_help[];
 /* .config and .config_complete: 0, or -1 after nbdkit_error. */
 int parameters_set(const char *key, const char *value);
 int parameters_complete(void);
+
+/* Sets what options= names; -1: the library's error. */
+int parameters_set_options(qcow2_open_options *options);
 
 void parameters_free(void);
 

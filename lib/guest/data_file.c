@@ -36,7 +36,7 @@ const char *data_file_flaw(struct guest *g, uint64_t guest_offset, struct l2_ent
 int data_file_clear(struct guest *g, uint64_t start, uint64_t end, bool may_unmap)
 {
     struct tables *t = g->tables;
-    bool punch = may_unmap && t->discard;
+    bool punch = may_unmap && t->discard & FREED_BY_REQUEST;
     uint64_t count = min_u64(end, g->disk.size) - start;
 
     if (!tables_has_data_file(t))

@@ -21,8 +21,10 @@ static int read_op(struct disk *disk, void *buf, size_t count, uint64_t offset)
 {
     struct guest *g = guest_of(disk);
     uint64_t ticket = quarantine_enter(&g->tables->quarantine);
-    int r = guest_read(g, buf, count, offset);
+    int r;
 
+    tables_clean_caches(g->tables);
+    r = guest_read(g, buf, count, offset);
     quarantine_leave(&g->tables->quarantine, ticket);
     return r;
 }
@@ -33,6 +35,7 @@ static int change_begin(struct guest *g, uint64_t *ticket)
 {
     if (tables_usable(g->tables) == -1 || tables_relieve(g->tables) == -1)
         return -1;
+    tables_clean_caches(g->tables);
     *ticket = quarantine_enter(&g->tables->quarantine);
     return 0;
 }

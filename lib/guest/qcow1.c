@@ -221,7 +221,7 @@ struct disk *qcow1_disk_new(struct store *store, const struct qcow1_header *head
         free(q);
         return NULL;
     }
-    if (cache_init(&q->tables, store, CACHE_MAX_SLICE, TABLE_CACHE_BYTES, false) == -1) {
+    if (cache_init(&q->tables, store, CACHE_SLICE, TABLE_CACHE_BYTES, false) == -1) {
         streams_destroy(&q->streams);
         cipher_free(cipher);
         free(q);

@@ -230,7 +230,7 @@ static int write_data(struct guest *g, const struct allocation *a, const void *b
  * Step 4: publish
  */
 
-int guest_drop_entry(struct guest *g, struct l2_entry entry)
+int guest_drop_entry(struct guest *g, struct l2_entry entry, enum freed_by by)
 {
     struct tables *t = g->tables;
     uint64_t host = l2_entry_host_offset(entry), count = t->geometry.cluster_size;
@@ -246,10 +246,9 @@ int guest_drop_entry(struct guest *g, struct l2_entry entry)
         return tables_corrupt(t, "L2 entry 0x%016" PRIx64 " points to no cluster boundary",
                               l2_entry_word(&t->geometry, entry));
     }
-    /* metadata would be punched and given to somebody else */
-    if (tables_check_overlap(t, host, count, METADATA_NONE) == -1)
+    if (tables_check_release(t, host, count, METADATA_NONE) == -1)
         return -1;
-    return refcount_drop(t, host, count);
+    return refcount_drop(t, host, count, by);
 }
 
 /* What the entry of a cluster of the allocation becomes. */
@@ -283,7 +282,7 @@ static int publish(struct guest *g, const struct allocation *a)
         if (entry_at(g, cluster, &old) == -1 ||
             l2_set_locked(t, cluster, published(&t->geometry, a, cluster, old)) == -1)
             return -1;
-        if (!a->kept && guest_drop_entry(g, old) == -1)
+        if (!a->kept && guest_drop_entry(g, old, FREED_OTHERWISE) == -1)
             return -1;
     }
     return 0;

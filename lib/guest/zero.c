@@ -86,7 +86,7 @@ static int change_entry_locked(struct guest *g, const struct l2_run *run, uint64
         return -1;
     if (l2_entry_equal(new, old))
         return CHANGE_GOES_ON;
-    if (loses_host(old, new) && guest_drop_entry(g, old) == -1)
+    if (loses_host(old, new) && guest_drop_entry(g, old, FREED_BY_REQUEST) == -1)
         return -1;
     l2_entry_store(&t->geometry, run->entries + at, new);
     cache_mark_dirty(&t->l2_cache, run->offset + at);

@@ -78,13 +78,13 @@ static int write_new(struct tables *t, struct bitmap_change *c, const uint8_t *b
     return store_pwrite(t->store, buf, count, *offset);
 }
 
-/* These will have no reference any more.  Metadata would be given to somebody else. */
+/* These will have no reference any more. */
 static int give_up(struct tables *t, struct bitmap_change *c, uint64_t offset, uint64_t count,
                    enum metadata_class class)
 {
     READ_SCOPE(&t->lock);
 
-    if (tables_check_overlap(t, offset, count, class) == -1)
+    if (tables_check_release(t, offset, count, class) == -1)
         return -1;
     return list_clusters(t, &c->old, offset, count);
 }

@@ -88,6 +88,11 @@ int image_close(struct qcow2_image *image);
 uint32_t image_store_flags(uint32_t flags);
 const char *image_probe(const char *filename, uint32_t flags);
 
+/* ---- runtime.c ---- */
+
+/* As the options say how the image behaves; nothing has been read but the header and the tables. */
+int image_set_runtime(struct qcow2_image *image, const struct qcow2_open_options *options);
+
 /* ---- open_qcow1.c ---- */
 
 /* Open a qcow image of version 1 on the image's store. */

@@ -129,10 +129,10 @@ static int open_qcow2(struct qcow2_image *image, const struct qcow2_open_options
         return -1;
     }
     image->tables_open = true;
-    t->discard = image->flags & QCOW2_OPEN_DISCARD;
+    if (image_set_runtime(image, options) == -1)
+        return image_could_not_open(image->filename);
     if (image_open_data_file(image, options) == -1)
         return -1;
-    tables_set_cache_sizes(t, options->l2_cache_size, options->refcount_cache_size);
     if (image_load_snapshots(image) == -1) {
         if (!(image->flags & QCOW2_OPEN_CHECK))
             return -1;

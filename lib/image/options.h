@@ -4,6 +4,8 @@
 #ifndef QCOW2_IMAGE_OPTIONS_H
 #define QCOW2_IMAGE_OPTIONS_H
 
+#include <stdbool.h>
+
 #include "crypto/luks.h"
 #include "guest/compressor.h"
 #include "qcow2.h"
@@ -14,6 +16,25 @@ enum image_format { FORMAT_QCOW2, FORMAT_RAW, FORMAT_QCOW1, FORMAT_LUKS };
 
 /* Besides the flags of qcow2.h: the name comes from an image. */
 #define QCOW2_OPEN_FOREIGN_NAME 0x80000000u
+
+struct overlap_template {
+    const char *name;
+    uint32_t classes; /* enum metadata_class */
+};
+
+/* How an image behaves while it is open (runtime.c).  What nobody named has its default; sizes: 0. */
+struct runtime_options {
+    uint64_t cache_size; /* bytes, of both together */
+    uint64_t l2_cache_size;
+    uint64_t refcount_cache_size;
+    uint64_t l2_cache_entry_size;
+    uint64_t clean_interval; /* seconds; 0: never */
+    bool clean_interval_named;
+    bool lazy_refcounts;
+    uint32_t discard_named, discard_on;                              /* enum freed_by */
+    const struct overlap_template *overlap_check, *overlap_template; /* two names of one choice */
+    uint32_t overlap_named, overlap_on;                              /* enum metadata_class */
+};
 
 struct qcow2_open_options {
     enum image_format format;
@@ -32,8 +53,7 @@ struct qcow2_open_options {
     struct secret secret;     /* of this image alone */
     qcow2_secret_callback *secret_callback; /* asked for what secret does not give; or NULL */
     void *secret_opaque;
-    uint64_t l2_cache_size;
-    uint64_t refcount_cache_size;
+    struct runtime_options runtime;
     struct compression compression;    /* of written clusters; the type is the image's */
     const struct qcow2_image *overlay; /* set when this is a backing file: whose */
 };
@@ -48,7 +68,7 @@ enum preallocation {
 struct qcow2_create_options {
     enum image_format format;
     uint32_t flags; /* QCOW2_CREATE_... */
-    uint64_t size; /* bytes */
+    uint64_t size;  /* bytes */
     uint32_t version;
     uint64_t cluster_size;
     uint32_t refcount_bits;

@@ -71,7 +71,7 @@ static int adopt_l1(struct tables *t, struct new_l1 *l1)
         return 0;
     if (l1_adopt_locked(t, RELEASE(l1->entries), l1->offset, l1->size) == -1)
         return -1;
-    return old_bytes ? refcount_drop(t, old_offset, old_bytes) : 0;
+    return old_bytes ? refcount_drop(t, old_offset, old_bytes, FREED_OTHERWISE) : 0;
 }
 
 /* The header did not change. */

@@ -49,6 +49,37 @@ int image_reload_snapshots(struct qcow2_image *image)
     return image_load_snapshots(image);
 }
 
+static int map_l2_tables(struct qcow2_image *image, const struct snapshot *s)
+{
+    struct tables *t = &image->tables;
+    CLEANUP_FREE uint64_t *l1 = image_snapshot_l1(image, s);
+
+    if (l1 == NULL)
+        return -1;
+    for (uint32_t i = 0; i < s->l1_size; i++) {
+        uint64_t offset = l1[i] & L1_OFFSET_MASK;
+
+        if (offset != 0 && offset < t->high_water &&
+            metadata_map_add_cluster(&t->map, METADATA_INACTIVE_L2, offset) == -1)
+            return -1;
+    }
+    return 0;
+}
+
+/* Only where somebody wants them looked at: there may be many, and all L1 tables are read. */
+static int map_inactive_l2(struct qcow2_image *image)
+{
+    struct tables *t = &image->tables;
+
+    if (!(t->overlap_checks & METADATA_INACTIVE_L2))
+        return 0;
+    metadata_map_clear_clusters(&t->map, METADATA_INACTIVE_L2);
+    for (uint32_t i = 0; i < image->snapshots.count; i++)
+        if (map_l2_tables(image, &image->snapshots.entries[i]) == -1)
+            return -1;
+    return 0;
+}
+
 int image_map_snapshots(struct qcow2_image *image)
 {
     struct metadata_map *map = &image->tables.map;
@@ -69,8 +100,10 @@ int image_map_snapshots(struct qcow2_image *image)
     }
     metadata_map_set_inactive_l1(map, list, n);
     metadata_map_clear_ranges(map, METADATA_SNAPSHOT_TABLE);
-    return metadata_map_add_range(map, METADATA_SNAPSHOT_TABLE,
-                                  image->tables.header.snapshots_offset, image->snapshots.bytes);
+    if (metadata_map_add_range(map, METADATA_SNAPSHOT_TABLE, image->tables.header.snapshots_offset,
+                               image->snapshots.bytes) == -1)
+        return -1;
+    return map_inactive_l2(image);
 }
 
 /* ------------------------------------------------------------------------------------------------

@@ -18,12 +18,12 @@
 #define SLICE_ALIGNMENT 4096u
 #define COALESCE_MAX (1u << 20)
 
-int cache_init(struct cache *cache, struct store *store, uint64_t cluster_size, uint64_t bytes,
+int cache_init(struct cache *cache, struct store *store, uint64_t slice_size, uint64_t bytes,
                bool write_on_evict)
 {
     *cache = (struct cache){
         .store = store,
-        .slice_size = (uint32_t)min_u64(cluster_size, CACHE_MAX_SLICE),
+        .slice_size = (uint32_t)slice_size,
         .write_on_evict = write_on_evict,
         .bucket_count = 64,
     };
@@ -105,8 +105,6 @@ static int hash_grow(struct cache *cache)
 
 static int add_slice(struct cache *cache, uint32_t *index)
 {
-    struct cache_slice *s;
-
     if (cache->count == cache->capacity) {
         uint32_t capacity = cache->capacity ? cache->capacity * 2 : 16;
         struct cache_slice *slices = realloc(cache->slices, capacity * sizeof slices[0]);
@@ -118,11 +116,7 @@ static int add_slice(struct cache *cache, uint32_t *index)
     }
     if (cache->count >= cache->bucket_count && hash_grow(cache) == -1)
         return -1;
-    s = &cache->slices[cache->count];
-    *s = (struct cache_slice){ .offset = SLICE_UNUSED };
-    s->data = aligned_alloc(cache->slice_size, cache->slice_size);
-    if (s->data == NULL)
-        return error_no_memory(), -1;
+    cache->slices[cache->count] = (struct cache_slice){ .offset = SLICE_UNUSED };
     *index = cache->count++;
     return 0;
 }
@@ -198,6 +192,10 @@ uint8_t *cache_load(struct cache *cache, uint64_t offset)
     if (place_for_slice(cache, &index) == -1)
         return NULL;
     s = &cache->slices[index];
+    if (s->data == NULL)
+        s->data = aligned_alloc(cache->slice_size, cache->slice_size);
+    if (s->data == NULL)
+        return error_no_memory();
     if (store_pread(cache->store, s->data, cache->slice_size, start) == -1)
         return NULL; /* the place stays unused */
     s->offset = start;
@@ -248,6 +246,21 @@ int cache_write_all(struct cache *cache)
         if (cache->slices[i].dirty && write_slice(cache, &cache->slices[i]) == -1)
             return -1;
     return 0;
+}
+
+void cache_clean(struct cache *cache)
+{
+    for (uint32_t i = 0; i < cache->count; i++) {
+        struct cache_slice *s = &cache->slices[i];
+
+        if (s->dirty || s->writeback ||
+            atomic_exchange_explicit(&s->referenced, false, memory_order_relaxed))
+            continue;
+        if (s->offset != SLICE_UNUSED)
+            hash_remove(cache, i);
+        free(s->data);
+        s->data = NULL;
+    }
 }
 
 /* ---- Batches ---- */

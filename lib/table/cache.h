@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* cache.h - slices of metadata tables in memory
  *
- * A slice is up to 4 KiB of a table, known by its host offset.  A lookup in a huge table so loads
- * little.  The cache holds more than its limit when that is the only way: a dirty slice of a cache
+ * A slice is a part of a table, 4 KiB unless somebody wishes otherwise, known by its host offset.  A
+ * lookup in a huge table so loads little.  The cache holds more than its limit when that is the only way: a dirty slice of a cache
  * that must not write on its own (L2) stays until a flush.
  *
  * Locking: cache_find may run under a shared lock; everything else needs the owner's exclusive lock.
@@ -20,11 +20,12 @@
 
 #include "store/store.h"
 
-#define CACHE_MAX_SLICE 4096u
+#define CACHE_SLICE 4096u         /* bytes, where tables are no smaller */
+#define CACHE_CLEAN_INTERVAL 600u /* seconds */
 
 struct cache_slice {
-    uint64_t offset; /* in the store */
-    uint8_t *data;
+    uint64_t offset;        /* in the store */
+    uint8_t *data;          /* NULL: its memory was freed */
     bool dirty;             /* newer than on disk */
     bool writeback;         /* a copy is on its way to disk: must not be evicted and reloaded */
     atomic_bool referenced; /* used since the clock hand came by */
@@ -48,7 +49,8 @@ struct cache {
     uint32_t bucket_count; /* a power of two */
 };
 
-int cache_init(struct cache *cache, struct store *store, uint64_t cluster_size, uint64_t bytes,
+/* slice_size is a power of two, at most a table's size. */
+int cache_init(struct cache *cache, struct store *store, uint64_t slice_size, uint64_t bytes,
                bool write_on_evict);
 void cache_destroy(struct cache *cache);
 void cache_set_limit(struct cache *cache, uint64_t bytes);
@@ -70,6 +72,8 @@ void cache_drop(struct cache *cache, uint64_t offset, uint64_t count);
 /* Write the dirty slices of the range now and mark them clean. */
 int cache_write_range(struct cache *cache, uint64_t offset, uint64_t count);
 int cache_write_all(struct cache *cache);
+/* Free the memory of slices that are as on disk and that nobody used since the last call. */
+void cache_clean(struct cache *cache);
 
 /* Copies of dirty slices on their way to disk. */
 struct cache_batch {

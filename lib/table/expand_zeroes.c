@@ -223,7 +223,7 @@ static int write_tables(struct batch *b)
 
     b->allocated.count = 0;
     for (uint64_t i = 0; i < b->count; i++) {
-        if (tables_check_overlap(t, b->places[i], size, METADATA_ACTIVE_L2) == -1)
+        if (tables_check_overlap(t, b->places[i], size, METADATA_ANY_L2) == -1)
             return -1;
         cache_drop(&t->l2_cache, b->places[i], size);
         if (store_pwrite(t->store, b->tables + i * size, size, b->places[i]) == -1)

@@ -200,8 +200,9 @@ static int release(struct tables *t)
         if (quarantine_take(&t->quarantine, &released) == -1)
             return -1;
     }
-    for (size_t i = 0; t->discard && r == 0 && i < released.count; i++)
-        r = punch_range(t, &released.items[i]);
+    for (size_t i = 0; r == 0 && i < released.count; i++)
+        if (t->discard & released.items[i].by)
+            r = punch_range(t, &released.items[i]);
     if (released.count > 0) {
         WRITE_SCOPE(&t->lock);
         for (size_t i = 0; r == 0 && i < released.count; i++)

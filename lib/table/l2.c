@@ -85,7 +85,7 @@ static int release_table(struct tables *t, uint64_t offset)
 {
     cache_drop(&t->l2_cache, offset, t->geometry.cluster_size);
     metadata_map_remove_cluster(&t->map, METADATA_ACTIVE_L2, offset);
-    return refcount_drop(t, offset, t->geometry.cluster_size);
+    return refcount_drop(t, offset, t->geometry.cluster_size, FREED_OTHERWISE);
 }
 
 int l2_make_writable_locked(struct tables *t, uint64_t guest_offset)

@@ -116,7 +116,7 @@ static int grow(struct metadata_map *map)
     for (size_t i = 0; i < map->slot_count; i++) {
         const struct metadata_slot *slot = &map->slots[i];
 
-        if (slot->l2_count == 0 && slot->block_count == 0)
+        if (slot->l2_count == 0 && slot->block_count == 0 && !slot->inactive_l2)
             continue;
         *slot_of(&next, slot->cluster) = *slot;
         next.used++;
@@ -146,7 +146,10 @@ int metadata_map_add_cluster(struct metadata_map *map, enum metadata_class class
         slot->cluster = cluster;
         map->used++;
     }
-    ++*count_of(slot, class);
+    if (class == METADATA_INACTIVE_L2)
+        slot->inactive_l2 = true;
+    else
+        ++*count_of(slot, class);
     return 0;
 }
 
@@ -165,24 +168,29 @@ void metadata_map_remove_cluster(struct metadata_map *map, enum metadata_class c
 
 void metadata_map_clear_clusters(struct metadata_map *map, enum metadata_class class)
 {
-    for (size_t i = 0; i < map->slot_count; i++)
-        *count_of(&map->slots[i], class) = 0;
+    for (size_t i = 0; i < map->slot_count; i++) {
+        if (class == METADATA_INACTIVE_L2)
+            map->slots[i].inactive_l2 = false;
+        else
+            *count_of(&map->slots[i], class) = 0;
+    }
 }
 
-static enum metadata_class class_of_slot(const struct metadata_slot *slot,
-                                         enum metadata_class ignore)
+static enum metadata_class class_of_slot(const struct metadata_slot *slot, uint32_t classes)
 {
     if (slot->cluster == 0)
         return METADATA_NONE;
-    if (slot->l2_count > 0 && ignore != METADATA_ACTIVE_L2)
+    if (slot->l2_count > 0 && classes & METADATA_ACTIVE_L2)
         return METADATA_ACTIVE_L2;
-    if (slot->block_count > 0 && ignore != METADATA_REFCOUNT_BLOCK)
+    if (slot->block_count > 0 && classes & METADATA_REFCOUNT_BLOCK)
         return METADATA_REFCOUNT_BLOCK;
+    if (slot->inactive_l2 && classes & METADATA_INACTIVE_L2)
+        return METADATA_INACTIVE_L2;
     return METADATA_NONE;
 }
 
 enum metadata_class metadata_map_find(const struct metadata_map *map, uint64_t offset,
-                                      uint64_t count, enum metadata_class ignore)
+                                      uint64_t count, uint32_t classes)
 {
     uint64_t first = offset >> map->cluster_bits;
     uint64_t end = div_round_up(offset + count, UINT64_C(1) << map->cluster_bits);
@@ -190,19 +198,19 @@ enum metadata_class metadata_map_find(const struct metadata_map *map, uint64_t o
     for (size_t i = 0; i < map->range_count; i++) {
         const struct metadata_range *range = &map->ranges[i];
 
-        if (range->class != ignore &&
+        if (range->class & classes &&
             ranges_overlap(range->offset, range->count, first << map->cluster_bits,
                            (end - first) << map->cluster_bits))
             return range->class;
     }
-    if (ignore != METADATA_INACTIVE_L1 &&
+    if (classes & METADATA_INACTIVE_L1 &&
         touches_inactive_l1(map, first << map->cluster_bits, end << map->cluster_bits))
         return METADATA_INACTIVE_L1;
     if (map->slot_count == 0)
         return METADATA_NONE;
     for (uint64_t cluster = first; cluster < end; cluster++) {
         enum metadata_class class =
-            cluster ? class_of_slot(slot_of(map, cluster), ignore) : METADATA_NONE;
+            cluster ? class_of_slot(slot_of(map, cluster), classes) : METADATA_NONE;
 
         if (class != METADATA_NONE)
             return class;
@@ -221,6 +229,8 @@ const char *metadata_class_name(enum metadata_class class)
     case METADATA_REFCOUNT_BLOCK: return "a refcount block";
     case METADATA_SNAPSHOT_TABLE: return "the snapshot table";
     case METADATA_INACTIVE_L1: return "the L1 table of a snapshot";
+    case METADATA_INACTIVE_L2: return "an L2 table of a snapshot";
+    case METADATA_ANY_L2: return "an L2 table";
     case METADATA_CRYPTO: return "the encryption header";
     case METADATA_BITMAP_DIRECTORY: return "the bitmap directory";
     }

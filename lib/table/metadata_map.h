@@ -2,7 +2,7 @@
 /* metadata_map.h - where the metadata of an image lie, so that no write hits them by mistake
  *
  * Every write is held against this map before it is issued.  A write to a structure ignores its own
- * class.  L2 tables and refcount blocks, one cluster each and many, are in a hash; the L1 tables of
+ * class, and the user may choose the classes that are looked at.  L2 tables and refcount blocks, one cluster each and many, are in a hash; the L1 tables of
  * snapshots, which may be many, too, are a sorted list; the others are a few ranges.
  *
  * Locking: metadata_map_find under a shared lock, changes under the exclusive one.
@@ -11,6 +11,7 @@
 #ifndef QCOW2_TABLE_METADATA_MAP_H
 #define QCOW2_TABLE_METADATA_MAP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,9 +24,20 @@ enum metadata_class {
     METADATA_REFCOUNT_BLOCK = 1 << 4,
     METADATA_SNAPSHOT_TABLE = 1 << 5,
     METADATA_INACTIVE_L1 = 1 << 6,
-    METADATA_CRYPTO = 1 << 7,
+    METADATA_INACTIVE_L2 = 1 << 7, /* of a snapshot; in the map only where somebody asked for it */
     METADATA_BITMAP_DIRECTORY = 1 << 8,
+    METADATA_CRYPTO = 1 << 9,
+    METADATA_ANY_L2 = METADATA_ACTIVE_L2 | METADATA_INACTIVE_L2,
 };
+
+/* Sets of classes that a write is held against: what never moves far, what costs nothing to look up,
+ * everything. */
+#define METADATA_CONSTANT                                                                       \
+    (METADATA_HEADER | METADATA_ACTIVE_L1 | METADATA_REFCOUNT_TABLE | METADATA_SNAPSHOT_TABLE | \
+     METADATA_BITMAP_DIRECTORY)
+#define METADATA_CACHED \
+    (METADATA_CONSTANT | METADATA_ACTIVE_L2 | METADATA_REFCOUNT_BLOCK | METADATA_INACTIVE_L1)
+#define METADATA_ALL (METADATA_CACHED | METADATA_INACTIVE_L2)
 
 struct metadata_range {
     uint64_t offset;
@@ -44,6 +56,7 @@ struct metadata_slot {
     uint64_t cluster;     /* index; 0: free slot (the header is never in the hash) */
     uint32_t l2_count;    /* active L1 entries that point here */
     uint32_t block_count; /* refcount table entries that point here */
+    bool inactive_l2;     /* so do L1 entries of snapshots */
 };
 
 struct metadata_map {
@@ -69,18 +82,18 @@ void metadata_map_clear_ranges(struct metadata_map *map, enum metadata_class cla
 /* Replace the L1 tables of snapshots; the list, with offset and end filled in, is taken over. */
 void metadata_map_set_inactive_l1(struct metadata_map *map, struct metadata_l1 *list, size_t count);
 
-/* class: METADATA_ACTIVE_L2 or METADATA_REFCOUNT_BLOCK. */
+/* class: METADATA_ACTIVE_L2, METADATA_INACTIVE_L2 or METADATA_REFCOUNT_BLOCK. */
 int metadata_map_add_cluster(struct metadata_map *map, enum metadata_class class,
                              uint64_t host_offset);
+/* Not of METADATA_INACTIVE_L2: those go all at once. */
 void metadata_map_remove_cluster(struct metadata_map *map, enum metadata_class class,
                                  uint64_t host_offset);
 /* Remove all clusters of a class. */
 void metadata_map_clear_clusters(struct metadata_map *map, enum metadata_class class);
 
-/* The first class other than ignore that the range touches (rounded out to clusters), or
- * METADATA_NONE. */
+/* The first class of a set that the range touches (rounded out to clusters), or METADATA_NONE. */
 enum metadata_class metadata_map_find(const struct metadata_map *map, uint64_t offset,
-                                      uint64_t count, enum metadata_class ignore);
+                                      uint64_t count, uint32_t classes);
 
 const char *metadata_class_name(enum metadata_class class);
 

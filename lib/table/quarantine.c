@@ -69,18 +69,19 @@ void quarantine_leave(struct quarantine *quarantine, uint64_t ticket)
     atomic_fetch_sub(&quarantine->requests[ticket & 1], 1);
 }
 
-int quarantine_add(struct quarantine *quarantine, uint64_t offset, uint64_t count)
+int quarantine_add(struct quarantine *quarantine, uint64_t offset, uint64_t count, enum freed_by by)
 {
     struct dropped_list *list = &quarantine->waiting;
     struct dropped_range *last = list->count ? &list->items[list->count - 1] : NULL;
 
-    if (last != NULL && last->offset + last->count == offset) {
+    if (last != NULL && last->offset + last->count == offset && last->by == by) {
         last->count += count;
         return 0;
     }
     if (list_reserve(list, 1) == -1)
         return -1;
-    list->items[list->count++] = (struct dropped_range){ .offset = offset, .count = count };
+    list->items[list->count++] =
+        (struct dropped_range){ .offset = offset, .count = count, .by = by };
     return 0;
 }
 

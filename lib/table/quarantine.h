@@ -23,10 +23,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* On whose account; bits of the set for which the host gets the space back. */
+enum freed_by {
+    FREED_BY_REQUEST = 1 << 0,  /* the guest discarded it */
+    FREED_BY_SNAPSHOT = 1 << 1, /* a snapshot was deleted or replaced the active state */
+    FREED_OTHERWISE = 1 << 2,   /* by copying on write, moving tables ... */
+};
+
 /* A run of clusters, each of which lost one reference. */
 struct dropped_range {
     uint64_t offset;
     uint64_t count; /* bytes */
+    enum freed_by by;
     uint64_t epoch; /* in which it became durable */
 };
 
@@ -51,7 +59,8 @@ uint64_t quarantine_enter(struct quarantine *quarantine);
 void quarantine_leave(struct quarantine *quarantine, uint64_t ticket);
 
 /* The clusters of [offset, offset + count) lost one reference each. */
-int quarantine_add(struct quarantine *quarantine, uint64_t offset, uint64_t count);
+int quarantine_add(struct quarantine *quarantine, uint64_t offset, uint64_t count,
+                   enum freed_by by);
 /* waiting -> flushing. */
 int quarantine_flush_begin(struct quarantine *quarantine);
 /* flushing -> durable. */

@@ -435,12 +435,12 @@ int refcount_raise(struct tables *t, uint64_t host_offset, uint64_t bytes)
     return change_run(t, first, end, count_one_more);
 }
 
-int refcount_drop(struct tables *t, uint64_t host_offset, uint64_t bytes)
+int refcount_drop(struct tables *t, uint64_t host_offset, uint64_t bytes, enum freed_by by)
 {
     uint64_t start = round_down(host_offset, t->geometry.cluster_size);
     uint64_t end = round_up(host_offset + bytes, t->geometry.cluster_size);
 
-    return quarantine_add(&t->quarantine, start, end - start);
+    return quarantine_add(&t->quarantine, start, end - start, by);
 }
 
 static int count_one_less(struct tables *t, uint64_t cluster, uint64_t *count)

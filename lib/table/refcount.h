@@ -45,7 +45,7 @@ int refcount_check_raise(struct tables *tables, uint64_t host_offset, uint64_t c
 int refcount_raise(struct tables *tables, uint64_t host_offset, uint64_t count);
 
 /* One reference less for every cluster of the range, as soon as that is safe (rules R5 and R6). */
-int refcount_drop(struct tables *tables, uint64_t host_offset, uint64_t count);
+int refcount_drop(struct tables *tables, uint64_t host_offset, uint64_t count, enum freed_by by);
 
 /* One reference less at once, for every cluster that the range touches: of what the quarantine releases
  * (flush.c), and of what was allocated and nothing ever referred to. */

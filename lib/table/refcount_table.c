@@ -148,7 +148,7 @@ static int adopt(struct tables *t, const struct area *a, uint64_t *entries)
         if (metadata_map_add_cluster(&t->map, METADATA_REFCOUNT_BLOCK,
                                      a->offset + (i << t->geometry.cluster_bits)) == -1)
             return -1;
-    return refcount_drop(t, old_offset, old_bytes);
+    return refcount_drop(t, old_offset, old_bytes, FREED_OTHERWISE);
 }
 
 int refcount_table_grow(struct tables *t, uint64_t clusters)

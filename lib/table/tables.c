@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 
@@ -135,23 +136,29 @@ static uint64_t whole_disk_l2(const struct tables *t)
 {
     uint64_t clusters = t->header.size >> t->geometry.cluster_bits;
 
-    return min_u64(clusters * t->geometry.l2_entry_size + t->geometry.cluster_size, DEFAULT_L2_CACHE);
+    return min_u64(clusters * t->geometry.l2_entry_size + t->geometry.cluster_size,
+                   DEFAULT_L2_CACHE);
 }
 
 int tables_open(struct tables *t, struct store *store, struct header *header, bool read_only)
 {
-    uint64_t length;
+    uint64_t length, slice;
 
-    *t = (struct tables){ .store = store, .data = store, .read_only = read_only };
+    *t = (struct tables){
+        .store = store,
+        .data = store,
+        .read_only = read_only,
+        .overlap_checks = METADATA_CACHED,
+    };
     init_locks(t);
     t->header = *header;
     *header = (struct header){ 0 };
     t->geometry = t->header.geometry;
+    slice = min_u64(t->geometry.cluster_size, CACHE_SLICE);
     metadata_map_init(&t->map, t->geometry.cluster_bits);
     if (store_size(store, &length) == -1 ||
-        cache_init(&t->l2_cache, store, t->geometry.cluster_size, whole_disk_l2(t), false) == -1 ||
-        cache_init(&t->refcount_cache, store, t->geometry.cluster_size, DEFAULT_REFCOUNT_CACHE,
-                   true) == -1 ||
+        cache_init(&t->l2_cache, store, slice, whole_disk_l2(t), false) == -1 ||
+        cache_init(&t->refcount_cache, store, slice, DEFAULT_REFCOUNT_CACHE, true) == -1 ||
         load_active_l1(t) == -1)
         goto fail;
     t->high_water = round_up(length, t->geometry.cluster_size);
@@ -163,12 +170,43 @@ fail:
     return -1;
 }
 
-void tables_set_cache_sizes(struct tables *t, uint64_t l2_bytes, uint64_t refcount_bytes)
+static uint64_t seconds(void)
 {
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (uint64_t)now.tv_sec;
+}
+
+int tables_set_caches(struct tables *t, uint64_t l2_bytes, uint64_t refcount_bytes,
+                      uint64_t l2_slice, uint64_t clean_interval)
+{
+    if (l2_slice) {
+        cache_destroy(&t->l2_cache);
+        if (cache_init(&t->l2_cache, t->store, l2_slice, whole_disk_l2(t), false) == -1)
+            return -1;
+    }
     if (l2_bytes)
         cache_set_limit(&t->l2_cache, l2_bytes);
     if (refcount_bytes)
         cache_set_limit(&t->refcount_cache, refcount_bytes);
+    t->clean_interval = clean_interval;
+    atomic_init(&t->clean_time, seconds() + clean_interval);
+    return 0;
+}
+
+void tables_clean_caches(struct tables *t)
+{
+    uint64_t due = atomic_load_explicit(&t->clean_time, memory_order_relaxed), now;
+
+    if (t->clean_interval == 0)
+        return;
+    now = seconds();
+    if (now < due || !atomic_compare_exchange_strong(&t->clean_time, &due, now + t->clean_interval))
+        return; /* or somebody else does it */
+    WRITE_SCOPE(&t->lock);
+    cache_clean(&t->l2_cache);
+    cache_clean(&t->refcount_cache);
 }
 
 void tables_close(struct tables *t)
@@ -247,11 +285,22 @@ int tables_corrupt(struct tables *t, const char *format, ...)
 
 int tables_check_overlap(struct tables *t, uint64_t offset, uint64_t count, enum metadata_class own)
 {
-    enum metadata_class hit = metadata_map_find(&t->map, offset, count, own);
+    enum metadata_class hit = metadata_map_find(&t->map, offset, count, t->overlap_checks & ~own);
 
     if (hit == METADATA_NONE)
         return 0;
     return tables_corrupt(
         t, "a write of %s at offset 0x%" PRIx64 " (%" PRIu64 " bytes) would overwrite %s",
         metadata_class_name(own), offset, count, metadata_class_name(hit));
+}
+
+int tables_check_release(struct tables *t, uint64_t offset, uint64_t count, enum metadata_class own)
+{
+    enum metadata_class hit = metadata_map_find(&t->map, offset, count, METADATA_CACHED & ~own);
+
+    if (hit == METADATA_NONE)
+        return 0;
+    return tables_corrupt(t,
+                          "%s at offset 0x%" PRIx64 " (%" PRIu64 " bytes) would be freed with %s",
+                          metadata_class_name(hit), offset, count, metadata_class_name(own));
 }

@@ -82,8 +82,9 @@ struct tables {
     bool encrypted;      /* what was never written to data does not read as zeroes */
     _Atomic uint64_t data_length; /* bytes that the data file is known to have */
     bool read_only;
-    bool discard;         /* punch holes for freed clusters */
-    struct header header; /* geometry, version and features are constant while open */
+    uint32_t discard;        /* enum freed_by: for which freed clusters holes are punched */
+    uint32_t overlap_checks; /* enum metadata_class: what a write is held against */
+    struct header header;    /* geometry, version and features are constant while open */
     struct geometry geometry;
 
     pthread_rwlock_t lock;
@@ -101,6 +102,9 @@ struct tables {
 
     struct cache l2_cache;
     struct cache refcount_cache;
+    uint64_t clean_interval; /* seconds; 0: never */
+    _Atomic uint64_t
+        clean_time;          /* of the monotonic clock: when the caches are to be cleaned next */
     struct metadata_map map; /* filled only when writable */
 
     bool streams_written; /* compressed ones: the file must end with a whole sector */
@@ -129,7 +133,12 @@ int tables_open(struct tables *tables, struct store *store, struct header *heade
 /* Read through another L1 table: a snapshot's.  The tables take it over. */
 void tables_show_l1(struct tables *tables, uint64_t *l1, uint64_t l1_table_offset,
                     uint32_t l1_size);
-void tables_set_cache_sizes(struct tables *tables, uint64_t l2_bytes, uint64_t refcount_bytes);
+/* Bytes of memory for both, bytes of an L2 table that are read at once, seconds after which what nobody
+ * used is forgotten; 0: as it is, but of the last: never.  While nothing is in the caches. */
+int tables_set_caches(struct tables *tables, uint64_t l2_bytes, uint64_t refcount_bytes,
+                      uint64_t l2_slice, uint64_t clean_interval);
+/* Forget what nobody used, if it is time to. */
+void tables_clean_caches(struct tables *tables);
 void tables_close(struct tables *tables);
 
 /* An L1 or other table of entries: count big-endian words at offset, in host byte order. */
@@ -147,8 +156,12 @@ int tables_usable(struct tables *tables);
 int tables_corrupt(struct tables *tables, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Refuse a write to [offset, offset + count) if it overlaps metadata other than of class own. */
+/* Refuse a write to [offset, offset + count) if it overlaps metadata other than of class own, as far as
+ * overlap_checks goes. */
 int tables_check_overlap(struct tables *tables, uint64_t offset, uint64_t count,
+                         enum metadata_class own);
+/* Refuse to free what holds metadata other than of class own: it would be given to somebody else. */
+int tables_check_release(struct tables *tables, uint64_t offset, uint64_t count,
                          enum metadata_class own);
 
 /* Write count bytes of the header at byte at, inside its first sector, and make it durable. */

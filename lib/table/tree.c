@@ -40,7 +40,7 @@ static int visit_table(struct walk *w, uint64_t l1_index, uint64_t l2_offset, ui
         return -1;
     if (!changed)
         return 0;
-    if (tables_check_overlap(t, l2_offset, size, METADATA_ACTIVE_L2) == -1)
+    if (tables_check_overlap(t, l2_offset, size, METADATA_ANY_L2) == -1)
         return -1;
     cache_drop(&t->l2_cache, l2_offset, size);
     return store_pwrite(t->store, entries, size, l2_offset);
@@ -109,7 +109,7 @@ static int visit_guest_range(struct walk *w, uint64_t host_offset, uint64_t coun
 {
     if (count == 0)
         return 0;
-    if (tables_check_overlap(w->t, host_offset, count, METADATA_NONE) == -1)
+    if (tables_check_release(w->t, host_offset, count, METADATA_NONE) == -1)
         return -1;
     return visit_range(w, host_offset, count, visit);
 }
@@ -184,15 +184,20 @@ static int punch_free(struct tables *t, uint64_t start, uint64_t end)
     return 0;
 }
 
-static int release_range(struct tables *t, uint64_t host_offset, uint64_t count)
+static int release_by(struct tables *t, uint64_t host_offset, uint64_t count, enum freed_by by)
 {
     uint64_t size = t->geometry.cluster_size;
 
     if (refcount_lower(t, host_offset, count) == -1)
         return -1;
-    return t->discard
+    return t->discard & by
                ? punch_free(t, round_down(host_offset, size), round_up(host_offset + count, size))
                : 0;
+}
+
+static int release_range(struct tables *t, uint64_t host_offset, uint64_t count)
+{
+    return release_by(t, host_offset, count, FREED_BY_SNAPSHOT);
 }
 
 static int lower_table(struct walk *w, uint64_t l1_index, uint64_t l2_offset, uint8_t *entries,
@@ -228,7 +233,7 @@ int tree_release(struct tables *t, uint64_t host_offset, uint64_t count)
 {
     WRITE_SCOPE(&t->lock);
 
-    return count ? release_range(t, host_offset, count) : 0;
+    return count ? release_by(t, host_offset, count, FREED_OTHERWISE) : 0;
 }
 
 /* ------------------------------------------------------------------------------------------------

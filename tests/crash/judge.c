@@ -45,7 +45,9 @@ struct qcow2_image *judge_open(struct store *store, struct disk *backing, uint32
         .backing_policy = QCOW2_BACKING_IGNORE,
         .data_store = data_of(store),
         .snapshot = (char *)(uintptr_t)snapshot,
-        .l2_cache_size = l2_cache_size,
+        .runtime = { .l2_cache_size = l2_cache_size,
+                     .discard_named = FREED_OTHERWISE,
+                     .discard_on = FREED_OTHERWISE }, /* whatever is freed */
     };
     struct qcow2_image *image = image_open_store(store, &options);
 

@@ -37,3 +37,4 @@ include $(srcdir)/interop/data-files.mk
 include $(srcdir)/interop/subclusters.mk
 include $(srcdir)/interop/amend.mk
 include $(srcdir)/interop/bitmaps.mk
+include $(srcdir)/interop/runtime.mk

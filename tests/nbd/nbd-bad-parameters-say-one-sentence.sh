@@ -22,6 +22,10 @@ refuses maybe qcow2 disk.qcow2 readonly=maybe
 refuses maybe qcow2 disk.qcow2 discard=maybe
 refuses 'lots' qcow2 disk.qcow2 l2-cache-size=lots
 refuses size qcow2 disk.qcow2 refcount-cache-size=-5
+refuses 'overlap-check' qcow2 disk.qcow2 option=overlap-check=some
+refuses "Invalid parameter 'colour'" qcow2 disk.qcow2 option=overlap-check=all option=colour=blue
+refuses 'Invalid parameter' qcow2 disk.qcow2 option=nothing
+refuses 'power of two between' qcow2 disk.qcow2 option=l2-cache-entry-size=1000
 refuses 'snapshot=' qcow2 disk.qcow2 snapshot=
 refuses 'none-such' qcow2 disk.qcow2 snapshot=none-such
 refuses snapshot qcow2 disk.raw format=raw snapshot=1

@@ -12,3 +12,4 @@ include $(srcdir)/unit/pipeline.mk
 include $(srcdir)/unit/vmm.mk
 include $(srcdir)/unit/manual.mk
 include $(srcdir)/unit/qcow1.mk
+include $(srcdir)/unit/cache-clean.mk

@@ -36,6 +36,8 @@ static struct qcow2_image *open_on(struct store *store, uint32_t flags)
 {
     struct qcow2_open_options options = { .format = FORMAT_QCOW2, .flags = flags };
 
+    qcow2_open_options_set(&options, "pass-discard-other", "on");
+
     return image_open_store(store, &options);
 }
 

@@ -240,6 +240,7 @@ static qcow2_image *open_image(const struct variant *v, uint32_t flags, const ch
     qcow2_image *image;
 
     qcow2_open_options_set_flags(options, flags);
+    qcow2_open_options_set(options, "pass-discard-other", "on"); /* the more holes, the better */
     qcow2_open_options_set_backing_policy(options, QCOW2_BACKING_ALLOW);
     qcow2_open_options_set_l2_cache_size(options, v->cache_size);
     qcow2_open_options_set_refcount_cache_size(options, v->cache_size);
