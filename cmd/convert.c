@@ -240,20 +240,10 @@ static int open_sources(conversion *c)
  * The target and its backing file
  */
 
-/* How deep in the chain of an image a file is; -1 when it is not there. */
-static int depth_in_chain(qcow2_image *image, const char *filename)
-{
-    for (int depth = 0; image; depth++, image = qcow2_get_backing(image)) {
-        if (path_is_same_file(qcow2_get_filename(image), filename))
-            return depth;
-    }
-    return -1;
-}
-
 /* Copying over what is being read would destroy it. */
 static int check_not_read(qcow2_image *image, const char *target)
 {
-    if (depth_in_chain(image, target) == -1)
+    if (image_chain_depth(image, target) == -1)
         return 0;
     error_report("%s: error while converting: the image '%s' is read from this file", target,
                  qcow2_get_filename(image));
@@ -283,7 +273,7 @@ static int settle_backing(conversion *c)
     if (!backing_of(c))
         return 0;
     c->backing_path = path_beside(c->filename, backing_of(c));
-    depth = depth_in_chain(c->sources[0], c->backing_path);
+    depth = image_chain_depth(c->sources[0], c->backing_path);
     c->base_depth = depth > 0 ? (unsigned)depth : 1;
     return check_backing(c);
 }

@@ -91,12 +91,19 @@ int size_parse(const char *text, uint64_t *bytes)
 
 int size_parse_argument(const char *what, const char *text, uint64_t *bytes)
 {
+    return size_parse_range(what, text, 0, INT64_MAX, bytes);
+}
+
+int size_parse_range(const char *what, const char *text, uint64_t min, uint64_t max,
+                     uint64_t *bytes)
+{
     int error = size_parse(text, bytes);
 
-    if (error == 0 && *bytes > INT64_MAX)
+    if (error == 0 && (*bytes < min || *bytes > max))
         error = -ERANGE;
     if (error == -ERANGE)
-        error_report("Invalid %s specified. Must be between 0 and %" PRId64 ".", what, INT64_MAX);
+        error_report("Invalid %s specified. Must be between %" PRIu64 " and %" PRIu64 ".", what,
+                     min, max);
     else if (error)
         error_report("Invalid %s specified. You may use k, M, G, T, P or E suffixes for\n"
                      "%s: kilobytes, megabytes, gigabytes, terabytes, petabytes and exabytes.",

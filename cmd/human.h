@@ -20,4 +20,8 @@ int size_parse(const char *text, uint64_t *bytes);
  * -1. */
 int size_parse_argument(const char *what, const char *text, uint64_t *bytes);
 
+/* The same between two bounds. */
+int size_parse_range(const char *what, const char *text, uint64_t min, uint64_t max,
+                     uint64_t *bytes);
+
 #endif /* QCOW_CMD_HUMAN_H */

@@ -19,6 +19,7 @@
 #include "json-keys.h"
 #include "location.h"
 #include "message.h"
+#include "path.h"
 
 #define CLEANUP_TARGET __attribute__((cleanup(image_target_clear)))
 
@@ -237,6 +238,15 @@ image_source image_source_of(const options *o, uint32_t flags)
                  (o->backing_nbd ? QCOW2_OPEN_BACKING_NBD : 0),
         .backing = o->untrusted ? QCOW2_BACKING_REFUSE : QCOW2_BACKING_ALLOW_PROBE,
     };
+}
+
+int image_chain_depth(qcow2_image *image, const char *filename)
+{
+    for (int depth = 0; image; depth++, image = qcow2_get_backing(image)) {
+        if (path_is_same_file(qcow2_get_filename(image), filename))
+            return depth;
+    }
+    return -1;
 }
 
 int close_image(qcow2_image *image)

@@ -47,6 +47,9 @@ qcow2_image *open_image(const image_source *source);
  * there is none of that name. */
 int cache_mode_flags(const char *name, uint32_t *flags);
 
+/* How deep in the chain of an image a file is; -1 when it is not there. */
+int image_chain_depth(qcow2_image *image, const char *filename);
+
 /* Closes; reports a failure under the file's name and returns -1. */
 int close_image(qcow2_image *image);
 

@@ -12,12 +12,15 @@
 
 static const verb verbs[] = {
     { "amend", VERB_AMEND, "FILE", "change the format options of an existing image", run_amend },
+    { "bench", VERB_BENCH, "FILE", "measure how long requests take", run_bench },
     { "bitmap", VERB_BITMAP, "FILE BITMAP", "change a persistent bitmap of an image", run_bitmap },
     { "check", VERB_CHECK, "FILE", "look for damage in an image", run_check },
     { "commit", VERB_COMMIT, "FILE", "write an image's content into its backing file", run_commit },
     { "compare", VERB_COMPARE, "FILE1 FILE2", "compare the content of two images", run_compare },
     { "convert", VERB_CONVERT, "SOURCE... TARGET", "copy images into a new image", run_convert },
     { "create", VERB_CREATE, "FILE [SIZE]", "create an image", run_create },
+    { "dd", VERB_DD, "if=FILE of=FILE [bs=SIZE] [count=BLOCKS] [skip=BLOCKS]",
+      "copy blocks of an image into a new image", run_dd },
     { "info", VERB_INFO, "FILE", "print facts about an image", run_info },
     { "map", VERB_MAP, "FILE", "print where the content of an image is stored", run_map },
     { "measure", VERB_MEASURE, "--size SIZE | FILE", "say how large a new image would become",
@@ -95,6 +98,7 @@ int main(int argc, char **argv)
 
     message_set_program(argv[0]);
     signal(SIGXFSZ, SIG_IGN); /* a write beyond the limit then fails and is reported */
+    signal(SIGUSR1, SIG_IGN); /* asks for progress, of verbs that have any to tell */
     while (first < argc && trace_words(argv[first]))
         first += trace_words(argv[first]);
     if (first >= argc)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* options.c - the table of options, and parsing and help from it */
 
+#include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,6 +38,48 @@ static int set_string(options *o, const option_row *row, const char *argument)
 static int set_size(options *o, const option_row *row, const char *argument)
 {
     return size_parse_argument(row->noun, argument, member_of(o, row));
+}
+
+/* A size that fits into an int. */
+static int set_small_size(options *o, const option_row *row, const char *argument)
+{
+    return size_parse_range(row->noun, argument, 0, INT_MAX, member_of(o, row));
+}
+
+/* The least is 1 where the default is not 0. */
+static int set_number(options *o, const option_row *row, const char *argument)
+{
+    uint64_t *number = member_of(o, row);
+    char *end;
+
+    errno = 0;
+    *number = strtoull(argument, &end, 0);
+    if (errno == 0 && end != argument && *end == '\0' && !strchr(argument, '-') &&
+        *number >= (uint64_t)row->value && *number <= INT_MAX)
+        return 0;
+    error_report("Invalid %s specified", row->noun);
+    return -1;
+}
+
+static int set_pattern(options *o, const option_row *row, const char *argument)
+{
+    if (set_number(o, row, argument))
+        return -1;
+    if (o->bench.pattern <= UINT8_MAX)
+        return 0;
+    error_report("Invalid %s specified", row->noun);
+    return -1;
+}
+
+static int set_aio(options *o, const option_row *row, const char *argument)
+{
+    (void)row;
+    o->bench.aio = argument;
+    if (strcmp(argument, "threads") == 0 || strcmp(argument, "native") == 0 ||
+        strcmp(argument, "io_uring") == 0)
+        return 0;
+    error_report("Invalid aio option: %s", argument);
+    return -1;
 }
 
 static int set_output(options *o, const option_row *row, const char *argument)
@@ -143,9 +187,9 @@ static int set_help(options *o, const option_row *row, const char *argument)
  */
 
 enum {
-    EVERY_VERB = VERB_AMEND | VERB_BITMAP | VERB_CHECK | VERB_COMMIT | VERB_COMPARE | VERB_CONVERT |
-                 VERB_CREATE | VERB_INFO | VERB_MAP | VERB_MEASURE | VERB_REBASE | VERB_RESIZE |
-                 VERB_SNAPSHOT,
+    EVERY_VERB = VERB_AMEND | VERB_BENCH | VERB_BITMAP | VERB_CHECK | VERB_COMMIT | VERB_COMPARE |
+                 VERB_CONVERT | VERB_CREATE | VERB_DD | VERB_INFO | VERB_MAP | VERB_MEASURE |
+                 VERB_REBASE | VERB_RESIZE | VERB_SNAPSHOT,
     OPENING_VERBS = EVERY_VERB & ~VERB_CREATE,
     READING_VERBS = OPENING_VERBS & ~(VERB_AMEND | VERB_BITMAP | VERB_COMMIT | VERB_RESIZE),
 };
@@ -163,6 +207,10 @@ enum {
     {                                                                                      \
         verbs, name, letters, argument, set_size, offsetof(options, member), 0, noun, help \
     }
+#define NUMBER(verbs, name, letters, argument, member, setter, least, noun, help)            \
+    {                                                                                        \
+        verbs, name, letters, argument, setter, offsetof(options, member), least, noun, help \
+    }
 #define CALL(verbs, name, letters, argument, setter, value, help)    \
     {                                                                \
         verbs, name, letters, argument, setter, 0, value, NULL, help \
@@ -175,8 +223,8 @@ static const option_row table[] = {
     CALL(EVERY_VERB, "object", "", "OBJECT", set_object, 0,
          "a secret, as in secret,id=ID,data=TEXT"),
 
-    TEXT(VERB_AMEND | VERB_BITMAP | VERB_CHECK | VERB_COMMIT | VERB_INFO | VERB_MAP | VERB_MEASURE |
-             VERB_REBASE | VERB_RESIZE,
+    TEXT(VERB_AMEND | VERB_BENCH | VERB_BITMAP | VERB_CHECK | VERB_COMMIT | VERB_DD | VERB_INFO |
+             VERB_MAP | VERB_MEASURE | VERB_REBASE | VERB_RESIZE,
          "format", "f", "FMT", format,
          "format of the image, raw, qcow2 or qcow (default: probe the file)"),
     TEXT(VERB_CREATE, "format", "f", "FMT", format,
@@ -189,7 +237,7 @@ static const option_row table[] = {
          "format of the sources (default: probe each file)"),
     TEXT(VERB_CONVERT, "target-format", "O", "FMT", target_format,
          "format of the target, raw (default) or qcow2"),
-    TEXT(VERB_MEASURE, "target-format", "O", "FMT", target_format,
+    TEXT(VERB_DD | VERB_MEASURE, "target-format", "O", "FMT", target_format,
          "format of the new image, raw (default) or qcow2"),
     CALL(VERB_CREATE | VERB_MEASURE, "options", "o", "OPTIONS", set_creation, 0,
          "options of the new image, NAME=VALUE[,...]; -o help lists them"),
@@ -218,8 +266,8 @@ static const option_row table[] = {
          "the target's name is options (needs -n)"),
 
     FLAG(EVERY_VERB, "untrusted", "", untrusted, "do not open files that an image names"),
-    FLAG(VERB_COMMIT | VERB_COMPARE | VERB_CONVERT | VERB_INFO | VERB_MAP | VERB_MEASURE |
-             VERB_REBASE,
+    FLAG(VERB_BENCH | VERB_COMMIT | VERB_COMPARE | VERB_CONVERT | VERB_DD | VERB_INFO | VERB_MAP |
+             VERB_MEASURE | VERB_REBASE,
          "backing-nbd", "", backing_nbd, "open backing files that images name on NBD servers"),
     FLAG(VERB_REBASE, "backing-unsafe", "u", backing_unsafe,
          "change the recorded name only, without a look at the content"),
@@ -227,8 +275,9 @@ static const option_row table[] = {
          "open the image even while another program writes it"),
     TEXT(VERB_CONVERT, "cache", "t", "MODE", cache,
          "cache mode of the target: none, writeback, writethrough, directsync, unsafe (default)"),
-    TEXT(VERB_AMEND | VERB_COMMIT | VERB_INFO | VERB_REBASE | VERB_RESIZE | VERB_SNAPSHOT, "cache",
-         "t", "MODE", cache,
+    TEXT(VERB_AMEND | VERB_BENCH | VERB_COMMIT | VERB_INFO | VERB_REBASE | VERB_RESIZE |
+             VERB_SNAPSHOT,
+         "cache", "t", "MODE", cache,
          "cache mode: none, writeback (default), writethrough, directsync, unsafe"),
     TEXT(VERB_REBASE, "backing-cache", "T", "MODE", source_cache,
          "cache mode for reading the backing files (default: writeback)"),
@@ -274,6 +323,25 @@ static const option_row table[] = {
     TEXT(VERB_BITMAP, "source-format", "F", "FMT", source_format,
          "format of that image (default: probe the file)"),
 
+    NUMBER(VERB_BENCH, "count", "c", "COUNT", bench.count, set_number, 0, "request count",
+           "requests (default: 75000)"),
+    NUMBER(VERB_BENCH, "depth", "d", "COUNT", bench.depth, set_number, 1, "queue depth",
+           "requests in parallel (default: 64)"),
+    NUMBER(VERB_BENCH, "buffer-size", "s", "SIZE", bench.buffer_size, set_small_size, 0,
+           "buffer size", "bytes of a request (default: 4k)"),
+    NUMBER(VERB_BENCH, "step-size", "S", "SIZE", bench.step_size, set_small_size, 0, "step_size",
+           "from the start of a request to that of the next (default: the size of a request)"),
+    SIZE(VERB_BENCH, "offset", "o", "OFFSET", bench.offset, "offset", "where the first one starts"),
+    FLAG(VERB_BENCH, "write", "w", bench.write, "write instead of reading"),
+    NUMBER(VERB_BENCH, "pattern", "", "BYTE", bench.pattern, set_pattern, 0, "pattern byte",
+           "the byte to write (default: 0)"),
+    NUMBER(VERB_BENCH, "flush-interval", "", "COUNT", bench.flush_interval, set_number, 0,
+           "flush interval", "flush after so many requests"),
+    FLAG(VERB_BENCH, "no-drain", "", bench.no_drain, "do not wait for the requests before a flush"),
+    CALL(VERB_BENCH, "aio", "i", "MODE", set_aio, 0,
+         "threads (default), native, io_uring: all done by threads"),
+    FLAG(VERB_BENCH, "native", "n", bench.native, "as --aio native"),
+
     FLAG(VERB_COMPARE, "strict", "s", strict, "sizes and allocation must be the same, too"),
     FLAG(VERB_CONVERT, "compress", "c", compress, "write compressed clusters"),
     SIZE(VERB_CONVERT, "sparse-size", "S", "SIZE", sparse_size, "buffer size for sparse output",
@@ -299,8 +367,8 @@ static const option_row table[] = {
          set_output, 0, "human (default) or json"),
     FLAG(VERB_AMEND | VERB_COMMIT | VERB_COMPARE | VERB_CONVERT | VERB_REBASE, "progress", "p",
          progress, "show progress"),
-    FLAG(EVERY_VERB & ~(VERB_BITMAP | VERB_INFO | VERB_MAP | VERB_MEASURE), "quiet", "q", quiet,
-         "print nothing but errors"),
+    FLAG(EVERY_VERB & ~(VERB_BITMAP | VERB_DD | VERB_INFO | VERB_MAP | VERB_MEASURE), "quiet", "q",
+         quiet, "print nothing but errors"),
 };
 
 enum {
@@ -382,6 +450,7 @@ int options_parse(options *o, verb_bit bit, int argc, char **argv)
         .max_length = UINT64_MAX,
         .measured_size = UINT64_MAX,
         .sparse_size = 4096,
+        .bench = { .count = 75000, .depth = 64, .buffer_size = 4096 },
         .workers = 8,
     };
     options_for_each(bit, add_to_grammar, &g);

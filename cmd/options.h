@@ -31,6 +31,8 @@ typedef enum {
     VERB_BITMAP = 0x0400,
     VERB_COMMIT = 0x0800,
     VERB_REBASE = 0x1000,
+    VERB_BENCH = 0x4000,
+    VERB_DD = 0x8000,
 } verb_bit;
 
 typedef enum {
@@ -60,6 +62,21 @@ typedef struct {
     bitmap_action action;
     const char *argument; /* merge: the bitmap to merge; else NULL */
 } bitmap_step;
+
+/* What bench does. */
+typedef struct {
+    uint64_t count;          /* requests */
+    uint64_t depth;          /* of them in parallel */
+    uint64_t buffer_size;    /* bytes of a request */
+    uint64_t step_size;      /* bytes from one to the next; 0: buffer_size */
+    uint64_t offset;         /* bytes: where the first one is */
+    bool write;              /* do not read */
+    uint64_t pattern;        /* the byte that is written */
+    uint64_t flush_interval; /* requests; 0: no flush */
+    bool no_drain;           /* do not wait for requests before a flush */
+    const char *aio;         /* NULL: threads */
+    bool native;             /* as if aio were "native" */
+} bench_options;
 
 /* What the command line said.  Strings belong to argv; a member that no option set is zero, except
  * where a default is given here. */
@@ -103,6 +120,8 @@ typedef struct options {
     uint64_t granularity;      /* bitmap -g: bytes; 0: the default */
     const char *source_file;   /* bitmap -b: where merged bitmaps are; NULL: the same image */
     const char *source_format; /* bitmap -F: of source_file; NULL: probe */
+
+    bench_options bench;
 
     bool strict;              /* compare -s */
     bool compress;            /* convert -c */

@@ -41,6 +41,7 @@ qcow_img_sources = \
 	$(shared_sources) \
 	amend.c \
 	bitmap.c \
+	bench.c \
 	bytes.h \
 	check.c \
 	commit.c \
@@ -53,6 +54,7 @@ qcow_img_sources = \
 	create-options.c \
 	create-options.h \
 	create.c \
+	dd.c \
 	extents.c \
 	extents.h \
 	info.c \

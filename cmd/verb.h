@@ -20,12 +20,14 @@ typedef struct {
 } verb;
 
 int run_amend(const options *o);
+int run_bench(const options *o);
 int run_bitmap(const options *o);
 int run_check(const options *o);
 int run_commit(const options *o);
 int run_compare(const options *o);
 int run_convert(const options *o);
 int run_create(const options *o);
+int run_dd(const options *o);
 int run_info(const options *o);
 int run_map(const options *o);
 int run_measure(const options *o);

@@ -3,12 +3,14 @@ man_pages = \
 	libqcow2.3 \
 	nbdkit-qcow2-plugin.1 \
 	qcow-img-amend.1 \
+	qcow-img-bench.1 \
 	qcow-img-bitmap.1 \
 	qcow-img-check.1 \
 	qcow-img-commit.1 \
 	qcow-img-compare.1 \
 	qcow-img-convert.1 \
 	qcow-img-create.1 \
+	qcow-img-dd.1 \
 	qcow-img-info.1 \
 	qcow-img-map.1 \
 	qcow-img-measure.1 \

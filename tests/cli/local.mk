@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 cli_tests = \
 	cli/cli-amend-speaks-as-qemu-img.sh \
+	cli/cli-bench-speaks-as-qemu-img.sh \
 	cli/cli-bitmap-speaks-as-qemu-img.sh \
 	cli/cli-check-speaks-as-qemu-img.sh \
 	cli/cli-commit-speaks-as-qemu-img.sh \
 	cli/cli-completion-offers-verbs-and-options.sh \
 	cli/cli-create-preallocates-as-qemu-img.sh \
 	cli/cli-create-speaks-as-qemu-img.sh \
+	cli/cli-dd-speaks-as-qemu-img.sh \
 	cli/cli-help-names-every-verb-and-option.sh \
 	cli/cli-image-opts-open-what-they-name.sh \
 	cli/cli-info-speaks-as-qemu-img.sh \

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* dd.c - qcow-img dd: copy so many blocks of an image into a new image
+ *
+ * Every byte of the range is written, zeroes, too: what is copied is allocated in the target.
+ */
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "create-options.h"
+#include "human.h"
+#include "image-open.h"
+#include "location.h"
+#include "message.h"
+#include "verb.h"
+
+#define PIECE (2u << 20) /* bytes read and written at once */
+
+/* The operands, NAME=VALUE. */
+typedef struct {
+    const char *input, *output;
+    uint64_t block_size;  /* bytes */
+    uint64_t count, skip; /* blocks */
+    bool has_count;
+} operands;
+
+/* ------------------------------------------------------------------------------------------------
+ * Operands
+ */
+
+typedef int operand_reader(operands *o, const char *value);
+
+static int read_input(operands *o, const char *value)
+{
+    o->input = value;
+    return 0;
+}
+
+static int read_output(operands *o, const char *value)
+{
+    o->output = value;
+    return 0;
+}
+
+static int read_block_size(operands *o, const char *value)
+{
+    return size_parse_range("bs", value, 1, INT_MAX, &o->block_size);
+}
+
+static int read_count(operands *o, const char *value)
+{
+    o->has_count = true;
+    return size_parse_argument("count", value, &o->count);
+}
+
+static int read_skip(operands *o, const char *value)
+{
+    return size_parse_argument("skip", value, &o->skip);
+}
+
+static const struct {
+    const char *name;
+    operand_reader *read;
+} table[] = {
+    { "if", read_input },    { "of", read_output }, { "bs", read_block_size },
+    { "count", read_count }, { "skip", read_skip },
+};
+
+static int read_operand(operands *o, const char *word)
+{
+    size_t length = strcspn(word, "=");
+
+    for (size_t i = 0; word[length] && i < sizeof table / sizeof *table; i++)
+        if (strlen(table[i].name) == length && strncmp(table[i].name, word, length) == 0)
+            return table[i].read(o, word + length + 1);
+    error_report("unrecognized operand %.*s", (int)length, word);
+    return -1;
+}
+
+static int read_operands(operands *result, const options *o)
+{
+    *result = (operands){ .block_size = 512 };
+    for (size_t i = 0; i < o->nb_arguments; i++)
+        if (read_operand(result, o->arguments[i]))
+            return -1;
+    if (result->input && result->output)
+        return 0;
+    error_report("Must specify both input and output files");
+    return -1;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Copying
+ */
+
+/* What is copied of the input: *count bytes from *offset on. */
+static void range_of(const operands *o, uint64_t size, uint64_t *offset, uint64_t *count)
+{
+    *offset = o->skip > size / o->block_size ? size : o->skip * o->block_size;
+    *count = size - *offset;
+    if (o->has_count && o->count < (*count + o->block_size - 1) / o->block_size)
+        *count = o->count * o->block_size;
+}
+
+static int create_output(const operands *o, const location *where, const char *format,
+                         uint64_t count)
+{
+    CLEANUP_FREE char *size = xasprintf("%" PRIu64, count);
+    keyval_list list = { 0 };
+    qcow2_create_options *new;
+    int result = -1;
+
+    keyval_set(&list, "size", size);
+    new = create_options_make(&list, format);
+    if (new &&qcow2_create_options_set_flags(new, where->nbd ? QCOW2_CREATE_NBD : 0) == 0)
+        result = qcow2_create(where->name, new);
+    if (result)
+        error_report("%s: error while creating output image: %s", o->output, qcow2_get_error());
+    qcow2_create_options_free(new);
+    keyval_list_clear(&list);
+    return result;
+}
+
+static int copy(qcow2_image *from, uint64_t offset, uint64_t count, qcow2_image *to)
+{
+    CLEANUP_FREE void *buf = xrealloc(NULL, PIECE);
+
+    for (uint64_t done = 0; done < count;) {
+        size_t piece = count - done < PIECE ? (size_t)(count - done) : PIECE;
+
+        if (qcow2_pread(from, buf, piece, offset + done, 0)) {
+            error_report("error while reading from input image file: %s", qcow2_get_error());
+            return -1;
+        }
+        if (qcow2_pwrite(to, buf, piece, done, 0)) {
+            error_report("error while writing to output image file: %s", qcow2_get_error());
+            return -1;
+        }
+        done += piece;
+    }
+    return 0;
+}
+
+static int copy_into(const operands *o, const location *where, const char *format,
+                     qcow2_image *input)
+{
+    image_source target = { .filename = where->name, .format = format };
+    uint64_t offset, count, size = qcow2_get_size(input);
+    qcow2_image *output;
+    int result;
+
+    if (image_chain_depth(input, where->name) >= 0) {
+        error_report("%s: the input image is read from this file", o->output);
+        return -1;
+    }
+    range_of(o, size, &offset, &count);
+    if (create_output(o, where, format, count))
+        return -1;
+    if (o->skip > size / o->block_size)
+        error_report("%s: cannot skip to specified offset", o->input);
+    output = open_image(&target);
+    if (!output)
+        return -1;
+    result = copy(input, offset, count, output);
+    return close_image(output) ? -1 : result;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * The verb
+ */
+
+static int dd(const options *o, const operands *words)
+{
+    const char *format = format_known(o->target_format ? o->target_format : "raw");
+    image_source source = image_source_of(o, QCOW2_OPEN_READ_ONLY);
+    CLEANUP_IMAGE qcow2_image *input = NULL;
+    CLEANUP_LOCATION location where = { 0 };
+    CLEANUP_FREE char *why = NULL;
+
+    source.filename = words->input;
+    input = open_image(&source);
+    if (!input)
+        return -1;
+    if (!format)
+        error_report("Unknown file format");
+    else if (location_read(&where, words->output, &why))
+        error_report("%s", why);
+    else
+        return copy_into(words, &where, format, input);
+    return -1;
+}
+
+int run_dd(const options *o)
+{
+    operands words;
+
+    if (read_operands(&words, o) || dd(o, &words))
+        return EXIT_FAILURE;
+    return EXIT_SUCCESS;
+}
