@@ -44,12 +44,27 @@ const char *qcow2_get_version(void)
 
 /* ---- Images ---- */
 
+/* What cannot be repaired but a refcount is left to be found, as in an image that is not dirty. */
+static int repair_dirty(struct store *store, struct header *header)
+{
+    qcow2_check_result result;
+
+    if (check_repair(store, header, true, NULL, NULL, &result) == -1)
+        return -1;
+    if (header->incompatible_features & INCOMPATIBLE_DIRTY)
+        return error_set(EIO, "its refcounts cannot be made right; 'qcow-img check' tells why");
+    return 0;
+}
+
 qcow2_image *qcow2_open(const char *filename, const qcow2_open_options *options)
 {
-    static const struct qcow2_open_options defaults;
+    struct qcow2_open_options with_repair = { 0 };
 
     REQUIRE(filename, NULL);
-    return image_open(filename, options ? options : &defaults);
+    if (options)
+        with_repair = *options;
+    with_repair.repair_dirty = repair_dirty;
+    return image_open(filename, &with_repair);
 }
 
 int qcow2_close(qcow2_image *image)

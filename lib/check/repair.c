@@ -95,13 +95,18 @@ static int repair_table(struct checking *c, struct l2_table *table, uint8_t *buf
 int repair_misplaced(struct checking *c)
 {
     CLEANUP_FREE uint8_t *buf = malloc(c->geometry->cluster_size);
+    bool any = false;
 
     if (buf == NULL)
         return error_no_memory(), -1;
-    for (size_t i = 0; i < c->nb_l2_tables; i++)
-        if (c->l2_tables[i].misplaced && repair_table(c, &c->l2_tables[i], buf) == -1)
+    for (size_t i = 0; i < c->nb_l2_tables; i++) {
+        if (!c->l2_tables[i].misplaced)
+            continue;
+        any = true;
+        if (repair_table(c, &c->l2_tables[i], buf) == -1)
             return -1;
-    return 0;
+    }
+    return any ? repair_barrier(c) : 0;
 }
 
 /* ------------------------------------------------------------------------------------------------

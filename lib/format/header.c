@@ -95,19 +95,28 @@ static int validate_table(const char *what, uint64_t offset, uint64_t bytes, uin
     return 0;
 }
 
-static int validate_tables(const struct header *h, uint64_t file_length, uint32_t flags)
+static int validate_refcount_table(const struct header *h, uint64_t end)
+{
+    uint64_t bytes = (uint64_t)h->refcount_table_clusters << h->geometry.cluster_bits;
+
+    if (bytes == 0)
+        return error_set(EINVAL, "Image does not contain a reference count table");
+    return validate_table("Reference count table", h->refcount_table_offset, bytes,
+                          MAX_REFCOUNT_TABLE_BYTES, end, &h->geometry);
+}
+
+static int validate_tables(struct header *h, uint64_t file_length, uint32_t flags)
 {
     const struct geometry *g = &h->geometry;
-    uint64_t table_bytes = (uint64_t)h->refcount_table_clusters << g->cluster_bits;
     bool for_check = flags & HEADER_FOR_CHECK;
-    uint64_t whole = for_check ? INT64_MAX : round_up(file_length, g->cluster_size);
     uint64_t end = for_check ? INT64_MAX : file_length;
 
-    if (h->refcount_table_clusters == 0 && !for_check)
-        return error_set(EINVAL, "Image does not contain a reference count table");
-    if (validate_table("Reference count table", h->refcount_table_offset, table_bytes,
-                       MAX_REFCOUNT_TABLE_BYTES, whole, g) == -1)
-        return -1;
+    if (validate_refcount_table(h, for_check ? end : round_up(end, g->cluster_size)) == -1) {
+        if (!for_check)
+            return -1;
+        h->refcount_table_offset = 0; /* what cannot be a table is none: a repair makes one */
+        h->refcount_table_clusters = 0;
+    }
     if (validate_table("Active L1 table", h->l1_table_offset, (uint64_t)h->l1_size * L1_ENTRY_SIZE,
                        MAX_L1_BYTES, end, g) == -1)
         return -1;

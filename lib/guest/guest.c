@@ -103,7 +103,7 @@ static int discard_op(struct disk *disk, uint64_t count, uint64_t offset)
 
 static int flush_op(struct disk *disk)
 {
-    return tables_flush(guest_of(disk)->tables);
+    return tables_flush_lazily(guest_of(disk)->tables);
 }
 
 static void close_op(struct disk *disk)

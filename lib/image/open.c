@@ -77,16 +77,30 @@ static int check_writable(const struct store *store, const struct header *h, uin
     if (flags & (QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_CHECK))
         return 0;
     if (h->incompatible_features & INCOMPATIBLE_CORRUPT)
-        return refuse(store, EACCES, "qcow2: Image is corrupt; cannot be opened read/write");
-    if (h->incompatible_features & INCOMPATIBLE_DIRTY)
-        return refuse(store, ENOTSUP,
-                      "The image is marked dirty, its refcounts may be wrong; repair it with "
-                      "'qcow-img check -r all' before it is written");
+        return refuse(store, EACCES,
+                      "qcow2: Image is corrupt; cannot be opened read/write ('qcow-img check -r "
+                      "all' repairs what can be repaired)");
     if (h->autoclear_features & AUTOCLEAR_BITMAPS && !h->has_bitmaps)
         return refuse(store, EINVAL,
                       "The image claims to have bitmaps but has no bitmaps "
                       "extension; it can only be opened read-only");
     return 0;
+}
+
+/* A dirty image, whose refcounts may be wrong, is repaired before it is written. */
+static int repair_if_dirty(struct store *store, struct header *h,
+                           const struct qcow2_open_options *options)
+{
+    if (!(h->incompatible_features & INCOMPATIBLE_DIRTY) ||
+        options->flags & (QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_NO_IO))
+        return 0;
+    if (options->repair_dirty == NULL)
+        return refuse(store, ENOTSUP,
+                      "The image is marked dirty, its refcounts may be wrong; 'qcow-img check -r "
+                      "all' repairs them");
+    if (options->repair_dirty(store, h) == 0)
+        return 0;
+    return error_prefix("Could not open '%s': Could not repair dirty image: ", store->name);
 }
 
 /* Bits that say "something here is up to date" for a feature nobody here maintains. */
@@ -123,6 +137,7 @@ static int open_qcow2(struct qcow2_image *image, const struct qcow2_open_options
     if (read_header(image->store, image->flags, &header) == -1)
         return -1;
     if (check_writable(image->store, &header, image->flags) == -1 ||
+        repair_if_dirty(image->store, &header, options) == -1 ||
         tables_open(t, image->store, &header,
                     image->flags & (QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_NO_IO)) == -1) {
         header_destroy(&header);
@@ -262,7 +277,8 @@ static int settle(struct qcow2_image *image)
 {
     int r = bitmaps_settle(image);
 
-    if (tables_settle(&image->tables) == -1 || complete_last_sector(&image->tables) == -1)
+    if (tables_settle(&image->tables) == -1 || complete_last_sector(&image->tables) == -1 ||
+        tables_mark_clean(&image->tables) == -1)
         return -1;
     return r;
 }

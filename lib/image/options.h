@@ -36,6 +36,10 @@ struct runtime_options {
     uint32_t overlap_named, overlap_on;                              /* enum metadata_class */
 };
 
+/* Make the refcounts of a dirty image right and the image clean; header follows what is written. */
+struct header;
+typedef int image_repair(struct store *store, struct header *header);
+
 struct qcow2_open_options {
     enum image_format format;
     uint32_t flags; /* QCOW2_OPEN_... */
@@ -55,6 +59,7 @@ struct qcow2_open_options {
     void *secret_opaque;
     struct runtime_options runtime;
     struct compression compression;    /* of written clusters; the type is the image's */
+    image_repair *repair_dirty;        /* before a dirty image is written; NULL: it is refused */
     const struct qcow2_image *overlay; /* set when this is a backing file: whose */
 };
 

@@ -14,6 +14,7 @@
 #include "table/refcount.h"
 
 #define RELIEVE_DROPPED 4096u /* ranges in quarantine that call for a flush */
+#define LAZY_BLOCKS 4096u     /* new refcount blocks that wait at most, with lazy refcounts */
 
 /* An entry of a table of 8-byte entries, on its way to disk. */
 struct entry_write {
@@ -99,21 +100,54 @@ static int check_batch(struct tables *t, const struct cache_batch *batch)
     return 0;
 }
 
+static int write_incompatible_features(struct tables *t, uint64_t features)
+{
+    uint8_t bytes[8];
+
+    store_be64(bytes, features);
+    if (store_pwrite(t->store, bytes, sizeof bytes, HEADER_INCOMPATIBLE_AT) == -1)
+        return -1;
+    t->header.incompatible_features = features;
+    return 0;
+}
+
+/* The refcounts, or the mark that says that they may be wrong. */
+static int write_refcounts(struct tables *t, bool whole, struct flush_work *work)
+{
+    uint64_t features = t->header.incompatible_features;
+
+    if (whole) {
+        if (cache_write_all(&t->refcount_cache) == -1)
+            return -1;
+        return writes_of(&t->fresh_blocks, t->refcount_table, t->refcount_table_offset,
+                         &work->blocks);
+    }
+    if (features & INCOMPATIBLE_DIRTY || (t->l2_cache.dirty_count == 0 && t->fresh_l2.count == 0))
+        return 0;
+    return write_incompatible_features(t, features | INCOMPATIBLE_DIRTY);
+}
+
+static bool is_lazy(const struct tables *t)
+{
+    return t->header.compatible_features & COMPATIBLE_LAZY_REFCOUNTS &&
+           t->fresh_blocks.count < LAZY_BLOCKS;
+}
+
 /* Nothing is taken out of the lists unless all of it succeeds, so that a flush which failed here (a
  * full disk) may be tried again. */
-static int collect_locked(struct tables *t, struct flush_work *work)
+static int collect_locked(struct tables *t, bool whole, struct flush_work *work)
 {
-    if (cache_write_all(&t->refcount_cache) == -1 || write_fresh_l2(t) == -1)
+    whole = whole || !is_lazy(t);
+    if (write_refcounts(t, whole, work) == -1 || write_fresh_l2(t) == -1)
         return -1;
-    if (writes_of(&t->fresh_blocks, t->refcount_table, t->refcount_table_offset, &work->blocks) ==
-            -1 ||
-        writes_of(&t->fresh_l2, t->l1, t->l1_table_offset, &work->l1) == -1 ||
+    if (writes_of(&t->fresh_l2, t->l1, t->l1_table_offset, &work->l1) == -1 ||
         quarantine_flush_begin(&t->quarantine) == -1)
         return -1;
     order_blocks(t, &work->blocks);
     if (cache_batch_take(&t->l2_cache, &work->l2) == -1)
         return -1;
-    t->fresh_blocks.count = 0;
+    if (whole)
+        t->fresh_blocks.count = 0;
     t->fresh_l2.count = 0;
     return check_batch(t, &work->l2);
 }
@@ -230,29 +264,30 @@ static int finish(struct tables *t, struct flush_work *work)
 
 /* When it fails after something was taken out of the lists, memory is newer than the disk for good: the
  * slices stay where they are and nothing can be changed any more. */
-static int run_flush(struct tables *t, struct flush_work *work)
+static int run_flush(struct tables *t, bool whole, struct flush_work *work)
 {
     {
         WRITE_SCOPE(&t->lock);
-        if (collect_locked(t, work) == -1)
+        if (collect_locked(t, whole, work) == -1)
             return work->l2.count > 0 ? tables_fail(t) : -1;
     }
     return write_stages(t, work) == -1 ? tables_fail(t) : finish(t, work);
 }
 
-static int flush_once(struct tables *t)
+static int flush_once(struct tables *t, bool whole)
 {
     struct flush_work work = { 0 };
     int r;
 
     if (tables_usable(t) == -1)
         return -1;
-    r = run_flush(t, &work);
+    r = run_flush(t, whole, &work);
     work_destroy(&work);
     return r;
 }
 
-int tables_flush(struct tables *t)
+/* The next flush that begins, by this thread or another one. */
+static int flush_next(struct tables *t, bool whole)
 {
     struct flush_state *f = &t->flush;
     uint64_t needed;
@@ -263,14 +298,17 @@ int tables_flush(struct tables *t)
     pthread_mutex_lock(&f->lock);
     needed = f->started + 1;
     while (f->finished < needed) {
+        f->whole |= whole;
         if (f->running) {
             pthread_cond_wait(&f->done, &f->lock);
             continue;
         }
+        bool for_all = f->whole;
+        f->whole = false;
         f->running = true;
         f->started++;
         pthread_mutex_unlock(&f->lock);
-        r = flush_once(t);
+        r = flush_once(t, for_all);
         pthread_mutex_lock(&f->lock);
         f->running = false;
         if (r == 0)
@@ -283,6 +321,16 @@ int tables_flush(struct tables *t)
     return r;
 }
 
+int tables_flush(struct tables *t)
+{
+    return flush_next(t, true);
+}
+
+int tables_flush_lazily(struct tables *t)
+{
+    return flush_next(t, false);
+}
+
 int tables_relieve(struct tables *t)
 {
     bool full;
@@ -292,7 +340,7 @@ int tables_relieve(struct tables *t)
         full = t->l2_cache.dirty_count > t->l2_cache.limit / 2 ||
                t->quarantine.waiting.count > RELIEVE_DROPPED;
     }
-    return full ? tables_flush(t) : 0;
+    return full ? tables_flush_lazily(t) : 0;
 }
 
 int tables_settle(struct tables *t)
@@ -301,4 +349,16 @@ int tables_settle(struct tables *t)
         return -1;
     WRITE_SCOPE(&t->lock);
     return cache_write_all(&t->refcount_cache);
+}
+
+int tables_mark_clean(struct tables *t)
+{
+    uint64_t features = t->header.incompatible_features;
+
+    if (!(features & INCOMPATIBLE_DIRTY))
+        return 0;
+    if (store_flush(t->store) == -1 ||
+        write_incompatible_features(t, features & ~INCOMPATIBLE_DIRTY) == -1)
+        return -1;
+    return store_flush(t->store);
 }

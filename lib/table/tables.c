@@ -279,7 +279,9 @@ int tables_corrupt(struct tables *t, const char *format, ...)
     va_end(args);
     marked = set_corrupt_bit(t);
     error_set(EIO, "Image '%s' is corrupt: %s%s", t->store->name, what,
-              marked ? "; it was marked as corrupt, nothing further is written" : "");
+              marked ? "; it was marked as corrupt, nothing further is written until 'qcow-img "
+                       "check -r all' has repaired it"
+                     : "");
     return t->read_only ? -1 : tables_fail(t);
 }
 

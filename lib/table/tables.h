@@ -33,6 +33,12 @@
  * at any moment.  L2 entries wait for the flush.  A new L2 table ("fresh": no L1 entry on disk
  * points to it yet) may be written at any moment, too.
  *
+ * Lazy refcounts.  In an image with that feature, a flush on behalf of guest requests leaves
+ * refcounts and refcount table out of stage 1 and marks the image as dirty instead, in the same stage:
+ * from the first such flush until the image is closed, R1 holds in memory only.  Operations on the
+ * whole image (snapshots, resizing) flush everything first, so that for them R1 holds on disk.  When
+ * the image is closed the mark is removed last.  A dirty image is repaired before it is written again.
+ *
  * Locks, in the order in which they may be taken:
  *   flush.lock   one flush at a time; callers that wait share the next one
  *   lock         all members below, unless they say otherwise: shared to look up, exclusive to
@@ -73,6 +79,7 @@ struct flush_state {
     uint64_t started;  /* flushes begun */
     uint64_t finished; /* flushes ended */
     bool running;
+    bool whole; /* somebody waits for the next one who needs the refcounts on disk, too */
 };
 
 struct tables {

@@ -48,6 +48,7 @@ struct qcow2_image *judge_open(struct store *store, struct disk *backing, uint32
         .runtime = { .l2_cache_size = l2_cache_size,
                      .discard_named = FREED_OTHERWISE,
                      .discard_on = FREED_OTHERWISE }, /* whatever is freed */
+        .repair_dirty = judge_repair_dirty,
     };
     struct qcow2_image *image = image_open_store(store, &options);
 
@@ -307,15 +308,26 @@ static int compare(const struct judge *j, uint64_t moment, struct verdict *verdi
     return -1;
 }
 
+static bool is_dirty(const struct cut *cut)
+{
+    uint8_t features[8] = { 0 };
+
+    memcpy(features, cut->sectors[0] + HEADER_INCOMPATIBLE_AT, sizeof features);
+    return cut->sectors[0][7] >= 3 && load_be64(features) & INCOMPATIBLE_DIRTY;
+}
+
 int judge_look(struct judge *j, uint64_t moment, struct verdict *verdict)
 {
-    struct qcow2_image *image =
-        judge_open(&j->cut->store, j->backing, QCOW2_OPEN_READ_ONLY, NULL, 0);
+    bool repair = j->damaged || is_dirty(j->cut);
+    struct qcow2_image *image;
     int r;
 
+    if (repair && judge_repair(j, verdict) == -1)
+        return -1;
+    image = judge_open(&j->cut->store, j->backing, QCOW2_OPEN_READ_ONLY, NULL, 0);
     if (image == NULL)
         return verdict_set(verdict, "open", "%s", error_message());
-    r = check(j, &image->tables.header, verdict);
+    r = repair ? 0 : check(j, &image->tables.header, verdict);
     if (r == 0)
         r = see_all(j, image, verdict);
     image_close(image);

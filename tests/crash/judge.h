@@ -14,6 +14,7 @@
  *   durable   an active sector without unflushed writes changed
  *   snapshot  a snapshot's content changed
  *   bitmap    a bitmap lacks bits, or is marked as in use without need
+ *   repair    a repair fails, or does not make the image clean
  *   later     the image goes wrong in use after the cut
  *   agree     qemu-img check finds something else than our own
  */
@@ -51,6 +52,9 @@ struct judge {
     uint32_t open_flags;  /* QCOW2_OPEN_... of writers */
     uint64_t l2_cache_size;
 
+    bool damaged;     /* a repair was under way */
+    uint64_t too_low; /* refcounts that were, before it began */
+
     struct seen_disk active;
     struct seen_disk snapshots[MAX_SNAPSHOTS_KEPT];
     size_t snapshot_count;
@@ -70,6 +74,11 @@ struct qcow2_image *judge_open(struct store *store, struct disk *backing, uint32
 /* All that can be told by looking: check, and what is read.  Nothing issued after moment arrived.
  * 0, or -1 with the verdict. */
 int judge_look(struct judge *judge, uint64_t moment, struct verdict *verdict);
+
+/* Repair an image that is dirty, or was under repair, and look at it before and after (repairs.c). */
+int judge_repair(struct judge *judge, struct verdict *verdict);
+/* For opening. */
+int judge_repair_dirty(struct store *store, struct header *header);
 
 /* After judge_look: use the image for writing, then look again. */
 int judge_use(struct judge *judge, struct verdict *verdict);

@@ -8,8 +8,10 @@ crash_tests = \
 	crash/crash-discards-show-no-foreign-data.sh \
 	crash/crash-failed-requests-are-told.sh \
 	crash/crash-growing-tables-stay-reachable.sh \
+	crash/crash-lazy-refcounts-are-made-right.sh \
 	crash/crash-lost-flushes-are-noticed.sh \
 	crash/crash-overwritten-streams-keep-what-was-flushed.sh \
+	crash/crash-repairs-are-repaired-again.sh \
 	crash/crash-resizes-are-before-or-after.sh \
 	crash/crash-snapshots-are-before-or-after.sh \
 	crash/crash-subclusters-are-old-or-new.sh \
@@ -31,6 +33,7 @@ crash_crash_simulate_SOURCES = \
 	crash/random.h \
 	crash/record.c \
 	crash/record.h \
+	crash/repairs.c \
 	crash/scenario.c \
 	crash/scenario.h \
 	crash/session-bitmaps.c \

@@ -174,6 +174,34 @@ const struct shape shapes[] = {
       .extended = true,
       .qemu = true,
       .discard = true },
+    { .name = "512-lazy",
+      .cluster_bits = 9,
+      .refcount_bits = 16,
+      .version = 3,
+      .size = 190,
+      .lazy = true },
+    { .name = "4k-lazy-discard",
+      .cluster_bits = 12,
+      .refcount_bits = 16,
+      .version = 3,
+      .size = 300,
+      .lazy = true,
+      .discard = true },
+    { .name = "512-r64-lazy-growing",
+      .cluster_bits = 9,
+      .refcount_bits = 64,
+      .version = 3,
+      .size = 160,
+      .leaked = 4040,
+      .lazy = true },
+    { .name = "16k-lazy-extended-backing",
+      .cluster_bits = 14,
+      .refcount_bits = 4,
+      .version = 3,
+      .size = 290,
+      .backing = 300,
+      .lazy = true,
+      .extended = true },
     { 0 },
 };
 
@@ -575,6 +603,21 @@ static void run_bitmap_life(struct session *s)
     session_bitmap_add(s);
 }
 
+/* Damage, and a cut at every instant of the repair. */
+static void run_repairs(struct session *s)
+{
+    static const mixture m = {
+        [REQUEST_WRITE] = 8,   [REQUEST_COMPRESS] = 1, [REQUEST_UNMAP] = 2,
+        [REQUEST_DISCARD] = 1, [REQUEST_CREATE] = 1,   [REQUEST_DELETE] = 1
+    };
+
+    session_write(s, 0, session_size(s) / 2, false);
+    for (int i = 0; i < 6; i++) {
+        run_mixture(s, 5, &m);
+        session_repair(s);
+    }
+}
+
 const struct script scripts[] = {
     { .name = "writes", .run = run_writes },
     { .name = "bursts", .run = run_bursts },
@@ -590,6 +633,7 @@ const struct script scripts[] = {
     { .name = "mixed", .run = run_mixed },
     { .name = "bitmaps", .run = run_bitmaps, .suits = has_bitmaps },
     { .name = "bitmap-life", .run = run_bitmap_life, .suits = has_bitmaps },
+    { .name = "repairs", .run = run_repairs },
     { .name = "growth", .run = run_growth, .suits = grows_tables },
     { 0 },
 };

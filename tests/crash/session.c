@@ -258,6 +258,30 @@ void session_reopen(struct session *s)
     end(s, r);
 }
 
+void session_repair(struct session *s)
+{
+    int r;
+
+    if (!session_ask(s, "close, damage, repair and open"))
+        return;
+    r = image_close(s->image);
+    s->image = NULL;
+    if (r == 0)
+        oracle_settle_all(&s->oracle);
+    else
+        failed(s, "Closing");
+    if (r == 0)
+        r = session_damage_and_repair(s);
+    if (r == 0)
+        r = session_open(s);
+    if (r == -1) {
+        failed(s, "A repair, or opening after it,");
+        s->over = true;
+        return;
+    }
+    end(s, r);
+}
+
 /* ------------------------------------------------------------------------------------------------
  * Changes of the whole
  */
@@ -431,6 +455,8 @@ static void close_image(struct session *s)
     r = image_close(s->image);
     if (r == 0 && s->recorder->faults > s->faults_before)
         session_wrong(s, "fault", "Closing succeeded although a request failed");
+    else if (r == 0 && s->shape->lazy && s->recorder->now[HEADER_INCOMPATIBLE_AT + 7] & 1)
+        session_wrong(s, "live", "The closed image is marked as dirty");
     else if (r == 0 && !s->oracle.changing) {
         oracle_settle_all(&s->oracle);
         session_check_bitmaps(s);

@@ -25,6 +25,7 @@ struct shape {
     uint32_t l2_cache; /* bytes; 0: the default */
     uint32_t leaked;   /* clusters that are counted and never used, so that tables must grow */
     bool extended;     /* L2 entries */
+    bool lazy;         /* refcounts */
     bool preallocated; /* host clusters for the whole disk */
     enum data_file data_file; /* then nothing is compressed, and there are no snapshots */
     bool discard;             /* punch holes for freed clusters */
@@ -75,6 +76,9 @@ void session_snapshot_create(struct session *session);
 void session_snapshot_apply(struct session *session, size_t index);
 void session_snapshot_delete(struct session *session, size_t index);
 
+/* Close the image, damage its refcounts and flags, repair it, open it again. */
+void session_repair(struct session *session);
+
 /* The bitmap of this index in the list; merging: from another of the same image. */
 void session_bitmap_add(struct session *session);
 void session_bitmap_remove(struct session *session, size_t index);
@@ -82,7 +86,7 @@ void session_bitmap_clear(struct session *session, size_t index);
 void session_bitmap_toggle(struct session *session, size_t index);
 void session_bitmap_merge(struct session *session, size_t index, size_t from);
 
-/* ---- Between session.c, session-bitmaps.c and start.c ---- */
+/* ---- Between session.c, session-bitmaps.c, repairs.c and start.c ---- */
 
 /* Before a request: is it to be made at all? */
 bool session_ask(struct session *session, const char *format, ...)
@@ -98,6 +102,8 @@ void session_check_bitmaps(struct session *session);
 /* Write the image that the shape describes into the recorder, durably, and tell the oracle. */
 int session_make_image(struct session *session);
 int session_open(struct session *session);
+/* No image is open. */
+int session_damage_and_repair(struct session *session);
 
 static inline uint64_t session_size(const struct session *session)
 {

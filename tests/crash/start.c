@@ -108,6 +108,7 @@ static int make_ours(struct session *s)
         .cluster_size = UINT64_C(1) << shape->cluster_bits,
         .refcount_bits = shape->refcount_bits,
         .extended_l2 = shape->extended,
+        .lazy_refcounts = shape->lazy,
         .preallocation = shape->preallocated ? PREALLOCATION_METADATA : PREALLOCATION_OFF,
         .backing_file = shape->backing ? file : NULL,
         .backing_format = shape->backing ? format : NULL,

@@ -151,7 +151,6 @@ const struct bad_image bad_images[] = {
       0,
       { { INCOMPATIBLE, UINT64_C(1) << 40 }, { 121, 1, 40 }, { 123, 1, 0x1b } },
       0 },
-    { "dirty", PLAIN, AT_OPEN_RW, "marked dirty", 0, { { INCOMPATIBLE, 1 } }, 0 },
     { "corrupt", PLAIN, AT_OPEN_RW, "Image is corrupt", 0, { { INCOMPATIBLE, 2 } }, 0 },
     { "data-file", PLAIN, AT_OPEN, "'data-file' is required", 0, { { INCOMPATIBLE, 4 } }, 0 },
     { "compression-bit-alone", PLAIN, AT_OPEN, "contradicts", 0, { { INCOMPATIBLE, 8 } }, 0 },
