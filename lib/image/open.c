@@ -4,7 +4,7 @@
  * The order: the file (and its locks), the first cluster, which is read once and validated whole,
  * what the features allow, the snapshot table, the tables, the backing chain, the bitmaps.  Only then,
  * if the image is to be written, the first byte changes on disk: autoclear bits that nobody here knows,
- * and bitmaps that are out of date.
+ * and bitmaps that are out of date.  A dirty image is repaired before its tables are read.
  */
 
 #include <errno.h>

@@ -163,7 +163,7 @@ static void write_word(const struct victim *v, uint64_t offset, uint64_t word)
 static void damage_refcount(const struct victim *v)
 {
     const struct geometry *g = v->geometry;
-    uint64_t length = v->session->recorder->length, block, bytes = g->cluster_size;
+    uint64_t length = v->session->recorder->length[0], block, bytes = g->cluster_size;
     uint64_t cluster = draw(v, div_round_up(length, g->cluster_size));
     uint64_t per_block = UINT64_C(1) << g->refcount_block_bits;
     uint8_t *buf = v->session->bytes;
@@ -254,7 +254,7 @@ static int read_header(struct session *s, uint64_t cluster_size, struct header *
     int r = -1;
 
     if (cluster != NULL && store_pread(&s->recorder->store, cluster, cluster_size, 0) == 0)
-        r = header_decode(cluster, s->recorder->length, HEADER_FOR_CHECK, header);
+        r = header_decode(cluster, s->recorder->length[0], HEADER_FOR_CHECK, header);
     free(cluster);
     return r;
 }
