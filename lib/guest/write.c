@@ -49,26 +49,14 @@ enum fate {
  * Step 2: allocate
  */
 
-/* A look at entries one after the other, which finds each slice once. */
-struct scan {
-    struct l2_run run;
-    uint64_t start; /* the guest cluster of the run's first entry */
-};
-
-/* The entry of a guest cluster, whose table is writable: index in the run, which holds it now. */
-static int scan_entry(struct guest *g, struct scan *s, uint64_t guest_offset,
-                      struct l2_entry *entry, uint64_t *index)
+/* The entry of a guest cluster, whose table is writable. */
+static int entry_at(struct guest *g, uint64_t guest_offset, struct l2_entry *entry)
 {
-    const struct geometry *geometry = &g->tables->geometry;
+    struct l2_run run;
 
-    *index = (guest_offset - s->start) >> geometry->cluster_bits;
-    if (s->run.entries == NULL || *index >= s->run.count) {
-        if (l2_find(g->tables, guest_offset, true, &s->run) != L2_FOUND)
-            return -1;
-        s->start = geometry_cluster_start(geometry, guest_offset);
-        *index = 0;
-    }
-    *entry = l2_run_entry(g->tables, &s->run, *index);
+    if (l2_find(g->tables, guest_offset, true, &run) != L2_FOUND)
+        return -1;
+    *entry = l2_run_entry(g->tables, &run, 0);
     return guest_validate_entry(g, guest_offset, *entry);
 }
 
@@ -132,13 +120,11 @@ static int measure_run(struct guest *g, uint64_t offset, uint64_t end, struct al
 {
     const struct geometry *geometry = &g->tables->geometry;
     uint64_t size = geometry->cluster_size, cluster = geometry_cluster_start(geometry, offset);
-    struct scan scan = { 0 };
     struct l2_entry entry;
-    uint64_t index;
     enum fate fate;
 
     *a = (struct allocation){ .guest_offset = cluster };
-    if (scan_entry(g, &scan, offset, &entry, &index) == -1)
+    if (entry_at(g, offset, &entry) == -1)
         return -1;
     fate = fate_of(geometry, entry, offset, min_u64(cluster + size, end));
     if (fate == WRITE_IN_PLACE)
@@ -149,7 +135,7 @@ static int measure_run(struct guest *g, uint64_t offset, uint64_t end, struct al
     for (uint64_t at = offset; at < end; at = cluster) {
         uint64_t stop = min_u64(cluster + size, end);
 
-        if (scan_entry(g, &scan, at, &entry, &index) == -1)
+        if (entry_at(g, at, &entry) == -1)
             return -1;
         if (fate_of(geometry, entry, at, stop) != fate)
             break;
@@ -287,17 +273,15 @@ static struct l2_entry published(const struct geometry *g, const struct allocati
 static int publish(struct guest *g, const struct allocation *a)
 {
     struct tables *t = g->tables;
-    struct scan scan = { 0 };
     WRITE_SCOPE(&t->lock);
 
     for (uint64_t done = 0; done < a->bytes; done += t->geometry.cluster_size) {
         uint64_t cluster = a->guest_offset + done;
         struct l2_entry old;
-        uint64_t index;
 
-        if (scan_entry(g, &scan, cluster, &old, &index) == -1)
+        if (entry_at(g, cluster, &old) == -1 ||
+            l2_set_locked(t, cluster, published(&t->geometry, a, cluster, old)) == -1)
             return -1;
-        l2_run_set_locked(t, &scan.run, index, published(&t->geometry, a, cluster, old));
         if (!a->kept && guest_drop_entry(g, old, FREED_OTHERWISE) == -1)
             return -1;
     }

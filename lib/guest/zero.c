@@ -78,6 +78,7 @@ static int change_entry_locked(struct guest *g, const struct l2_run *run, uint64
     bool whole = end_subcluster - first_subcluster == t->geometry.subclusters;
     struct l2_entry old = l2_run_entry(t, run, i);
     struct l2_entry new = changed_entry(g, old, change, first_subcluster, end_subcluster);
+    uint64_t at = i * t->geometry.l2_entry_size;
 
     if (!whole && l2_entry_is_compressed(old))
         return CHANGE_STOPPED;
@@ -87,7 +88,8 @@ static int change_entry_locked(struct guest *g, const struct l2_run *run, uint64
         return CHANGE_GOES_ON;
     if (loses_host(old, new) && guest_drop_entry(g, old, FREED_BY_REQUEST) == -1)
         return -1;
-    l2_run_set_locked(t, run, i, new);
+    l2_entry_store(&t->geometry, run->entries + at, new);
+    cache_mark_dirty(&t->l2_cache, run->offset + at);
     return CHANGE_GOES_ON;
 }
 

@@ -115,3 +115,17 @@ int l2_make_writable_locked(struct tables *t, uint64_t guest_offset)
     t->l1[l1_index] = new | ENTRY_COPIED;
     return old ? release_table(t, old) : 0;
 }
+
+int l2_set_locked(struct tables *t, uint64_t guest_offset, struct l2_entry entry)
+{
+    uint64_t l2_index = geometry_l2_index(&t->geometry, guest_offset);
+    uint64_t table = t->l1[geometry_l1_index(&t->geometry, guest_offset)] & L1_OFFSET_MASK;
+    uint64_t at = table + l2_index * t->geometry.l2_entry_size;
+    uint8_t *slot = cache_load(&t->l2_cache, at);
+
+    if (slot == NULL)
+        return -1;
+    l2_entry_store(&t->geometry, slot, entry);
+    cache_mark_dirty(&t->l2_cache, at);
+    return 0;
+}

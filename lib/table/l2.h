@@ -32,18 +32,11 @@ static inline struct l2_entry l2_run_entry(const struct tables *tables, const st
     return l2_entry_load(&tables->geometry, run->entries + index * tables->geometry.l2_entry_size);
 }
 
-/* Change one entry of a run, whose table is writable. */
-static inline void l2_run_set_locked(struct tables *tables, const struct l2_run *run,
-                                     uint64_t index, struct l2_entry entry)
-{
-    uint64_t at = index * tables->geometry.l2_entry_size;
-
-    l2_entry_store(&tables->geometry, run->entries + at, entry);
-    cache_mark_dirty(&tables->l2_cache, run->offset + at);
-}
-
 /* Make sure that the table of this guest offset exists and belongs to the active L1 table alone. */
 int l2_make_writable_locked(struct tables *tables, uint64_t guest_offset);
+
+/* Change one entry of a writable table. */
+int l2_set_locked(struct tables *tables, uint64_t guest_offset, struct l2_entry entry);
 
 /* The place of the L2 table in a valid L1 entry; 0: none.  -1 with the error set (and the image
  * marked) if the entry is impossible. */
