@@ -75,7 +75,7 @@ static void refcounts_lie_where_the_specification_says(void **state)
 static struct l2_entry standard(uint64_t word)
 {
     struct geometry g = geometry_of(16, 4, false);
-    uint8_t bytes[L2_ENTRY_SIZE], back[L2_ENTRY_SIZE];
+    uint8_t bytes[EXTENDED_L2_ENTRY_SIZE] = { 0 }, back[EXTENDED_L2_ENTRY_SIZE] = { 0 };
     struct l2_entry entry;
 
     store_be64(bytes, word);
