@@ -383,6 +383,20 @@ static int write_allocating(struct guest *g, const void *buf, size_t count, uint
  * Allocating without writing
  */
 
+/* The file reaches as far as the disk will have host clusters there, before entries speak of them. */
+static int extend_file(struct guest *g, const struct allocation *a)
+{
+    struct store *data = g->tables->data;
+    uint64_t stop = min_u64(a->guest_offset + a->bytes, g->disk.size), end, length;
+
+    if (!tables_has_data_file(g->tables)) /* which ends where the disk ends */
+        stop = round_up(stop, g->tables->geometry.subcluster_size);
+    end = a->host_offset + (stop - a->guest_offset);
+    if (store_size(data, &length) == -1)
+        return -1;
+    return length < end ? store_truncate(data, end) : 0;
+}
+
 /* Host clusters for the first part of a range of whole clusters that have none; *done as in
  * write_reserved.  Subclusters of theirs stay what they are; the only one of a standard cluster, whose
  * entry cannot say so, becomes zeroes. */
@@ -400,9 +414,10 @@ static int preallocate_reserved(struct guest *g, uint64_t start, uint64_t end, u
         a.end = a.start;
     else
         a.reads_zero = g->tables->encrypted; /* else the zeroes would have to be written, as data */
-    if (geometry->subclusters == 1 && !a.reads_zero && !a.never_written &&
-        store_zero(g->tables->data, data_file_clip(g, start + a.bytes) - start, a.host_offset,
-                   true) == -1) {
+    if ((geometry->subclusters == 1 && !a.reads_zero && !a.never_written &&
+         store_zero(g->tables->data, data_file_clip(g, start + a.bytes) - start, a.host_offset,
+                    true) == -1) ||
+        extend_file(g, &a) == -1) {
         abandon(g, &a);
         return -1;
     }

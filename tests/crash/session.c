@@ -303,13 +303,15 @@ void session_end_change(struct session *s, const char *what, int r, bool may_ref
 void session_resize(struct session *s, uint64_t size)
 {
     struct view next;
+    uint32_t flags;
 
     if (!session_ask(s, "resize 0x%" PRIx64, size * SECTOR))
         return;
     next = oracle_copy_view(&s->oracle);
     next.size = size * SECTOR;
     oracle_propose(&s->oracle, &next);
-    session_end_change(s, "Resizing", image_resize(s->image, size * SECTOR, 0),
+    flags = s->shape->preallocated ? QCOW2_RESIZE_METADATA : 0;
+    session_end_change(s, "Resizing", image_resize(s->image, size * SECTOR, flags),
                        s->version < 3 && (s->backing || next.count > 0));
 }
 

@@ -367,12 +367,16 @@ static bool may_resize(const struct run *run, uint64_t size)
     return !has_snapshots(run) && (size <= run->disk.size || run->disk.size >= run->backing_size);
 }
 
-/* QEMU 7.2 cannot zero a part of a cluster that is compressed and has subclusters, and does not grow
- * such an image. */
-static bool shows_backing_in_a_cluster(const struct run *run)
+/* QEMU 7.2 does not grow an image whose last cluster is compressed, has subclusters, and would show
+ * more of a backing file.  This library does not shrink one of version 2 with a backing file. */
+static bool only_one_resizes(const struct run *run, uint64_t size)
 {
-    return run->options.extended_l2 && run->backing_size > run->disk.size &&
-           !is_aligned(run->disk.size, run->options.cluster_size);
+    const struct image_options *o = &run->options;
+
+    if (size < run->disk.size)
+        return strcmp(o->compat, "v2") == 0 && o->backing_file;
+    return o->extended_l2 && run->backing_size > run->disk.size &&
+           !is_aligned(run->disk.size, o->cluster_size);
 }
 
 /* Mostly larger; smaller by whole clusters, because what a part of a cluster holds behind the end
@@ -387,7 +391,7 @@ static void resize(struct run *run)
     if (size == 0) /* which qemu-img refuses */
         size = run->disk.size + 512 * draw(run, 1 + 20 * cluster / 512);
     size = min_u64(size, MOST_DISK);
-    if (size > run->disk.size && shows_backing_in_a_cluster(run))
+    if (only_one_resizes(run, size))
         return;
     refused = !may_resize(run, size);
     for (int i = 0; i < 2; i++)
@@ -408,10 +412,12 @@ static bool may_become_v2(const struct run *run)
     return !run->options.extended_l2;
 }
 
-/* QEMU 7.2 overwrites what a snapshot shares with a zero cluster when it goes down to version 2: then
- * this library does it for both images. */
+/* When QEMU 7.2 goes down to version 2, it overwrites what a snapshot shares with a zero cluster; and
+ * it takes minutes to widen the counts of blocks that hold very many.  Then this library does it for
+ * both images. */
 static void amend(struct run *run)
 {
+    bool slow = run->options.cluster_size / run->options.refcount_bits > 16384;
     bool to_v2 = may_become_v2(run) && draw(run, 2);
     bool down = to_v2 && strcmp(run->options.compat, "v3") == 0;
     bool many = run->compressed || has_snapshots(run); /* references to one cluster */
@@ -421,7 +427,8 @@ static void amend(struct run *run)
                                                                  : 1u << draw(run, 7);
     run->options.compat = to_v2 ? "v2" : "v3";
     for (int i = 0; i < 2; i++) {
-        const struct tool *tool = down && has_snapshots(run) ? &our_tool : tool_of(run, i);
+        bool ours = slow || (down && has_snapshots(run));
+        const struct tool *tool = ours ? &our_tool : tool_of(run, i);
 
         tool->amend(images[i], run->options.compat, run->options.refcount_bits);
     }
