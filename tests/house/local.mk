@@ -3,6 +3,7 @@ house_tests = \
 	house/documents-name-files-that-exist.sh \
 	house/exported-symbols-resolve.sh \
 	house/files-carry-no-stray-space.sh \
+	house/format-page-is-true.sh \
 	house/includes-go-down-only.sh \
 	house/readme-commands-run.sh
 
