@@ -80,6 +80,13 @@ static bool preallocates(const conversion *c)
     return mode && strcmp(mode, "off") != 0;
 }
 
+static bool encrypts(const conversion *c)
+{
+    const char *old = keyval_get(&c->creation, "encryption");
+
+    return keyval_get(&c->creation, "encrypt.format") || (old && strcmp(old, "on") == 0);
+}
+
 /* What contradicts itself on any images.  Returns the sentence, or NULL. */
 static const char *contradiction(const conversion *c)
 {
@@ -119,26 +126,28 @@ static const char *contradiction(const conversion *c)
     return NULL;
 }
 
-/* What raw cannot do. */
-static const char *raw_refusal(const conversion *c)
+/* What a format that is a mere disk cannot do.  These return a sentence that the caller frees, or
+ * NULL. */
+static char *plain_refusal(const conversion *c)
 {
     if (c->options->compress)
-        return no_compression;
+        return xstrdup(no_compression);
     if (c->options->bitmaps)
-        return "Format driver 'raw' does not support bitmaps";
-    if (backing_of(c))
-        return "Backing file not supported for file format 'raw'";
-    if (backing_format_of(c))
-        return "Backing file format not supported for file format 'raw'";
+        return xasprintf("Format driver '%s' does not support bitmaps", c->format);
+    if (backing_of(c) || backing_format_of(c))
+        return xasprintf("Backing file%s not supported for file format '%s'",
+                         backing_of(c) ? "" : " format", c->format);
     return NULL;
 }
 
-static const char *qcow2_refusal(const conversion *c)
+static char *qcow2_refusal(const conversion *c)
 {
     if (backing_format_of(c) && !backing_of(c))
-        return "Backing format cannot be used without backing file";
+        return xstrdup("Backing format cannot be used without backing file");
     if (c->options->compress && preallocates(c))
-        return "Compression and preallocation not supported at the same time";
+        return xstrdup("Compression and preallocation not supported at the same time");
+    if (c->options->compress && encrypts(c))
+        return xstrdup("Compression and encryption not supported at the same time");
     return NULL;
 }
 
@@ -168,11 +177,10 @@ static void merge_creation(conversion *c)
 /* Returns a sentence that the caller frees, or NULL. */
 static char *target_refusal(conversion *c)
 {
-    const char *sentence = strcmp(c->format, "raw") == 0 ? raw_refusal(c) : qcow2_refusal(c);
-    char *why = NULL;
+    char *why = strcmp(c->format, "qcow2") == 0 ? qcow2_refusal(c) : plain_refusal(c);
 
-    if (sentence)
-        return xstrdup(sentence);
+    if (why)
+        return why;
     if (!c->options->no_create && create_options_check(&c->creation, c->format, &why) == 0 &&
         create_options_of_copy(&c->creation) && !c->options->compress)
         why = xasprintf("'%s' has no effect without -c", create_options_of_copy(&c->creation));
@@ -299,16 +307,17 @@ static bool is_removable(const char *filename)
 static int create_in_format(conversion *c)
 {
     CLEANUP_FREE char *size = xasprintf("%" PRIu64, copy_size(c->sources, c->nb_sources));
+    CLEANUP_FREE char *why = NULL;
     qcow2_create_options *new;
     int result = -1;
 
     keyval_set(&c->creation, "size", size);
-    new = create_options_make(&c->creation, c->format);
+    new = create_options_make(&c->creation, c->format, &why);
     if (new &&qcow2_create_options_set_flags(new, c->where.nbd ? QCOW2_CREATE_NBD : 0) == 0)
         result = qcow2_create(c->filename, new);
     if (result == -1)
         error_report("%s: error while converting %s: %s", c->filename, c->format,
-                     qcow2_get_error());
+                     why ? why : qcow2_get_error());
     qcow2_create_options_free(new);
     return result;
 }
@@ -350,6 +359,7 @@ static int open_target(conversion *c)
         .compression_level = keyval_get(&c->creation, "compression_level"),
         .compression_window = keyval_get(&c->creation, "compression_window"),
         .backing = o->untrusted ? QCOW2_BACKING_REFUSE : QCOW2_BACKING_ALLOW_PROBE,
+        .key_secret = create_options_key_secret(&c->creation),
         .data_file = o->no_create ? NULL : keyval_get(&c->creation, "data_file"),
     };
 
@@ -370,11 +380,13 @@ static int open_target(conversion *c)
 }
 
 /* Where nothing was written, a new file reads as zeroes, and so does a new qcow2 image on whatever
- * it is stored, unless clusters were allocated there in advance. */
+ * it is stored, unless clusters were allocated there in advance.  A new LUKS volume reads as noise. */
 static bool reads_as_new(const conversion *c)
 {
     struct stat status;
 
+    if (strcmp(c->format, "luks") == 0)
+        return false;
     return (stat(c->filename, &status) == 0 && S_ISREG(status.st_mode)) ||
            (strcmp(c->format, "qcow2") == 0 && !preallocates(c));
 }

@@ -11,11 +11,14 @@
 #include "human.h"
 #include "message.h"
 #include "option-value.h"
+#include "secret.h"
 
 enum {
     FOR_QCOW2 = 1,
     FOR_RAW = 2,
     FOR_COPY = 4, /* no property of an image: only where content is written to it, too */
+    FOR_LUKS = 8,
+    FOR_ANY = FOR_QCOW2 | FOR_RAW | FOR_LUKS,
 };
 
 typedef struct {
@@ -56,7 +59,16 @@ static const creation_row table[] = {
       "How hard to compress: fast, default, best or a number" },
     { "compression_window", VALUE_NUMBER, FOR_QCOW2 | FOR_COPY, false, NULL,
       "Window of zlib streams, 9 to 15 (2^n bytes)" },
-    { "size", VALUE_SIZE, FOR_QCOW2 | FOR_RAW, false, NULL, "Virtual disk size" },
+    { "size", VALUE_SIZE, FOR_ANY, false, NULL, "Virtual disk size" },
+    { "key-secret", VALUE_STRING, FOR_LUKS, false, NULL,
+      "ID of the secret that provides the keyslot passphrase" },
+    { "cipher-alg", VALUE_STRING, FOR_LUKS, false, NULL, "Name of encryption cipher algorithm" },
+    { "cipher-mode", VALUE_STRING, FOR_LUKS, false, NULL, "Name of encryption cipher mode" },
+    { "ivgen-alg", VALUE_STRING, FOR_LUKS, false, NULL, "Name of IV generator algorithm" },
+    { "ivgen-hash-alg", VALUE_STRING, FOR_LUKS, false, NULL,
+      "Name of IV generator hash algorithm" },
+    { "hash-alg", VALUE_STRING, FOR_LUKS, false, NULL, "Name of encryption hash algorithm" },
+    { "iter-time", VALUE_NUMBER, FOR_LUKS, false, NULL, "Time to spend in PBKDF in milliseconds" },
     { "compat", VALUE_STRING, FOR_QCOW2, false, NULL,
       "Compatibility level (v2 [0.10] or v3 [1.1])" },
     { "backing_file", VALUE_STRING, FOR_QCOW2, false, NULL, "File name of a base image" },
@@ -67,11 +79,10 @@ static const creation_row table[] = {
     { "lazy_refcounts", VALUE_SWITCH, FOR_QCOW2, false, "off", "Postpone refcount updates" },
     { "refcount_bits", VALUE_NUMBER, FOR_QCOW2, false, "16",
       "Width of a reference count entry in bits" },
-    { "nocow", VALUE_SWITCH, FOR_QCOW2 | FOR_RAW, true, NULL,
-      "Turn off copy-on-write (valid only on btrfs)" },
-    { "preallocation", VALUE_STRING, FOR_RAW, true, NULL,
+    { "nocow", VALUE_SWITCH, FOR_ANY, true, NULL, "Turn off copy-on-write (valid only on btrfs)" },
+    { "preallocation", VALUE_STRING, FOR_RAW | FOR_LUKS, true, NULL,
       "Preallocation mode (allowed values: off, falloc, full)" },
-    { "extent_size_hint", VALUE_SIZE, FOR_QCOW2 | FOR_RAW, true, NULL,
+    { "extent_size_hint", VALUE_SIZE, FOR_ANY, true, NULL,
       "Extent size hint for the image file, 0 to disable" },
 };
 
@@ -81,7 +92,11 @@ enum {
 
 static bool is_for(const creation_row *row, const char *format)
 {
-    return (row->formats & (strcmp(format, "raw") == 0 ? FOR_RAW : FOR_QCOW2)) != 0;
+    int bit = strcmp(format, "raw") == 0    ? FOR_RAW
+              : strcmp(format, "luks") == 0 ? FOR_LUKS
+                                            : FOR_QCOW2;
+
+    return (row->formats & bit) != 0;
 }
 
 static const creation_row *find_row(const char *name, const char *format)
@@ -176,7 +191,7 @@ static const struct {
     { "compat", "version", { "0.10", "v2", "1.1", "v3" } },
     { "preallocation", "preallocation", { "off", "metadata", "falloc", "full" } },
     { "compression_type", "compression-type", { "zlib", "zstd" } },
-    { "backing_fmt", "backing-fmt", { "qcow2", "raw", "qcow" } },
+    { "backing_fmt", "backing-fmt", { "qcow2", "raw", "qcow", "luks" } },
 };
 
 static int check_choice(const keyval *item, size_t row, const char *format, char **why)
@@ -186,7 +201,7 @@ static int check_choice(const keyval *item, size_t row, const char *format, char
     for (size_t i = 0; i < sizeof choices->words / sizeof *words && words[i]; i++)
         if (strcmp(words[i], item->value) == 0)
             return 0;
-    if (strcmp(format, "raw") == 0)
+    if (strcmp(format, "qcow2") != 0)
         *why = xasprintf("invalid parameter value: %s", item->value);
     else
         *why = xasprintf("Parameter '%s' does not accept value '%s'", choices[row].called,
@@ -209,16 +224,47 @@ bool create_options_know(const char *name)
     return find_row(name, "qcow2") != NULL;
 }
 
-qcow2_create_options *create_options_make(const keyval_list *list, const char *format)
+const char *create_options_key_secret(const keyval_list *list)
+{
+    const char *id = keyval_get(list, "encrypt.key-secret");
+
+    return id ? id : keyval_get(list, "key-secret");
+}
+
+static bool is_key_secret(const char *name)
+{
+    return strcmp(name, "encrypt.key-secret") == 0 || strcmp(name, "key-secret") == 0;
+}
+
+static int set_secret(qcow2_create_options *new, const char *id, char **why)
+{
+    const char *passphrase;
+
+    if (secret_find_text(id, &passphrase, why))
+        return -1;
+    return qcow2_create_options_set_secret(new, passphrase, strlen(passphrase));
+}
+
+static int set_option(qcow2_create_options *new, const keyval *item, const char *format, char **why)
+{
+    if (is_key_secret(item->key))
+        return set_secret(new, item->value, why);
+    return is_mere_wish(find_row(item->key, format))
+               ? 0
+               : qcow2_create_options_set(new, item->key, item->value);
+}
+
+qcow2_create_options *create_options_make(const keyval_list *list, const char *format, char **why)
 {
     qcow2_create_options *new = qcow2_create_options_new();
     int error = !new || qcow2_create_options_set_format(new, format);
 
     for (size_t i = 0; i < list->count && !error; i++)
-        if (!is_mere_wish(find_row(list->items[i].key, format)))
-            error = qcow2_create_options_set(new, list->items[i].key, list->items[i].value);
+        error = set_option(new, &list->items[i], format, why);
     if (!error)
         return new;
+    if (!*why)
+        *why = xstrdup(qcow2_get_error());
     qcow2_create_options_free(new);
     return NULL;
 }

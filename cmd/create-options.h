@@ -29,8 +29,12 @@ int create_options_check_words(const keyval_list *list, const char *format, char
 /* Is it an option of a new qcow2 image? */
 bool create_options_know(const char *name);
 
-/* The library's object for a checked list; NULL with the library's error. */
-qcow2_create_options *create_options_make(const keyval_list *list, const char *format);
+/* The id of the secret that is the new image's password; NULL: none. */
+const char *create_options_key_secret(const keyval_list *list);
+
+/* The library's object for a checked list, secrets looked up.  NULL on failure, and in *why (NULL
+ * before) a sentence that the caller frees. */
+qcow2_create_options *create_options_make(const keyval_list *list, const char *format, char **why);
 
 /* The name of an option in the list that speaks of content rather than of the image; NULL: none. */
 const char *create_options_of_copy(const keyval_list *list);

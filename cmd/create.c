@@ -30,10 +30,13 @@ static int refuse(const options *o, const char *sentence)
 
 static int merge_backing(const options *o, const char *format, keyval_list *list)
 {
-    if (strcmp(format, "raw") == 0 && o->backing)
-        return refuse(o, "Backing file not supported for file format 'raw'");
-    if (strcmp(format, "raw") == 0 && o->backing_format)
-        return refuse(o, "Backing file format not supported for file format 'raw'");
+    CLEANUP_FREE char *why = NULL;
+
+    if (strcmp(format, "qcow2") != 0 && (o->backing || o->backing_format)) {
+        why = xasprintf("Backing file%s not supported for file format '%s'",
+                        o->backing ? "" : " format", format);
+        return refuse(o, why);
+    }
     if (o->backing)
         keyval_set(list, "backing_file", o->backing);
     if (o->backing_format)
@@ -132,9 +135,10 @@ static int settle(const options *o, const char *format, const uint64_t *size, ke
     return 0;
 }
 
-static int create_at(const location *where, const char *format, const keyval_list *list)
+/* On failure *why holds a sentence that the caller frees, or is NULL: then it is the library's. */
+static int create_at(const location *where, const char *format, const keyval_list *list, char **why)
 {
-    qcow2_create_options *new = create_options_make(list, format);
+    qcow2_create_options *new = create_options_make(list, format, why);
     int result = -1;
 
     if (new &&qcow2_create_options_set_flags(new, where->nbd ? QCOW2_CREATE_NBD : 0) == 0)
@@ -155,7 +159,9 @@ static int create(const options *o, const location *where, const char *format,
         printf("Formatting '%s', fmt=%s%s\n", name, format, printable_text);
     if (create_options_check_words(list, format, &why))
         return refuse(o, why);
-    return create_at(where, format, list) ? refuse(o, qcow2_get_error()) : 0;
+    if (create_at(where, format, list, &why) == 0)
+        return 0;
+    return refuse(o, why ? why : qcow2_get_error());
 }
 
 static int settle_and_create(const options *o, const location *where, const char *format,

@@ -20,12 +20,57 @@ static json_t *has(const qcow2_info *info, uint32_t feature)
     return json_boolean((info->features & feature) != 0);
 }
 
-static json_t *facts_of_encryption(const qcow2_info *info)
+static json_t *facts_of_keyslots(const qcow2_encryption *encryption)
 {
-    json_t *encrypt = json_object();
+    json_t *slots = json_array();
 
-    json_put(encrypt, "format", json_text(info->crypt_method == 1 ? "aes" : "luks"));
-    return encrypt;
+    for (size_t i = 0; i < QCOW2_KEYSLOTS; i++) {
+        const qcow2_keyslot *slot = &encryption->slots[i];
+        json_t *facts = json_object();
+
+        json_put(facts, "active", json_boolean(slot->active));
+        if (slot->active)
+            json_put(facts, "iters", json_number(slot->iterations));
+        json_put(facts, "key-offset", json_number(slot->key_offset));
+        if (slot->active)
+            json_put(facts, "stripes", json_number(slot->stripes));
+        json_array_append_new(slots, facts);
+    }
+    return slots;
+}
+
+/* The format is told only where there is a choice. */
+static json_t *facts_of_luks(const qcow2_encryption *encryption, const char *format)
+{
+    json_t *facts = json_object();
+
+    json_put(facts, "ivgen-alg", json_text(encryption->ivgen_alg));
+    json_put(facts, "hash-alg", json_text(encryption->hash_alg));
+    json_put(facts, "cipher-alg", json_text(encryption->cipher_alg));
+    json_put(facts, "uuid", json_text(encryption->uuid));
+    if (encryption->ivgen_hash_alg)
+        json_put(facts, "ivgen-hash-alg", json_text(encryption->ivgen_hash_alg));
+    if (format)
+        json_put(facts, "format", json_text(format));
+    json_put(facts, "cipher-mode", json_text(encryption->cipher_mode));
+    json_put(facts, "slots", facts_of_keyslots(encryption));
+    json_put(facts, "payload-offset", json_number(encryption->payload_offset));
+    json_put(facts, "master-key-iters", json_number(encryption->master_key_iterations));
+    return facts;
+}
+
+static json_t *facts_of_encryption(qcow2_image *image, const char *format)
+{
+    qcow2_encryption encryption;
+    json_t *facts;
+
+    if (qcow2_get_encryption(image, &encryption, sizeof encryption))
+        return json_object();
+    if (encryption.cipher_alg)
+        return facts_of_luks(&encryption, format);
+    facts = json_object();
+    json_put(facts, "format", json_text(encryption.format));
+    return facts;
 }
 
 static int add_bitmap(void *opaque, const qcow2_bitmap *bitmap)
@@ -53,10 +98,12 @@ json_t *facts_of_bitmaps(qcow2_image *image)
 }
 
 /* Version 2 has none of the features that the others describe. */
-json_t *facts_of_format(const qcow2_info *info, json_t *bitmaps)
+json_t *facts_of_format(qcow2_image *image, const qcow2_info *info, json_t *bitmaps)
 {
     json_t *data;
 
+    if (strcmp(info->format, "luks") == 0)
+        return facts_of_encryption(image, NULL);
     if (strcmp(info->format, "qcow2") != 0)
         return NULL;
     data = json_object();
@@ -68,7 +115,7 @@ json_t *facts_of_format(const qcow2_info *info, json_t *bitmaps)
         json_put(data, "bitmaps", json_incref(bitmaps));
     json_put(data, "refcount-bits", json_number(info->refcount_bits));
     if (info->crypt_method)
-        json_put(data, "encrypt", facts_of_encryption(info));
+        json_put(data, "encrypt", facts_of_encryption(image, "luks"));
     if (info->features & QCOW2_FEATURE_DATA_FILE) {
         if (info->data_file)
             json_put(data, "data-file", json_text(info->data_file));

@@ -34,7 +34,8 @@ enum {
     IN_RAW = 4,
     IN_FILE = 8,
     IN_NBD = 16,
-    IN_FORMAT = IN_QCOW2 | IN_QCOW1 | IN_RAW,
+    IN_LUKS = 32,
+    IN_FORMAT = IN_QCOW2 | IN_QCOW1 | IN_RAW | IN_LUKS,
     IN_PROTOCOL = IN_FILE | IN_NBD,
     ANYWHERE = IN_FORMAT | IN_PROTOCOL,
 };
@@ -46,8 +47,9 @@ static const struct {
     const char *format; /* of an image that is named by this driver alone */
     int where;          /* IN_... */
 } drivers[] = {
-    { "qcow2", "qcow2", IN_QCOW2 }, { "raw", "raw", IN_RAW },          { "qcow", "qcow", IN_QCOW1 },
-    { "file", "raw", IN_FILE },     { "host_device", "raw", IN_FILE }, { "nbd", "raw", IN_NBD },
+    { "qcow2", "qcow2", IN_QCOW2 }, { "raw", "raw", IN_RAW },   { "qcow", "qcow", IN_QCOW1 },
+    { "luks", "luks", IN_LUKS },    { "file", "raw", IN_FILE }, { "host_device", "raw", IN_FILE },
+    { "nbd", "raw", IN_NBD },
 };
 
 enum {
@@ -281,23 +283,21 @@ static int read_size_option(layer *l, const char *key, const char *value, char *
     return read_option(l, key, number, why);
 }
 
-static int read_encryption(layer *l, const char *key, const char *value, char **why)
+int image_target_set_secret(image_target *t, const char *id, char **why)
 {
-    (void)l;
-    (void)key;
-    if (strcmp(value, "luks") == 0 || strcmp(value, "aes") == 0)
-        return 0;
-    *why = xasprintf("Parameter '%s' does not accept value '%s'", key, value);
-    return -1;
+    const char *passphrase;
+
+    if (secret_find_text(id, &passphrase, why))
+        return -1;
+    return qcow2_open_options_set_secret(t->options, passphrase, strlen(passphrase))
+               ? fail_library(why)
+               : 0;
 }
 
 static int read_key_secret(layer *l, const char *key, const char *value, char **why)
 {
-    const char *passphrase;
-
-    (void)l;
     (void)key;
-    return secret_find_text(value, &passphrase, why);
+    return image_target_set_secret(l->target, value, why);
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -341,8 +341,9 @@ static const struct {
     { IN_QCOW2, "discard-no-unref", read_switch },
     { IN_QCOW2, "compression-level", read_option },
     { IN_QCOW2, "compression-window", read_option },
-    { IN_QCOW2 | IN_QCOW1, "encrypt.format", read_encryption },
+    { IN_QCOW2 | IN_QCOW1, "encrypt.format", read_option },
     { IN_QCOW2 | IN_QCOW1, "encrypt.key-secret", read_key_secret },
+    { IN_LUKS, "key-secret", read_key_secret },
 
     { IN_FILE, "filename", read_nothing },
     { IN_FILE, "aio", read_aio },
@@ -645,7 +646,7 @@ static int read_backing(const layer *l, char **why)
     bool is_null = name && name[0] == '\0';
     char *sentence;
 
-    if (strcmp(l->driver, "raw") == 0 && has(l, "backing") && !is_null) {
+    if ((where(l->driver) & (IN_RAW | IN_LUKS)) && has(l, "backing") && !is_null) {
         *why = xstrdup("Driver doesn't support backing files");
         return -1;
     }

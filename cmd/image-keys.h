@@ -37,6 +37,9 @@ void image_target_clear(image_target *t);
 /* Makes the target's options, with its policy.  As below. */
 int image_target_begin(image_target *t, char **why);
 
+/* The target's password is the secret of this id.  As below. */
+int image_target_set_secret(image_target *t, const char *id, char **why);
+
 /* Fills the target, whose options exist, from the keys.  A format that the target has already wins
  * over the keys' one; without either the file is probed.  On failure returns -1 and in *why a
  * sentence that the caller frees. */
@@ -50,7 +53,7 @@ char *image_open_sentence(const char *filename);
 /* Finds the format of the target's file out from its content.  As above. */
 int image_probe_format(image_target *t, char **why);
 
-/* "qcow2", "raw" or "qcow" in a static spelling; NULL when the format is not known. */
+/* "qcow2", "raw", "qcow" or "luks" in a static spelling; NULL when the format is not known. */
 const char *format_known(const char *name);
 
 /* The same for an image to be made (NULL: "raw"); a format that cannot be written is reported, with

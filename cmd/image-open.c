@@ -165,7 +165,7 @@ static int set_option(const image_target *t, const char *name, const char *value
     return value && qcow2_open_options_set(t->options, name, value) ? fail_library(why) : 0;
 }
 
-static int set_options(const image_target *t, const image_source *source, char **why)
+static int set_options(image_target *t, const image_source *source, char **why)
 {
     if (qcow2_open_options_set_format(t->options, t->format) ||
         qcow2_open_options_set_flags(t->options, t->flags) ||
@@ -173,6 +173,8 @@ static int set_options(const image_target *t, const image_source *source, char *
         qcow2_open_options_set_writable_backing(t->options, source->writable_backing) ||
         (source->snapshot && qcow2_open_options_set_snapshot(t->options, source->snapshot)))
         return fail_library(why);
+    if (source->key_secret && image_target_set_secret(t, source->key_secret, why))
+        return -1;
     if (set_option(t, "compression-level", source->compression_level, why))
         return -1;
     return set_option(t, "compression-window", source->compression_window, why);

@@ -20,12 +20,13 @@
 
 typedef struct {
     const char *filename; /* or dotted keys, when image_opts is set */
-    const char *format;   /* "qcow2", "raw", "qcow" or NULL: probe what the user named */
+    const char *format;   /* "qcow2", "raw", "qcow", "luks" or NULL: probe what the user named */
     bool image_opts;      /* filename is "driver=qcow2,file.filename=..." */
     bool is_path;         /* filename comes from an image: a path, however it looks */
     const char *cache;    /* a name of the cache table; NULL: writeback */
     uint32_t flags;       /* QCOW2_OPEN_..., besides those of the cache mode */
     qcow2_backing_policy backing;
+    const char *key_secret;         /* id of the secret that is the password; or NULL */
     const char *data_file;          /* instead of the one the image names; or NULL */
     const char *compression_level;  /* of clusters written compressed; NULL: the default */
     const char *compression_window; /* the same */

@@ -49,9 +49,9 @@ static void chain_clear(chain *c)
  * Collecting
  */
 
-static json_t *specific_facts(const qcow2_info *info, json_t *bitmaps)
+static json_t *specific_facts(qcow2_image *image, const qcow2_info *info, json_t *bitmaps)
 {
-    json_t *data = facts_of_format(info, bitmaps);
+    json_t *data = facts_of_format(image, info, bitmaps);
     json_t *specific;
 
     if (!data)
@@ -67,7 +67,7 @@ static json_t *collect(qcow2_image *image, const qcow2_info *info, json_t *snaps
                        json_t *bitmaps)
 {
     json_t *facts = json_object();
-    json_t *specific = specific_facts(info, bitmaps);
+    json_t *specific = specific_facts(image, info, bitmaps);
 
     if (info->backing_filename && info->backing_format)
         json_put(facts, "backing-filename-format", json_text(info->backing_format));

@@ -285,7 +285,7 @@ int io_info(io_session *session, const io_command *command, const io_request *re
         error_report("%s", qcow2_get_error());
         return -1;
     }
-    facts = facts_of_format(&info, bitmaps);
+    facts = facts_of_format(session->image, &info, bitmaps);
     if (facts) {
         printf("Format specific information:\n");
         json_print_human(facts, 1);

@@ -68,9 +68,9 @@ static qcow2_create_options *make_options(const options *o, const char *format)
     } else if (create_options_check_words(&list, format, &why)) {
         error_report("%s", why);
     } else {
-        new = create_options_make(&list, format);
+        new = create_options_make(&list, format, &why);
         if (!new)
-            error_report("%s", qcow2_get_error());
+            error_report("%s", why);
     }
     keyval_list_clear(&list);
     return new;

@@ -53,7 +53,8 @@ static int create(qcow2_image *image, const char *snapshot)
 /* Of a raw image nothing can be applied; with a data file there is nothing that could be. */
 static bool is_said_shortly(qcow2_image *image)
 {
-    return qcow2_get_errno() == ENOENT || (qcow2_get_errno() == ENOTSUP && !has_no_snapshots(image));
+    return qcow2_get_errno() == ENOENT ||
+           (qcow2_get_errno() == ENOTSUP && !has_no_snapshots(image));
 }
 
 static int apply(qcow2_image *image, const char *snapshot)

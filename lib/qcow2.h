@@ -168,6 +168,7 @@ QCOW2_PUBLIC int qcow2_open_options_set_refcount_cache_size(qcow2_open_options *
  *   compression-level   "default", "fast", "best", or a number from 1 on (zlib: to 9, with a window of
  *                       15 to 12; zstd: to 19): how clusters that are written compressed are made
  *   compression-window  zlib: log2 of the bytes that a stream refers back to, 9 to 15 (12)
+ *   encrypt.format      "luks" or "aes": what a qcow2 image must be encrypted with
  * What the image's version or compression type does not have, and what contradicts each other, makes
  * qcow2_open fail. */
 QCOW2_PUBLIC int qcow2_open_options_set(qcow2_open_options *options, const char *name,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "format/disk.h"
 #include "image/options.h"
 #include "table/metadata_map.h"
 #include "table/quarantine.h"
@@ -50,6 +51,17 @@ static int set_compression_level(qcow2_open_options *o, const struct row *row, c
 static int set_compression_window(qcow2_open_options *o, const struct row *row, const char *value)
 {
     return compression_parse_window(row->name, value, &o->compression.window);
+}
+
+static int set_encrypt_format(qcow2_open_options *o, const struct row *row, const char *value)
+{
+    if (strcmp(value, "luks") == 0)
+        o->crypt_method = CRYPT_LUKS;
+    else if (strcmp(value, "aes") == 0)
+        o->crypt_method = CRYPT_AES;
+    else
+        return error_set(EINVAL, "Parameter '%s' does not accept value '%s'", row->name, value);
+    return 0;
 }
 
 /* As little as possible is not the same as the default. */
@@ -150,6 +162,7 @@ static const struct row rows[] = {
     { "overlap-check.bitmap-directory", set_overlap_class, 0, METADATA_BITMAP_DIRECTORY },
     { "compression-level", set_compression_level, 0, 0 },
     { "compression-window", set_compression_window, 0, 0 },
+    { "encrypt.format", set_encrypt_format, 0, 0 },
 };
 
 int qcow2_open_options_set(qcow2_open_options *options, const char *name, const char *value)

@@ -12,8 +12,8 @@
 #include "base/bits.h"
 #include "base/error.h"
 
-#define RATE_FIRST 4096u       /* iterations of the first trial */
-#define RATE_ENOUGH 100000000u /* nanoseconds that a trial must take to be believed */
+#define RATE_FIRST 4096u      /* iterations of the first trial */
+#define RATE_ENOUGH 40000000u /* nanoseconds that a trial must take to be believed */
 #define SECOND UINT64_C(1000000000)
 
 static const struct hash hashes[] = {

@@ -55,6 +55,7 @@ static int open_file(struct qcow2_image *image, const char *name, const char *re
         backing.data_file = NULL;
         backing.data_store = NULL;
         backing.secret = (struct secret){ 0 };
+        backing.crypt_method = CRYPT_NONE;
         backing.flags = 0;
     }
     backing.flags |= (options->flags & inherited) | flags;

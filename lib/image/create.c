@@ -72,7 +72,7 @@ static int check_options(const struct qcow2_create_options *o)
             return -1;
     if (o->format != FORMAT_QCOW2)
         return 0;
-    if (o->luks_given && o->crypt_method == CRYPT_NONE)
+    if ((o->luks_given || o->secret.bytes) && o->crypt_method == CRYPT_NONE)
         return error_set(EINVAL, "Parameter 'encrypt.format' is missing");
     if (o->crypt_method != CRYPT_NONE && o->data_file_raw)
         return error_set(EINVAL, "A raw data file cannot be encrypted: it must stay valid as a raw "

@@ -181,8 +181,31 @@ static int load_luks_of_qcow2(struct qcow2_image *image)
                                                  h->crypto_length);
 }
 
-int encryption_load_qcow2(struct qcow2_image *image)
+static const char *method_name(uint32_t crypt_method)
 {
+    return crypt_method == CRYPT_AES ? "aes" : "luks";
+}
+
+/* Is it encrypted as the caller expects? */
+static int check_method(const struct qcow2_image *image, uint32_t expected)
+{
+    uint32_t method = image->tables.header.crypt_method;
+
+    if (expected == CRYPT_NONE || expected == method)
+        return 0;
+    if (method == CRYPT_NONE)
+        error_set(EINVAL, "No encryption in image header, but options specified format '%s'",
+                  method_name(expected));
+    else
+        error_set(EINVAL, "Header reported '%s' encryption format but options specify '%s'",
+                  method_name(method), method_name(expected));
+    return image_could_not_open(image->filename);
+}
+
+int encryption_load_qcow2(struct qcow2_image *image, const struct qcow2_open_options *options)
+{
+    if (check_method(image, options->crypt_method) == -1)
+        return -1;
     if (image->tables.header.crypt_method != CRYPT_LUKS || image->flags & QCOW2_OPEN_CHECK)
         return 0;
     return load_luks_of_qcow2(image) == -1 ? image_could_not_open(image->filename) : 0;
@@ -253,6 +276,6 @@ int image_encryption(struct qcow2_image *image, qcow2_encryption *encryption)
         luks_facts(&image->luks->header, encryption);
     else if (image_is_encrypted(image))
         encryption->format =
-            image->tables_open && image->tables.header.crypt_method == CRYPT_LUKS ? "luks" : "aes";
+            method_name(image->tables_open ? image->tables.header.crypt_method : CRYPT_AES);
     return 0;
 }

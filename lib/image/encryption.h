@@ -11,7 +11,7 @@
 #include "crypto/cipher.h"
 #include "image/image.h"
 
-int encryption_load_qcow2(struct qcow2_image *image);
+int encryption_load_qcow2(struct qcow2_image *image, const struct qcow2_open_options *options);
 /* From now on the disk shows what was encrypted. */
 int encryption_unlock_qcow2(struct qcow2_image *image, const struct qcow2_open_options *options);
 

@@ -154,7 +154,7 @@ static int open_qcow2(struct qcow2_image *image, const struct qcow2_open_options
     } else if (!t->read_only && image_map_snapshots(image) == -1) {
         return -1;
     }
-    if (encryption_load_qcow2(image) == -1)
+    if (encryption_load_qcow2(image, options) == -1)
         return -1;
     if (image->flags & QCOW2_OPEN_NO_IO)
         return image_open_backing(image, options);

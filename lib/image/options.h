@@ -54,6 +54,7 @@ struct qcow2_open_options {
     struct store *data_store; /* the same, open, and still the caller's; NULL: none given */
     char *snapshot;           /* id or name; NULL: the active state */
     unsigned writable_depth;  /* of the backing file that is opened for writing; 0: none */
+    uint32_t crypt_method;    /* what the image must be encrypted with; CRYPT_NONE: anything */
     struct secret secret;     /* of this image alone */
     qcow2_secret_callback *secret_callback; /* asked for what secret does not give; or NULL */
     void *secret_opaque;

@@ -33,6 +33,7 @@ interop_bad_images_SOURCES = \
 include $(srcdir)/interop/convert.mk
 include $(srcdir)/interop/check.mk
 include $(srcdir)/interop/qcow1.mk
+include $(srcdir)/interop/encryption.mk
 include $(srcdir)/interop/data-files.mk
 include $(srcdir)/interop/subclusters.mk
 include $(srcdir)/interop/amend.mk
