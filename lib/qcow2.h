@@ -185,8 +185,8 @@ QCOW2_PUBLIC qcow2_image *qcow2_open(const char *filename, const qcow2_open_opti
  * the last changes may not be durable). */
 QCOW2_PUBLIC int qcow2_close(qcow2_image *image);
 
-/* What the content of a file looks like: "qcow2", "raw", "qcow", or the name of a format that other tools
- * know ("vmdk", "luks" ...), which qcow2_open will refuse.  The file is opened read-only.  A static
+/* What the content of a file looks like: "qcow2", "raw", "qcow", "luks", or the name of a format that
+ * other tools know ("vmdk" ...), which qcow2_open will refuse.  The file is opened read-only.  A static
  * string.  Content that a guest may write must not decide the format: see the manual. */
 QCOW2_PUBLIC const char *qcow2_probe(const char *filename);
 

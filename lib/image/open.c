@@ -312,13 +312,14 @@ int image_close(struct qcow2_image *image)
     return r;
 }
 
-/* Formats that other tools know and this library does not: such a file is not taken for a raw disk. */
+/* Formats by their marks, also those that only other tools know: such a file is not taken for a raw
+ * disk. */
 static const struct {
     const char *format;
     unsigned offset;
     unsigned size;
     const char *magic;
-} foreign[] = {
+} marks[] = {
     { "qcow", 0, 8, "QFI\xfb\0\0\0\1" },
     { "qed", 0, 4, "QED\0" },
     { "vmdk", 0, 4, "KDMV" },
@@ -338,9 +339,9 @@ static const char *format_of(const uint8_t *start)
     /* as other tools tell it: the magic and a version of at least 2 */
     if (load_be32(start) == QCOW2_MAGIC && load_be32(start + 4) >= 2)
         return "qcow2";
-    for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++)
-        if (memcmp(start + foreign[i].offset, foreign[i].magic, foreign[i].size) == 0)
-            return foreign[i].format;
+    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++)
+        if (memcmp(start + marks[i].offset, marks[i].magic, marks[i].size) == 0)
+            return marks[i].format;
     return "raw";
 }
 

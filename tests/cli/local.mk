@@ -9,6 +9,7 @@ cli_tests = \
 	cli/cli-create-preallocates-as-qemu-img.sh \
 	cli/cli-create-speaks-as-qemu-img.sh \
 	cli/cli-dd-speaks-as-qemu-img.sh \
+	cli/cli-encryption-speaks-as-qemu-img.sh \
 	cli/cli-help-names-every-verb-and-option.sh \
 	cli/cli-image-opts-open-what-they-name.sh \
 	cli/cli-info-speaks-as-qemu-img.sh \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* differential.c - the same random operations through this library and through QEMU
  *
- *     differential [SEED [RUNS [data-files]]]
+ *     differential [SEED [RUNS [data-files|encrypted]]]
  *
  * A run makes two images with the same options, one by this library and one by QEMU, above the same
  * backing files if there are any.  Batches of guest operations, snapshots, changes of size, version
@@ -13,6 +13,8 @@
  * With "data-files" every image has an external data file, every other one a raw one if it has no
  * backing file.  There are no snapshots and nothing is compressed then, and raw data files must hold
  * what the disk does.
+ *
+ * With "encrypted" every image is encrypted; there are no compressed clusters then.
  *
  * The seed decides everything; seeds that follow each other go through all cluster sizes and
  * refcount widths.  A run that fails says its seed: "differential SEED 1" repeats it (KEEP=1 in the
@@ -53,7 +55,7 @@ struct run {
 };
 
 static unsigned long operations_done;
-static bool with_data_files;
+static bool with_data_files, with_encryption;
 static const char *const images[] = { "ours.qcow2", "qemus.qcow2" };
 
 static uint64_t draw(struct run *run, uint64_t below)
@@ -199,8 +201,9 @@ static void write_file(const char *filename, const struct content *c)
 
 static void qemu_compare(const char *format, const char *a, const char *b)
 {
-    int status = run_program(
-        (const char *[]){ "qemu-img", "compare", "-q", "-f", format, "-F", "qcow2", a, b, NULL });
+    struct qemu_keys first = qemu_keys(format, a), second = qemu_keys("qcow2", b);
+    int status = run_program((const char *[]){ "qemu-img", "compare", "-q", QEMU_SECRET, first.text,
+                                               second.text, NULL });
 
     if (status != 0)
         die("qemu-img compare of %s and %s ends with %d", a, b, status);
@@ -272,7 +275,8 @@ static void guest_operations(struct run *run)
     struct batch batch = { operations, 1 + draw(run, MOST_OPERATIONS), draw(run, 2) };
 
     unsigned bits = run->options.refcount_bits;
-    bool compress = draw(run, 4) == 0 && (bits == 1 || bits >= 16) && !with_data_files;
+    bool compress =
+        draw(run, 4) == 0 && (bits == 1 || bits >= 16) && !with_data_files && !with_encryption;
 
     if (run->disk.size == 0)
         return;
@@ -512,8 +516,10 @@ static void set_up(struct run *run, unsigned seed)
     run->options.size = draw_size(run);
     model_resize(run, run->options.size);
     memset(run->touched, run->options.preallocated, clusters(run, run->options.size));
+    o->encrypted = with_encryption;
     our_tool.create(images[0], "qcow2", &run->options);
-    qemu_tool.create(images[1], "qcow2", &run->options);
+    /* encrypted ones take QEMU long */
+    (with_encryption && seed % 7 ? &our_tool : &qemu_tool)->create(images[1], "qcow2", o);
 }
 
 static void tear_down(struct run *run)
@@ -553,7 +559,8 @@ int main(int argc, char **argv)
     unsigned seed = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 0) : 0;
     unsigned runs = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 0) : STANDARD_RUNS + EXTENDED_RUNS;
 
-    with_data_files = argc > 3;
+    with_data_files = argc > 3 && strcmp(argv[3], "data-files") == 0;
+    with_encryption = argc > 3 && strcmp(argv[3], "encrypted") == 0;
     enter_scratch_folder();
     need_qemu();
     for (unsigned i = 0; i < runs; i++)

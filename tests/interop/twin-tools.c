@@ -21,6 +21,8 @@
 
 extern char **environ;
 
+#define PASSWORD_OBJECT "secret,id=pw,data=" PASSWORD
+
 /* ------------------------------------------------------------------------------------------------
  * Around the test
  */
@@ -143,6 +145,30 @@ static void must_run(const char *const *arguments)
     die("%s %s ends with %d", arguments[0], arguments[1], status);
 }
 
+struct qemu_keys qemu_keys(const char *format, const char *filename)
+{
+    struct qemu_keys keys;
+
+    snprintf(keys.text, sizeof keys.text, "driver=%s,file.filename=%s%s", format, filename,
+             strcmp(format, "qcow2") == 0 ? ",encrypt.key-secret=pw" : "");
+    return keys;
+}
+
+/* It cannot always tell the time that it has spent on making a key, and then fails. */
+static void create_with_secret(const char *options, const char *filename, const char *size)
+{
+    int status = 1;
+
+    for (int tries = 0; status != 0 && tries < 30; tries++)
+        status =
+            run_program((const char *[]){ "qemu-img", "create", "-q", "-f", "qcow2", "--object",
+                                          PASSWORD_OBJECT, "-o", options, filename, size, NULL });
+    if (status != 0) {
+        show_log();
+        die("qemu-img create of an encrypted image ends with %d", status);
+    }
+}
+
 static void qemu_create(const char *filename, const char *format, const struct image_options *o)
 {
     static const char *const raw[] = { "", "", ",data_file_raw=on" };
@@ -161,7 +187,12 @@ static void qemu_create(const char *filename, const char *format, const struct i
     if (o->data_file != DATA_FILE_NONE)
         snprintf(options + used, sizeof options - used, ",data_file=%s.data%s", filename,
                  raw[o->data_file]);
-    if (*options)
+    if (o->encrypted) {
+        used = strlen(options);
+        snprintf(options + used, sizeof options - used,
+                 ",encrypt.format=luks,encrypt.key-secret=pw,encrypt.iter-time=10");
+        create_with_secret(options, filename, size);
+    } else if (*options)
         must_run((const char *[]){ "qemu-img", "create", "-q", "-f", format, "-o", options,
                                    filename, size, NULL });
     else
@@ -212,38 +243,43 @@ static void note(const char *const *arguments)
 static void qemu_run(const char *filename, const char *format, const struct batch *batch)
 {
     CLEANUP_FREE const char **arguments = calloc(2 * batch->count + 8, sizeof arguments[0]);
+    struct qemu_keys keys = qemu_keys(format, filename);
     size_t n = 0;
 
     arguments[n++] = "qemu-io";
-    arguments[n++] = "-f";
-    arguments[n++] = format;
+    arguments[n++] = "--object";
+    arguments[n++] = PASSWORD_OBJECT;
+    arguments[n++] = "--image-opts";
     arguments[n++] = "-d";
     arguments[n++] = "unmap"; /* else discarding does nothing */
     for (size_t i = 0; i < batch->count; i++) {
         arguments[n++] = "-c";
         arguments[n++] = qemu_command(&batch->operations[i]);
     }
-    arguments[n] = filename;
+    arguments[n] = keys.text;
     note(arguments);
     must_run(arguments);
     for (size_t i = 0; i < batch->count; i++)
-        free((char *)(uintptr_t)arguments[6 + 2 * i]);
+        free((char *)(uintptr_t)arguments[7 + 2 * i]);
 }
 
 static void qemu_snapshot(const char *filename, char what, const char *name)
 {
+    struct qemu_keys keys = qemu_keys("qcow2", filename);
     const char option[] = { '-', what, '\0' };
 
-    must_run((const char *[]){ "qemu-img", "snapshot", option, name, filename, NULL });
+    must_run(
+        (const char *[]){ "qemu-img", "snapshot", QEMU_SECRET, option, name, keys.text, NULL });
 }
 
 static bool qemu_resize(const char *filename, uint64_t size)
 {
+    struct qemu_keys keys = qemu_keys("qcow2", filename);
     char number[32];
 
     snprintf(number, sizeof number, "%" PRIu64, size);
-    return run_program((const char *[]){ "qemu-img", "resize", "-q", "--shrink", "-f", "qcow2",
-                                         filename, number, NULL }) == 0;
+    return run_program((const char *[]){ "qemu-img", "resize", "-q", "--shrink", QEMU_SECRET,
+                                         keys.text, number, NULL }) == 0;
 }
 
 static void qemu_amend(const char *filename, const char *compat, uint32_t refcount_bits)
@@ -256,7 +292,9 @@ static void qemu_amend(const char *filename, const char *compat, uint32_t refcou
 
 static void qemu_check(const char *filename)
 {
-    must_run((const char *[]){ "qemu-img", "check", "-f", "qcow2", filename, NULL });
+    struct qemu_keys keys = qemu_keys("qcow2", filename);
+
+    must_run((const char *[]){ "qemu-img", "check", QEMU_SECRET, keys.text, NULL });
 }
 
 const struct tool qemu_tool = {
@@ -301,6 +339,11 @@ static void our_create(const char *filename, const char *format, const struct im
         set(options, "extended_l2", o->extended_l2 ? "on" : "off");
         set(options, "preallocation", o->preallocated ? "metadata" : "off");
     }
+    if (o->encrypted) {
+        must(qcow2_create_options_set_secret(options, PASSWORD, strlen(PASSWORD)), "set", "secret");
+        set(options, "encrypt.format", "luks");
+        set(options, "encrypt.iter-time", "1");
+    }
     if (o->backing_file) {
         set(options, "backing_file", o->backing_file);
         set(options, "backing_fmt", o->backing_format);
@@ -326,6 +369,7 @@ static qcow2_image *our_open(const char *filename, const char *format, const cha
     qcow2_open_options_set_flags(options, flags);
     qcow2_open_options_set_backing_policy(options, QCOW2_BACKING_ALLOW);
     qcow2_open_options_set_data_file_policy(options, QCOW2_DATA_FILE_ALLOW);
+    qcow2_open_options_set_secret(options, PASSWORD, strlen(PASSWORD));
     if (snapshot)
         qcow2_open_options_set_snapshot(options, snapshot);
     image = qcow2_open(filename, options);

@@ -25,6 +25,7 @@ struct image_options {
     const char *backing_file; /* NULL: none */
     const char *backing_format;
     enum data_file data_file;
+    bool encrypted; /* with LUKS and the password that both tools know */
 };
 
 enum operation_kind {
@@ -68,6 +69,15 @@ extern const struct tool our_tool, qemu_tool;
 /* The whole disk, or as a snapshot has it, as this library reads it. */
 uint8_t *our_content(const char *filename, const char *format, const char *snapshot,
                      uint64_t *size);
+
+/* An image on the command line of QEMU's programs, as --image-opts, with the password of images that
+ * are encrypted. */
+#define PASSWORD "open sesame"
+#define QEMU_SECRET "--object", "secret,id=pw,data=" PASSWORD, "--image-opts"
+struct qemu_keys {
+    char text[300];
+};
+struct qemu_keys qemu_keys(const char *format, const char *filename);
 
 /* The exit status of a program, what it prints goes to the file "log". */
 int run_program(const char *const *arguments);
