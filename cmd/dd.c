@@ -110,16 +110,18 @@ static int create_output(const operands *o, const location *where, const char *f
                          uint64_t count)
 {
     CLEANUP_FREE char *size = xasprintf("%" PRIu64, count);
+    CLEANUP_FREE char *why = NULL;
     keyval_list list = { 0 };
     qcow2_create_options *new;
     int result = -1;
 
     keyval_set(&list, "size", size);
-    new = create_options_make(&list, format);
+    new = create_options_make(&list, format, &why);
     if (new &&qcow2_create_options_set_flags(new, where->nbd ? QCOW2_CREATE_NBD : 0) == 0)
         result = qcow2_create(where->name, new);
     if (result)
-        error_report("%s: error while creating output image: %s", o->output, qcow2_get_error());
+        error_report("%s: error while creating output image: %s", o->output,
+                     why ? why : qcow2_get_error());
     qcow2_create_options_free(new);
     keyval_list_clear(&list);
     return result;

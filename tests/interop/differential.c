@@ -416,9 +416,9 @@ static bool may_become_v2(const struct run *run)
     return !run->options.extended_l2;
 }
 
-/* When QEMU 7.2 goes down to version 2, it overwrites what a snapshot shares with a zero cluster; and
- * it takes minutes to widen the counts of blocks that hold very many.  Then this library does it for
- * both images. */
+/* When QEMU 7.2 goes down to version 2, it overwrites what a snapshot shares with a zero cluster, and
+ * writes plain zeroes into encrypted images; and it takes minutes to widen the counts of blocks that
+ * hold very many.  Then this library does it for both images. */
 static void amend(struct run *run)
 {
     bool slow = run->options.cluster_size / run->options.refcount_bits > 16384;
@@ -431,7 +431,7 @@ static void amend(struct run *run)
                                                                  : 1u << draw(run, 7);
     run->options.compat = to_v2 ? "v2" : "v3";
     for (int i = 0; i < 2; i++) {
-        bool ours = slow || (down && has_snapshots(run));
+        bool ours = slow || (down && (has_snapshots(run) || with_encryption));
         const struct tool *tool = ours ? &our_tool : tool_of(run, i);
 
         tool->amend(images[i], run->options.compat, run->options.refcount_bits);

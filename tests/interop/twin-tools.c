@@ -284,10 +284,11 @@ static bool qemu_resize(const char *filename, uint64_t size)
 
 static void qemu_amend(const char *filename, const char *compat, uint32_t refcount_bits)
 {
+    struct qemu_keys keys = qemu_keys("qcow2", filename);
     char options[64];
 
     snprintf(options, sizeof options, "compat=%s,refcount_bits=%u", compat, refcount_bits);
-    must_run((const char *[]){ "qemu-img", "amend", "-f", "qcow2", "-o", options, filename, NULL });
+    must_run((const char *[]){ "qemu-img", "amend", QEMU_SECRET, "-o", options, keys.text, NULL });
 }
 
 static void qemu_check(const char *filename)
