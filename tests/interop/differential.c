@@ -421,7 +421,7 @@ static bool may_become_v2(const struct run *run)
  * hold very many.  Then this library does it for both images. */
 static void amend(struct run *run)
 {
-    bool slow = run->options.cluster_size / run->options.refcount_bits > 16384;
+    bool slow = run->options.cluster_size / run->options.refcount_bits > 1024;
     bool to_v2 = may_become_v2(run) && draw(run, 2);
     bool down = to_v2 && strcmp(run->options.compat, "v3") == 0;
     bool many = run->compressed || has_snapshots(run); /* references to one cluster */
