@@ -39,6 +39,15 @@
  * Making images
  */
 
+static void add_bitmaps(void)
+{
+    qcow2_image *image = qcow2_open(IMAGE, NULL);
+
+    if (image == NULL || qcow2_bitmap_add(image, "one", 4096, QCOW2_BITMAP_ENABLED) == -1 ||
+        qcow2_bitmap_add(image, "two", 512, 0) == -1 || qcow2_close(image) == -1)
+        die("no bitmaps: %s", qcow2_get_error());
+}
+
 static void create(enum recipe recipe)
 {
     const struct image_options options = {
@@ -56,6 +65,8 @@ static void create(enum recipe recipe)
     };
 
     our_tool.create(IMAGE, "qcow2", &options);
+    if (recipe == BITMAPS)
+        add_bitmaps();
     our_tool.run(IMAGE, "qcow2", &(struct batch){ operations, 2, false });
     if (recipe == SNAPSHOT)
         our_tool.snapshot(IMAGE, 'c', "snap");

@@ -20,6 +20,7 @@ enum recipe {
     SNAPSHOT,
     COMPRESSED, /* the clusters at 0 are; the others are not */
     LARGE,      /* 64 KiB clusters: the header has a feature name table */
+    BITMAPS,    /* two, "one" and "two", the first of which has seen the writes */
     EXTENDED,   /* 16 KiB clusters, extended L2 entries; L2 table 0 at 0x10000, data at 0x14000 */
 };
 
