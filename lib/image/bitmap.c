@@ -297,16 +297,6 @@ int bitmaps_note(struct qcow2_image *image, uint64_t count, uint64_t offset)
     return 0;
 }
 
-/* Too late to do without: bitmaps that have missed something must not be stored. */
-int bitmaps_note_growth(struct qcow2_image *image, uint64_t old_size)
-{
-    uint64_t size = image->tables.header.size;
-
-    if (size <= old_size || bitmaps_note(image, size - old_size, old_size) == 0)
-        return 0;
-    return tables_fail(&image->tables);
-}
-
 /* ------------------------------------------------------------------------------------------------
  * Looking at bits
  */

@@ -90,8 +90,6 @@ struct bitmap *bitmap_find(struct qcow2_image *image, const char *name);
 int bitmaps_mark(struct qcow2_image *image);
 /* ... and note the change.  Both operations held at least shared. */
 int bitmaps_note(struct qcow2_image *image, uint64_t count, uint64_t offset);
-/* The disk has grown. */
-int bitmaps_note_growth(struct qcow2_image *image, uint64_t old_size);
 /* Whether there is something to note may have changed. */
 void bitmaps_update_tracking(struct bitmaps *bitmaps);
 
@@ -130,7 +128,7 @@ int bitmaps_store(struct qcow2_image *image, struct bitmap **list, uint32_t coun
  * else. */
 int bitmaps_drop_stale(struct qcow2_image *image);
 /* Put a size of the disk and an L1 table, all but the header durable, into force as l1_switch does, with
- * bitmaps for a disk of that size.  Enabled ones have been marked. */
+ * bitmaps for a disk of that size.  Enabled ones have been marked; what is added is dirty in them. */
 int bitmaps_switch_l1(struct qcow2_image *image, uint64_t size, uint64_t l1_table_offset,
                       uint32_t l1_size);
 /* Before the image is closed: what was gathered in memory.  Takes the marks away. */

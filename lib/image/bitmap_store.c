@@ -40,6 +40,7 @@ struct bitmap_change {
     uint32_t count;
     struct place *places; /* of each */
     uint64_t disk_size;
+    uint64_t old_disk_size;
     bool in_use;
     uint64_t directory_offset;
     uint64_t directory_size;
@@ -342,7 +343,11 @@ struct bitmap_change *bitmap_change_new(struct qcow2_image *image, struct bitmap
         return error_no_memory();
     }
     *c = (struct bitmap_change){
-        .list = list, .count = count, .disk_size = disk_size, .in_use = in_use
+        .list = list,
+        .count = count,
+        .disk_size = disk_size,
+        .old_disk_size = image->tables.header.size,
+        .in_use = in_use,
     };
     c->places = calloc(count ? count : 1, sizeof c->places[0]);
     if (c->places == NULL)
@@ -420,6 +425,9 @@ static int adopt(struct qcow2_image *image, struct bitmap_change *c)
         if (adopt_place(c->list[i], &c->places[i], c->disk_size) == -1)
             return -1;
     adopt_list(&image->bitmaps, c);
+    if (c->disk_size > c->old_disk_size &&
+        bitmaps_note(image, c->disk_size - c->old_disk_size, c->old_disk_size) == -1)
+        return -1;
     for (size_t i = 0; i < c->old.count; i++)
         if (tree_release(t, c->old.items[i], t->geometry.cluster_size) == -1)
             return -1;

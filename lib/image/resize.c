@@ -212,7 +212,7 @@ static int grow(struct qcow2_image *image, uint64_t size, enum preallocation mod
         mode = mode == PREALLOCATION_OFF ? PREALLOCATION_METADATA : mode;
     if (clear_new_part(image, size) == -1 || cover_last_cluster(image, size) == -1 ||
         cover_backing(image, size) == -1 || image_grow_data_file(image, old_size, size) == -1 ||
-        image_set_size(image, size) == -1 || bitmaps_note_growth(image, old_size) == -1)
+        image_set_size(image, size) == -1)
         return -1;
     return image_preallocate(image, size - old_size, old_size, mode);
 }

@@ -384,8 +384,7 @@ static int apply_switch(struct qcow2_image *image, const struct snapshot *s)
     if (new_l1 == NULL || bitmaps_note_trees(image, &old, &new, min_u64(size, old_size)) == -1 ||
         apply_prepare(t, &new, &new_offset) == -1 ||
         apply_instant(image, &new, new_offset, size) == -1 ||
-        adopt_active(t, RELEASE(new_l1), new_offset, new.l1_size) == -1 ||
-        bitmaps_note_growth(image, old_size) == -1)
+        adopt_active(t, RELEASE(new_l1), new_offset, new.l1_size) == -1)
         return -1;
     image->disk->size = size;
     return release_active(t, &old, old_offset);
