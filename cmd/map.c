@@ -11,6 +11,7 @@
 
 #include "cleanup.h"
 #include "image-open.h"
+#include "map-bitmap.h"
 #include "message.h"
 #include "verb.h"
 
@@ -102,6 +103,15 @@ static int gather(void *opaque, const qcow2_extent *extent)
     return 0;
 }
 
+/* How much of the disk from -s on is asked for. */
+static uint64_t wanted(const options *o, qcow2_image *image)
+{
+    uint64_t size = qcow2_get_size(image);
+    uint64_t rest = o->start_offset < size ? size - o->start_offset : 0;
+
+    return rest < o->max_length ? rest : o->max_length;
+}
+
 static int map(const options *o, qcow2_image *image)
 {
     map_printer printer = {
@@ -109,9 +119,7 @@ static int map(const options *o, qcow2_image *image)
         .last = { .guest_offset = o->start_offset },
         .first = true,
     };
-    uint64_t size = qcow2_get_size(image);
-    uint64_t rest = o->start_offset < size ? size - o->start_offset : 0;
-    uint64_t count = rest < o->max_length ? rest : o->max_length;
+    uint64_t count = wanted(o, image);
     int result = 0;
 
     if (o->output == OUTPUT_HUMAN)
@@ -136,5 +144,7 @@ int run_map(const options *o)
         return usage_error("Expecting one image file name");
     source = image_source_of(o, QCOW2_OPEN_READ_ONLY);
     image = open_image(&source);
+    if (image && o->bitmap)
+        return map_bitmap(o, image, wanted(o, image)) ? EXIT_FAILURE : EXIT_SUCCESS;
     return image ? map(o, image) : EXIT_FAILURE;
 }

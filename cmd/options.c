@@ -290,6 +290,8 @@ static const option_row table[] = {
     SIZE(VERB_MAP, "start-offset", "s", "OFFSET", start_offset, "start offset", "begin there"),
     SIZE(VERB_MAP, "max-length", "l", "LENGTH", max_length, "max length",
          "go no farther than that"),
+    TEXT(VERB_MAP, "bitmap", "", "NAME", bitmap,
+         "print where this persistent bitmap says that the disk has changed"),
     SIZE(VERB_MEASURE, "size", "", "SIZE", measured_size, "image size",
          "measure for an empty disk of that size rather than for an image"),
     FLAG(VERB_AMEND, "force", "", force, "allow changes of key slots that lose data"),

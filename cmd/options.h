@@ -107,6 +107,7 @@ typedef struct options {
     bool backing_chain;        /* info */
     uint64_t start_offset;     /* map -s: bytes */
     uint64_t max_length;       /* map -l: bytes; UINT64_MAX: to the end */
+    const char *bitmap;        /* map: print this one; NULL: where the content is */
     uint64_t measured_size;    /* measure --size: bytes; UINT64_MAX: not given */
     bool shrink;               /* resize */
     bool force;                /* amend */

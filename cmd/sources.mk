@@ -59,6 +59,8 @@ qcow_img_sources = \
 	extents.h \
 	info.c \
 	main.c \
+	map-bitmap.c \
+	map-bitmap.h \
 	map.c \
 	measure.c \
 	option-value.c \
