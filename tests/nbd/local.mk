@@ -13,7 +13,8 @@ nbd_tests = \
 	nbd/nbd-one-writer-at-a-time.sh \
 	nbd/nbd-qemu-reads-and-writes-through-us.sh \
 	nbd/nbd-read-only-never-writes.sh \
-	nbd/nbd-snapshot-is-what-convert-reads.sh
+	nbd/nbd-snapshot-is-what-convert-reads.sh \
+	nbd/nbd-writes-set-bits.sh
 EXTRA_DIST += $(nbd_tests) nbd/README nbd/common.sh
 
 if HAVE_NBDKIT_PLUGIN
