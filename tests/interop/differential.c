@@ -426,6 +426,8 @@ static void amend(struct run *run)
     bool down = to_v2 && strcmp(run->options.compat, "v3") == 0;
     bool many = run->compressed || has_snapshots(run); /* references to one cluster */
 
+    if (with_data_files) /* no version 2, and a change of the width takes qemu-img many seconds */
+        return;
     run->options.refcount_bits = to_v2 || (many && draw(run, 2)) ? 16
                                  : many                          ? 32u << draw(run, 2)
                                                                  : 1u << draw(run, 7);
