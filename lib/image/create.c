@@ -213,7 +213,7 @@ static int format_store(struct store *store, struct store *data,
         r = image_preallocate(image, image->disk->size, 0, PREALLOCATION_METADATA);
     if (r == 0 && o->crypt_method == CRYPT_LUKS)
         r = add_encryption(image, o);
-    image->store = NULL; /* it stays the caller's */
+    image->store_lent = true;
     return image_close(image) == -1 ? -1 : r;
 }
 

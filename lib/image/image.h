@@ -28,6 +28,7 @@ struct qcow2_image {
     enum image_format format;
     uint32_t flags; /* QCOW2_OPEN_... */
     struct store *store;
+    bool store_lent;          /* it is not the image's to close */
     struct store *data_store; /* the external data file; NULL: none, or not opened */
     bool data_store_lent;     /* it is not the image's to close */
     atomic_int holes;         /* enum holes: found out when it is first asked for */

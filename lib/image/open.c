@@ -302,7 +302,8 @@ int image_close(struct qcow2_image *image)
     free(image->luks);
     if (!image->data_store_lent)
         store_close(image->data_store);
-    store_close(image->store);
+    if (!image->store_lent)
+        store_close(image->store);
     bitmaps_destroy(&image->bitmaps);
     pthread_rwlock_destroy(&image->operations);
     free(image->qcow1_backing_file);

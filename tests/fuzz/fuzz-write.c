@@ -109,7 +109,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (image == NULL)
         return 0; /* which closed the store */
     change(image, data + 1, count);
-    image->store = NULL; /* the store is still wanted */
+    image->store_lent = true;
     image_close(image);
     fuzz_require(damaged || !fuzz_is_damaged(store));
     store_close(store);

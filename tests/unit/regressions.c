@@ -55,7 +55,7 @@ static struct fixture make(const struct qcow2_create_options *options, uint32_t 
 /* The image is closed, the store stays. */
 static void close_image(struct fixture *f)
 {
-    f->image->store = NULL;
+    f->image->store_lent = true;
     assert_int_equal(image_close(f->image), 0);
     f->image = NULL;
 }
@@ -69,7 +69,7 @@ static void reopen(struct fixture *f, uint32_t flags)
 static void destroy(struct fixture *f)
 {
     if (f->image) {
-        f->image->store = NULL;
+        f->image->store_lent = true;
         image_close(f->image);
     }
     store_close(f->store);
