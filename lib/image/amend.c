@@ -209,20 +209,7 @@ static int check(struct amendment *a)
 /* Entries with less extra data than version 3 demands get all that is known. */
 static int complete_extra(struct snapshot *s)
 {
-    uint8_t *extra;
-
-    if (s->extra_size >= SNAPSHOT_EXTRA_MIN_V3)
-        return 0;
-    extra = calloc(1, SNAPSHOT_EXTRA_KNOWN);
-    if (extra == NULL)
-        return error_no_memory(), -1;
-    store_be64(extra + SNAPSHOT_EXTRA_VM_STATE_SIZE_AT, s->vm_state_size);
-    store_be64(extra + SNAPSHOT_EXTRA_DISK_SIZE_AT, s->disk_size);
-    store_be64(extra + SNAPSHOT_EXTRA_ICOUNT_AT, s->icount);
-    free(s->extra);
-    s->extra = extra;
-    s->extra_size = SNAPSHOT_EXTRA_KNOWN;
-    return 0;
+    return s->extra_size >= SNAPSHOT_EXTRA_MIN_V3 ? 0 : snapshot_complete_extra(s);
 }
 
 static int prepare_upgrade(struct amendment *a)
