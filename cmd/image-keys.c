@@ -338,7 +338,7 @@ static const struct {
     { IN_QCOW2, "pass-discard-request", read_option },
     { IN_QCOW2, "pass-discard-snapshot", read_option },
     { IN_QCOW2, "pass-discard-other", read_option },
-    { IN_QCOW2, "discard-no-unref", read_switch },
+    { IN_QCOW2, "discard-no-unref", read_option },
     { IN_QCOW2, "compression-level", read_option },
     { IN_QCOW2, "compression-window", read_option },
     { IN_QCOW2 | IN_QCOW1, "encrypt.format", read_option },

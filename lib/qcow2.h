@@ -164,7 +164,8 @@ QCOW2_PUBLIC int qcow2_open_options_set_refcount_cache_size(qcow2_open_options *
  *   overlap-check, overlap-check.template, overlap-check.CLASS  what writes are held against
  *   pass-discard-request, -snapshot, -other                     what QCOW2_OPEN_DISCARD gives back
  *   cache-size, l2-cache-size, l2-cache-entry-size, refcount-cache-size, cache-clean-interval
- *   lazy-refcounts      refused for version 2, otherwise without effect
+ *   discard-no-unref    "on": discarded clusters keep their place; refused for version 2
+ *   lazy-refcounts      in place of what the image says; refused for version 2
  *   compression-level   "default", "fast", "best", or a number from 1 on (zlib: to 9, with a window of
  *                       15 to 12; zstd: to 19): how clusters that are written compressed are made
  *   compression-window  zlib: log2 of the bytes that a stream refers back to, 9 to 15 (12)

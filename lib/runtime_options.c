@@ -83,7 +83,13 @@ static int set_clean_interval(qcow2_open_options *o, const struct row *row, cons
 
 static int set_lazy_refcounts(qcow2_open_options *o, const struct row *row, const char *value)
 {
+    o->runtime.lazy_refcounts_named = true;
     return parse_switch(row, value, &o->runtime.lazy_refcounts);
+}
+
+static int set_discard_no_unref(qcow2_open_options *o, const struct row *row, const char *value)
+{
+    return parse_switch(row, value, &o->runtime.discard_keeps);
 }
 
 static void set_bit(uint32_t *named, uint32_t *on_bits, uint32_t bit, bool on)
@@ -146,6 +152,7 @@ static const struct row rows[] = {
     { "refcount-cache-size", set_size, MEMBER(refcount_cache_size), 0 },
     { "cache-clean-interval", set_clean_interval, 0, 0 },
     { "lazy-refcounts", set_lazy_refcounts, 0, 0 },
+    { "discard-no-unref", set_discard_no_unref, 0, 0 },
     { "pass-discard-request", set_pass_discard, 0, FREED_BY_REQUEST },
     { "pass-discard-snapshot", set_pass_discard, 0, FREED_BY_SNAPSHOT },
     { "pass-discard-other", set_pass_discard, 0, FREED_OTHERWISE },

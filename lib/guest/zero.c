@@ -10,6 +10,9 @@
  *   normal                 zero, allocated         zero, plain        zero, plain
  *   compressed             zero, plain             zero, plain        zero, plain
  *
+ * Who opened the image may want clusters to stay where they are (discard-no-unref): then a discard, and
+ * zeroes with may-unmap, of a cluster that nothing shares change it as write zeroes do.
+ *
  * Version 2 has no zero flag: without a backing file "unallocated" takes its place, with one zeroes
  * are written as data and a discard does nothing.
  *
@@ -41,6 +44,16 @@ static bool has_backing(const struct guest *g)
     return g->disk.backing != NULL || g->disk.backing_missing;
 }
 
+/* Does the entry, all of which changes, stay with its host cluster? */
+static bool stays(const struct guest *g, struct l2_entry old, enum change change)
+{
+    if (l2_entry_is_compressed(old))
+        return false;
+    if (change == CHANGE_ZERO)
+        return true;
+    return change != CHANGE_CUT && g->tables->discard_keeps && old.descriptor & ENTRY_COPIED;
+}
+
 /* What becomes of an entry of which the subclusters first to end - 1 change. */
 static struct l2_entry changed_entry(const struct guest *g, struct l2_entry old, enum change change,
                                      uint32_t first, uint32_t end)
@@ -55,7 +68,7 @@ static struct l2_entry changed_entry(const struct guest *g, struct l2_entry old,
         return nothing;
     if (change == CHANGE_DISCARD && !l2_entry_is_allocated(old) && !has_backing(g))
         return old;
-    if (change == CHANGE_ZERO && !l2_entry_is_compressed(old))
+    if (stays(g, old, change))
         return l2_entry_with_zeroes(old, first, end);
     return l2_entry_with_zeroes(nothing, first, end);
 }
@@ -173,6 +186,34 @@ static uint64_t changing_end(const struct guest *g, uint64_t start, uint64_t end
                : round_up(end, geometry->subcluster_size);
 }
 
+/* What stays with its host clusters need not take space there.  Until the entries are durable the guest
+ * may be shown what is in them then: zeroes, which encrypted clusters cannot be made of. */
+static int empty_kept(struct guest *g, uint64_t start, uint64_t end, enum change change)
+{
+    struct tables *t = g->tables;
+
+    if (!t->discard_keeps || change == CHANGE_ZERO || change == CHANGE_CUT ||
+        !(t->discard & FREED_BY_REQUEST) || tables_has_data_file(t) || t->encrypted)
+        return 0;
+    end = min_u64(end, g->disk.size);
+    while (start < end) {
+        struct plan plan;
+
+        if (guest_plan(g, end - start, start, &plan, true) == -1)
+            return -1;
+        for (unsigned i = 0; i < plan.count; i++) {
+            const struct extent *e = &plan.extents[i];
+
+            start += e->length;
+            if (e->in_place &&
+                t->store->ops->zero(t->store, e->length, e->host_offset, true) == -1 &&
+                error_errno() != ENOTSUP)
+                return -1;
+        }
+    }
+    return 0;
+}
+
 /* Whole subclusters; zeroes as data where the metadata cannot tell them. */
 static int change_range(struct guest *g, uint64_t start, uint64_t end, uint32_t flags,
                         enum change change)
@@ -190,6 +231,8 @@ static int change_range(struct guest *g, uint64_t start, uint64_t end, uint32_t 
         inflight_reserve(&g->inflight, &reservation, geometry_cluster_start(geometry, start),
                          round_up(stop, geometry->cluster_size));
         r = data_file_clear(g, start, stop, change != CHANGE_ZERO);
+        if (r == 0)
+            r = empty_kept(g, start, stop, change);
         if (r == 0)
             r = change_table(g, &start, stop, change);
         inflight_release(&g->inflight, &reservation);

@@ -337,6 +337,8 @@ static int adopt(struct amendment *a, uint64_t old_snapshots_offset)
 {
     struct tables *t = &a->image->tables;
 
+    if (a->options->lazy_refcounts != AMEND_AS_IT_IS || t->header.version < 3)
+        t->lazy_refcounts = t->header.compatible_features & COMPATIBLE_LAZY_REFCOUNTS;
     if (a->refcounts.table && refcount_width_adopt(t, &a->refcounts) == -1)
         return -1;
     if (a->bitmaps != NULL && bitmap_change_adopt(a->image, a->bitmaps) == -1)

@@ -4,7 +4,8 @@
  * The order: the file (and its locks), the first cluster, which is read once and validated whole,
  * what the features allow, the snapshot table, the tables, the backing chain, the bitmaps.  Only then,
  * if the image is to be written, the first byte changes on disk: autoclear bits that nobody here knows,
- * and bitmaps that are out of date.  A dirty image is repaired before its tables are read.
+ * and bitmaps that are out of date.  A dirty image is opened twice: when nothing speaks against it, it is
+ * closed, repaired, and opened as it is then.
  */
 
 #include <errno.h>
@@ -87,49 +88,12 @@ static int check_writable(const struct store *store, const struct header *h, uin
     return 0;
 }
 
-/* A dirty image, whose refcounts may be wrong, is repaired before it is written. */
-static int repair_if_dirty(struct store *store, struct header *h,
-                           const struct qcow2_open_options *options)
-{
-    if (!(h->incompatible_features & INCOMPATIBLE_DIRTY) ||
-        options->flags & (QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_NO_IO))
-        return 0;
-    if (options->repair_dirty == NULL)
-        return refuse(store, ENOTSUP,
-                      "The image is marked dirty, its refcounts may be wrong; 'qcow-img check -r "
-                      "all' repairs them");
-    if (options->repair_dirty(store, h) == 0)
-        return 0;
-    return error_prefix("Could not open '%s': Could not repair dirty image: ", store->name);
-}
-
-/* Bits that say "something here is up to date" for a feature nobody here maintains. */
-static int clear_unknown_autoclear(struct qcow2_image *image)
-{
-    struct header *h = &image->tables.header;
-    uint8_t bytes[8];
-
-    if (!(h->autoclear_features & ~AUTOCLEAR_KNOWN))
-        return 0;
-    h->autoclear_features &= AUTOCLEAR_KNOWN;
-    store_be64(bytes, h->autoclear_features);
-    return tables_write_header(&image->tables, HEADER_AUTOCLEAR_AT, bytes, sizeof bytes);
-}
-
-/* Read what will be changed along with guest data; then the first change. */
-static int open_writable(struct qcow2_image *image)
-{
-    if (bitmaps_load(image, true) == -1 || image_map_bitmaps(image) == -1 ||
-        clear_unknown_autoclear(image) == -1)
-        return -1;
-    return bitmaps_drop_stale(image);
-}
-
 /* ------------------------------------------------------------------------------------------------
  * Opening
  */
 
-static int open_qcow2(struct qcow2_image *image, const struct qcow2_open_options *options)
+/* Everything that can speak against opening the image; nothing is written. */
+static int open_parts(struct qcow2_image *image, const struct qcow2_open_options *options)
 {
     struct tables *t = &image->tables;
     struct header header;
@@ -137,7 +101,6 @@ static int open_qcow2(struct qcow2_image *image, const struct qcow2_open_options
     if (read_header(image->store, image->flags, &header) == -1)
         return -1;
     if (check_writable(image->store, &header, image->flags) == -1 ||
-        repair_if_dirty(image->store, &header, options) == -1 ||
         tables_open(t, image->store, &header,
                     image->flags & (QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_NO_IO)) == -1) {
         header_destroy(&header);
@@ -167,8 +130,94 @@ static int open_qcow2(struct qcow2_image *image, const struct qcow2_open_options
         return -1;
     if (image_open_backing(image, options) == -1)
         return -1;
-    return t->read_only ? 0 : open_writable(image);
+    if (t->read_only)
+        return 0;
+    return bitmaps_load(image, true) == -1 ? -1 : image_map_bitmaps(image);
 }
+
+/* What open_parts opened.  It may have come to an end anywhere. */
+static void close_parts(struct qcow2_image *image)
+{
+    disk_close(image->disk);
+    if (image->tables_open)
+        tables_close(&image->tables);
+    snapshot_table_destroy(&image->snapshots);
+    if (image->backing)
+        image_close(image->backing);
+    store_close(image->crypt);
+    free(image->luks);
+    if (!image->data_store_lent)
+        store_close(image->data_store);
+    bitmaps_destroy(&image->bitmaps);
+    free(image->full_backing_file);
+    image->disk = NULL;
+    image->tables_open = image->data_store_lent = false;
+    image->snapshots = (struct snapshot_table){ 0 };
+    image->backing = NULL;
+    image->crypt = image->data_store = NULL;
+    image->luks = NULL;
+    image->full_backing_file = NULL;
+    bitmaps_init(&image->bitmaps);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * The first changes
+ */
+
+static bool must_repair(const struct qcow2_image *image)
+{
+    const struct tables *t = &image->tables;
+
+    return !t->read_only && t->header.incompatible_features & INCOMPATIBLE_DIRTY;
+}
+
+/* The refcounts of a dirty image may be wrong. */
+static int repair_dirty(struct qcow2_image *image, const struct qcow2_open_options *options)
+{
+    struct header header;
+    int r;
+
+    if (options->repair_dirty == NULL)
+        return refuse(image->store, ENOTSUP,
+                      "The image is marked dirty, its refcounts may be wrong; 'qcow-img check -r "
+                      "all' repairs them");
+    if (read_header(image->store, image->flags, &header) == -1)
+        return -1;
+    r = options->repair_dirty(image->store, &header);
+    header_destroy(&header);
+    if (r == -1)
+        return error_prefix("Could not open '%s': Could not repair dirty image: ",
+                            image->store->name);
+    close_parts(image);
+    return open_parts(image, options);
+}
+
+/* Bits that say "something here is up to date" for a feature nobody here maintains. */
+static int clear_unknown_autoclear(struct qcow2_image *image)
+{
+    struct header *h = &image->tables.header;
+    uint8_t bytes[8];
+
+    if (!(h->autoclear_features & ~AUTOCLEAR_KNOWN))
+        return 0;
+    h->autoclear_features &= AUTOCLEAR_KNOWN;
+    store_be64(bytes, h->autoclear_features);
+    return tables_write_header(&image->tables, HEADER_AUTOCLEAR_AT, bytes, sizeof bytes);
+}
+
+static int open_qcow2(struct qcow2_image *image, const struct qcow2_open_options *options)
+{
+    if (open_parts(image, options) == -1 ||
+        (must_repair(image) && repair_dirty(image, options) == -1))
+        return -1;
+    if (image->tables.read_only)
+        return 0;
+    return clear_unknown_autoclear(image) == -1 ? -1 : bitmaps_drop_stale(image);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Opening in every format
+ */
 
 static int open_raw(struct qcow2_image *image, const struct qcow2_open_options *options)
 {
@@ -292,22 +341,12 @@ int image_close(struct qcow2_image *image)
         r = settle(image);
     else if (writable && image->disk)
         r = image->disk->ops->flush(image->disk);
-    disk_close(image->disk);
-    if (image->tables_open)
-        tables_close(&image->tables);
-    snapshot_table_destroy(&image->snapshots);
-    if (image->backing)
-        image_close(image->backing);
-    store_close(image->crypt);
-    free(image->luks);
-    if (!image->data_store_lent)
-        store_close(image->data_store);
+    close_parts(image);
     if (!image->store_lent)
         store_close(image->store);
     bitmaps_destroy(&image->bitmaps);
     pthread_rwlock_destroy(&image->operations);
     free(image->qcow1_backing_file);
-    free(image->full_backing_file);
     free(image->filename);
     free(image);
     return r;

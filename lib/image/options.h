@@ -30,8 +30,9 @@ struct runtime_options {
     uint64_t l2_cache_entry_size;
     uint64_t clean_interval; /* seconds; 0: never */
     bool clean_interval_named;
-    bool lazy_refcounts;
-    uint32_t discard_named, discard_on;                              /* enum freed_by */
+    bool lazy_refcounts_named, lazy_refcounts; /* not as the image says */
+    bool discard_keeps;                        /* clusters are not given up by discards */
+    uint32_t discard_named, discard_on;        /* enum freed_by */
     const struct overlap_template *overlap_check, *overlap_template; /* two names of one choice */
     uint32_t overlap_named, overlap_on;                              /* enum metadata_class */
 };

@@ -42,6 +42,7 @@ static void set_discard(struct tables *t, const struct runtime_options *r, bool 
     const uint32_t standard = FREED_BY_REQUEST | FREED_BY_SNAPSHOT;
 
     t->discard = discard ? (standard & ~r->discard_named) | r->discard_on : 0;
+    t->discard_keeps = r->discard_keeps;
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -104,8 +105,12 @@ int image_set_runtime(struct qcow2_image *image, const struct qcow2_open_options
     if (r->lazy_refcounts && t->header.version < 3)
         return refuse("Lazy refcounts require a qcow2 image with at least qemu 1.1 compatibility "
                       "level");
+    if (r->discard_keeps && t->header.version < 3)
+        return refuse("discard-no-unref is only supported since qcow2 version 3");
     if (set_overlap_checks(t, r) == -1 || set_caches(t, r) == -1)
         return -1;
     set_discard(t, r, image->flags & QCOW2_OPEN_DISCARD);
+    if (r->lazy_refcounts_named)
+        t->lazy_refcounts = r->lazy_refcounts;
     return 0;
 }

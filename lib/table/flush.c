@@ -129,8 +129,7 @@ static int write_refcounts(struct tables *t, bool whole, struct flush_work *work
 
 static bool is_lazy(const struct tables *t)
 {
-    return t->header.compatible_features & COMPATIBLE_LAZY_REFCOUNTS &&
-           t->fresh_blocks.count < LAZY_BLOCKS;
+    return t->lazy_refcounts && t->fresh_blocks.count < LAZY_BLOCKS;
 }
 
 /* Nothing is taken out of the lists unless all of it succeeds, so that a flush which failed here (a

@@ -154,6 +154,7 @@ int tables_open(struct tables *t, struct store *store, struct header *header, bo
     t->header = *header;
     *header = (struct header){ 0 };
     t->geometry = t->header.geometry;
+    t->lazy_refcounts = t->header.compatible_features & COMPATIBLE_LAZY_REFCOUNTS;
     slice = min_u64(t->geometry.cluster_size, CACHE_SLICE);
     metadata_map_init(&t->map, t->geometry.cluster_bits);
     if (store_size(store, &length) == -1 ||

@@ -33,9 +33,9 @@
  * at any moment.  L2 entries wait for the flush.  A new L2 table ("fresh": no L1 entry on disk
  * points to it yet) may be written at any moment, too.
  *
- * Lazy refcounts.  In an image with that feature, a flush on behalf of guest requests leaves
- * refcounts and refcount table out of stage 1 and marks the image as dirty instead, in the same stage:
- * from the first such flush until the image is closed, R1 holds in memory only.  Operations on the
+ * Lazy refcounts.  Where the image asks for them, or who opened it, a flush on behalf of guest requests
+ * leaves refcounts and refcount table out of stage 1 and marks the image as dirty instead, in the same
+ * stage: from the first such flush until the image is closed, R1 holds in memory only.  Operations on the
  * whole image (snapshots, resizing) flush everything first, so that for them R1 holds on disk.  When
  * the image is closed the mark is removed last.  A dirty image is repaired before it is written again.
  *
@@ -89,6 +89,8 @@ struct tables {
     bool encrypted;      /* what was never written to data does not read as zeroes */
     _Atomic uint64_t data_length; /* bytes that the data file is known to have */
     bool read_only;
+    bool lazy_refcounts;     /* guest requests leave them in memory; constant while these run */
+    bool discard_keeps;      /* a discarded cluster stays with the guest's, marked as zero */
     uint32_t discard;        /* enum freed_by: for which freed clusters holes are punched */
     uint32_t overlap_checks; /* enum metadata_class: what a write is held against */
     struct header header;    /* geometry, version and features are constant while open */

@@ -105,7 +105,7 @@ static int same_disk(struct judge *j, const struct seen_disk *expected, const ch
     struct qcow2_image *image;
     int r;
 
-    image = judge_open(&j->cut->store, j->backing, QCOW2_OPEN_READ_ONLY, snapshot, 0);
+    image = judge_open(&j->cut->store, j->backing, QCOW2_OPEN_READ_ONLY, snapshot, NULL);
     if (image == NULL)
         return verdict_set(verdict, "later", "%s does not open: %s", what, error_message());
     r = image_read(image, bytes, expected->size, 0);
@@ -149,7 +149,7 @@ static int same_bitmaps(struct judge *j, struct verdict *verdict)
 {
     struct seen_bitmaps now = { 0 };
     struct qcow2_image *image =
-        judge_open(&j->cut->store, j->backing, QCOW2_OPEN_READ_ONLY, NULL, 0);
+        judge_open(&j->cut->store, j->backing, QCOW2_OPEN_READ_ONLY, NULL, NULL);
     int r;
 
     if (image == NULL)
@@ -179,7 +179,7 @@ static void note_corruption(void *opaque, const char *finding)
 static int check_again(struct judge *j, struct verdict *verdict)
 {
     struct qcow2_image *image =
-        judge_open(&j->cut->store, j->backing, QCOW2_OPEN_READ_ONLY, NULL, 0);
+        judge_open(&j->cut->store, j->backing, QCOW2_OPEN_READ_ONLY, NULL, NULL);
     qcow2_check_result result;
     int r;
 
@@ -195,7 +195,7 @@ static int check_again(struct judge *j, struct verdict *verdict)
 int judge_use(struct judge *j, struct verdict *verdict)
 {
     struct qcow2_image *image =
-        judge_open(&j->cut->store, j->backing, j->open_flags, NULL, j->l2_cache_size);
+        judge_open(&j->cut->store, j->backing, j->open_flags, NULL, &j->runtime);
     int r, closed;
 
     if (image == NULL)
@@ -278,7 +278,7 @@ int judge_ask_qemu(struct judge *j, const char *directory, struct verdict *verdi
 {
     struct findings ours = { 0 }, theirs = { 0 };
     struct qcow2_image *image =
-        judge_open(&j->cut->store, j->backing, QCOW2_OPEN_READ_ONLY, NULL, 0);
+        judge_open(&j->cut->store, j->backing, QCOW2_OPEN_READ_ONLY, NULL, NULL);
     qcow2_check_result result;
     char path[256];
 

@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,22 +37,35 @@ static struct store *data_of(struct store *image)
     return data ? data : cut_data(image);
 }
 
-struct qcow2_image *judge_open(struct store *store, struct disk *backing, uint32_t flags,
-                               const char *snapshot, uint64_t l2_cache_size)
+/* What version 2 does not have is not asked of it. */
+static void suit_version(struct store *image, struct runtime_options *runtime)
 {
-    const struct qcow2_open_options options = {
+    uint8_t version[4];
+
+    if (store_pread(image, version, sizeof version, offsetof(struct disk_header, version)) == -1 ||
+        load_be32(version) >= 3)
+        return;
+    runtime->lazy_refcounts = runtime->discard_keeps = false;
+}
+
+struct qcow2_image *judge_open(struct store *store, struct disk *backing, uint32_t flags,
+                               const char *snapshot, const struct runtime_options *runtime)
+{
+    struct qcow2_open_options options = {
         .format = FORMAT_QCOW2,
         .flags = flags,
         .backing_policy = QCOW2_BACKING_IGNORE,
         .data_store = data_of(store),
         .snapshot = (char *)(uintptr_t)snapshot,
-        .runtime = { .l2_cache_size = l2_cache_size,
-                     .discard_named = FREED_OTHERWISE,
-                     .discard_on = FREED_OTHERWISE }, /* whatever is freed */
         .repair_dirty = judge_repair_dirty,
     };
-    struct qcow2_image *image = image_open_store(store, &options);
+    struct qcow2_image *image;
 
+    if (runtime != NULL)
+        options.runtime = *runtime;
+    suit_version(store, &options.runtime);
+    options.runtime.discard_named = options.runtime.discard_on = FREED_OTHERWISE; /* and all else */
+    image = image_open_store(store, &options);
     if (image != NULL && backing != NULL) {
         image->disk->backing = backing;
         image->disk->backing_missing = false;
@@ -149,7 +163,7 @@ static int compare_raw(struct judge *j, const struct qcow2_image *image, struct 
 static int see_snapshot(struct judge *j, const struct snapshot *s, struct seen_disk *seen)
 {
     struct qcow2_image *image =
-        judge_open(&j->cut->store, j->backing, QCOW2_OPEN_READ_ONLY, s->id, 0);
+        judge_open(&j->cut->store, j->backing, QCOW2_OPEN_READ_ONLY, s->id, NULL);
     int r;
 
     if (image == NULL)
@@ -324,7 +338,7 @@ int judge_look(struct judge *j, uint64_t moment, struct verdict *verdict)
 
     if (repair && judge_repair(j, verdict) == -1)
         return -1;
-    image = judge_open(&j->cut->store, j->backing, QCOW2_OPEN_READ_ONLY, NULL, 0);
+    image = judge_open(&j->cut->store, j->backing, QCOW2_OPEN_READ_ONLY, NULL, NULL);
     if (image == NULL)
         return verdict_set(verdict, "open", "%s", error_message());
     r = repair ? 0 : check(j, &image->tables.header, verdict);

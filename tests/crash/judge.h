@@ -50,7 +50,7 @@ struct judge {
     struct cut *cut;
     struct disk *backing; /* NULL: none */
     uint32_t open_flags;  /* QCOW2_OPEN_... of writers */
-    uint64_t l2_cache_size;
+    struct runtime_options runtime;
 
     bool damaged;     /* a repair was under way */
     uint64_t too_low; /* refcounts that were, before it began */
@@ -69,7 +69,7 @@ bool judge_is_harmless(const char *finding);
 
 /* The store as an image with its backing disk; flags as for opening.  NULL with the error set. */
 struct qcow2_image *judge_open(struct store *store, struct disk *backing, uint32_t flags,
-                               const char *snapshot, uint64_t l2_cache_size);
+                               const char *snapshot, const struct runtime_options *runtime);
 
 /* All that can be told by looking: check, and what is read.  Nothing issued after moment arrived.
  * 0, or -1 with the verdict. */

@@ -115,7 +115,7 @@ static int repair_and_check(struct judge *j, struct header *header, struct verdi
 int judge_repair(struct judge *j, struct verdict *verdict)
 {
     struct qcow2_image *image =
-        judge_open(&j->cut->store, NULL, QCOW2_OPEN_CHECK | QCOW2_OPEN_NO_IO, NULL, 0);
+        judge_open(&j->cut->store, NULL, QCOW2_OPEN_CHECK | QCOW2_OPEN_NO_IO, NULL, NULL);
     int r;
 
     if (image == NULL)
@@ -292,7 +292,7 @@ static int repair(struct session *s, struct header *header)
 int session_damage_and_repair(struct session *s)
 {
     struct qcow2_image *image =
-        judge_open(&s->recorder->store, NULL, QCOW2_OPEN_CHECK | QCOW2_OPEN_NO_IO, NULL, 0);
+        judge_open(&s->recorder->store, NULL, QCOW2_OPEN_CHECK | QCOW2_OPEN_NO_IO, NULL, NULL);
     struct header header;
     int r;
 

@@ -231,7 +231,7 @@ static uint32_t open_flags(const struct session *s)
 
 int session_open(struct session *s)
 {
-    s->image = judge_open(&s->recorder->store, s->backing, open_flags(s), NULL, s->shape->l2_cache);
+    s->image = judge_open(&s->recorder->store, s->backing, open_flags(s), NULL, &s->runtime);
     return s->image ? 0 : -1;
 }
 
@@ -423,6 +423,10 @@ int session_begin(struct session *s, const struct shape *shape, const struct eff
         .version = shape->version,
         .refcount_bits = shape->refcount_bits,
         .random = seed,
+        .runtime = { .l2_cache_size = shape->l2_cache,
+                     .lazy_refcounts_named = shape->lazy_opened,
+                     .lazy_refcounts = shape->lazy_opened,
+                     .discard_keeps = shape->keeps },
         .recorder = recorder_new(),
         .bytes = malloc(bytes),
     };
@@ -440,7 +444,7 @@ int session_begin(struct session *s, const struct shape *shape, const struct eff
     s->recorder->scribble = shape->scribble;
     s->states.judge.backing = s->backing;
     s->states.judge.open_flags = open_flags(s);
-    s->states.judge.l2_cache_size = shape->l2_cache;
+    s->states.judge.runtime = s->runtime;
     s->recorder->flushes = s->recorder->requests = 0;
     s->recorder->observer = effort->at_end ? states_pass : states_visit;
     s->recorder->opaque = &s->states;
@@ -457,7 +461,7 @@ static void close_image(struct session *s)
     r = image_close(s->image);
     if (r == 0 && s->recorder->faults > s->faults_before)
         session_wrong(s, "fault", "Closing succeeded although a request failed");
-    else if (r == 0 && s->shape->lazy && s->recorder->now[HEADER_INCOMPATIBLE_AT + 7] & 1)
+    else if (r == 0 && s->recorder->now[HEADER_INCOMPATIBLE_AT + 7] & 1)
         session_wrong(s, "live", "The closed image is marked as dirty");
     else if (r == 0 && !s->oracle.changing) {
         oracle_settle_all(&s->oracle);

@@ -26,6 +26,8 @@ struct shape {
     uint32_t leaked;   /* clusters that are counted and never used, so that tables must grow */
     bool extended;     /* L2 entries */
     bool lazy;         /* refcounts */
+    bool lazy_opened;  /* the same, by an option of who opens it */
+    bool keeps;        /* clusters that are discarded stay with the guest's */
     bool preallocated; /* host clusters for the whole disk */
     enum data_file data_file; /* then nothing is compressed, and there are no snapshots */
     bool discard;             /* punch holes for freed clusters */
@@ -39,7 +41,8 @@ struct session {
     struct oracle oracle;
     struct states states;
     struct qcow2_image *image;
-    struct store *backing_store; /* NULL: none */
+    struct runtime_options runtime; /* with which it is opened */
+    struct store *backing_store;    /* NULL: none */
     struct disk *backing;
     uint32_t version; /* of the image as it is now */
     uint32_t refcount_bits;
