@@ -32,6 +32,7 @@
 #include "image-open.h"
 #include "location.h"
 #include "message.h"
+#include "option-value.h"
 #include "path.h"
 #include "snapshot-open.h"
 #include "verb.h"
@@ -83,8 +84,10 @@ static bool preallocates(const conversion *c)
 static bool encrypts(const conversion *c)
 {
     const char *old = keyval_get(&c->creation, "encryption");
+    bool on = false;
 
-    return keyval_get(&c->creation, "encrypt.format") || (old && strcmp(old, "on") == 0);
+    return keyval_get(&c->creation, "encrypt.format") ||
+           (old && option_value_switch(old, &on) == 0 && on);
 }
 
 /* What contradicts itself on any images.  Returns the sentence, or NULL. */

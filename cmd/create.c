@@ -118,10 +118,10 @@ static int settle(const options *o, const char *format, const uint64_t *size, ke
 {
     CLEANUP_FREE char *why = NULL;
 
-    if (merge_backing(o, format, list) || (size && merge_size(o, *size, list)))
-        return -1;
     if (create_options_check(list, format, &why))
         return refuse(o, why);
+    if (merge_backing(o, format, list) || (size && merge_size(o, *size, list)))
+        return -1;
     if (create_options_of_copy(list)) {
         why = xasprintf("'%s' is not kept in an image: it belongs to 'convert -c'",
                         create_options_of_copy(list));

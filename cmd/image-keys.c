@@ -18,6 +18,7 @@
 #include "human.h"
 #include "image-keys.h"
 #include "message.h"
+#include "option-value.h"
 #include "secret.h"
 
 /* A layer of keys: those that begin with the prefix. */
@@ -149,8 +150,7 @@ static bool has(const layer *l, const char *beginning)
 
 static int parse_switch(const char *key, const char *value, bool *on, char **why)
 {
-    *on = strcmp(value, "on") == 0;
-    if (*on || strcmp(value, "off") == 0)
+    if (option_value_switch(value, on) == 0)
         return 0;
     *why = xasprintf("Parameter '%s' expects 'on' or 'off'", key);
     return -1;
@@ -233,15 +233,13 @@ static int read_no_flush(layer *l, const char *key, const char *value, char **wh
 
 static int read_locking(layer *l, const char *key, const char *value, char **why)
 {
-    if (strcmp(value, "auto") == 0)
-        return 0;
-    if (read_flag(l, QCOW2_OPEN_NO_LOCK, key, value, why)) {
-        free(*why);
-        *why = xasprintf("invalid parameter value: %s", value);
-        return -1;
-    }
-    l->target->flags ^= QCOW2_OPEN_NO_LOCK; /* off is what sets the flag */
-    return 0;
+    bool off = strcmp(value, "off") == 0;
+
+    (void)key;
+    if (off || strcmp(value, "auto") == 0 || strcmp(value, "on") == 0)
+        return set_flag(l, QCOW2_OPEN_NO_LOCK, off);
+    *why = xasprintf("invalid parameter value: %s", value);
+    return -1;
 }
 
 static int read_aio(layer *l, const char *key, const char *value, char **why)

@@ -25,9 +25,27 @@ static char *complain_of_size(const char *name)
                      name);
 }
 
+int option_value_switch(const char *word, bool *on)
+{
+    static const char *const words[][2] = {
+        { "on", "off" },
+        { "yes", "no" },
+        { "true", "false" },
+        { "y", "n" },
+    };
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        *on = strcmp(word, words[i][0]) == 0;
+        if (*on || strcmp(word, words[i][1]) == 0)
+            return 0;
+    }
+    return -1;
+}
+
 char *option_value_rewrite(const char *name, value_type type, const char *value, char **why)
 {
     uint64_t number;
+    bool on;
     char *end;
 
     switch (type) {
@@ -43,7 +61,7 @@ char *option_value_rewrite(const char *name, value_type type, const char *value,
         *why = complain_of_number(name);
         return NULL;
     case VALUE_SWITCH:
-        if (strcmp(value, "on") == 0 || strcmp(value, "off") == 0)
+        if (option_value_switch(value, &on) == 0)
             break;
         *why = xasprintf("Parameter '%s' expects 'on' or 'off'", name);
         return NULL;

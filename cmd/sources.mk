@@ -29,6 +29,8 @@ shared_sources = \
 	nbd-address.h \
 	object.c \
 	object.h \
+	option-value.c \
+	option-value.h \
 	options.h \
 	path.c \
 	path.h \
@@ -63,8 +65,6 @@ qcow_img_sources = \
 	map-bitmap.h \
 	map.c \
 	measure.c \
-	option-value.c \
-	option-value.h \
 	options.c \
 	pipeline.c \
 	pipeline.h \

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "image/options.h"
 
 qcow2_amend_options *qcow2_amend_options_new(void)
@@ -81,12 +82,14 @@ static int set_refcount_bits(qcow2_amend_options *o, const char *name, const cha
 
 static int parse_switch(const char *name, const char *value, enum amend_switch *to)
 {
+    bool on;
+
     *to = AMEND_AS_IT_IS;
     if (value == NULL)
         return 0;
-    if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
+    if (text_parse_switch(value, &on) == -1)
         return error_set(EINVAL, "Parameter '%s' expects 'on' or 'off'", name);
-    *to = strcmp(value, "on") == 0 ? AMEND_ON : AMEND_OFF;
+    *to = on ? AMEND_ON : AMEND_OFF;
     return 0;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/bits.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "format/disk.h"
 
 #define KNOWN_OPEN_FLAGS (0x1ffu | QCOW2_OPEN_NBD | QCOW2_OPEN_BACKING_NBD)
@@ -236,8 +237,7 @@ static int parse_number(const char *name, const char *value, uint64_t *number)
 
 static int parse_switch(const char *name, const char *value, bool *on)
 {
-    *on = strcmp(value, "on") == 0;
-    if (!*on && strcmp(value, "off") != 0)
+    if (text_parse_switch(value, on) == -1)
         return error_set(EINVAL, "Parameter '%s' expects 'on' or 'off', not '%s'", name, value);
     return 0;
 }

@@ -419,7 +419,8 @@ QCOW2_PUBLIC qcow2_create_options *qcow2_create_options_new(void);
 QCOW2_PUBLIC void qcow2_create_options_free(qcow2_create_options *options);
 
 /* Set one option by the name and in the spelling of qemu-img's -o: size (bytes), compat ("0.10",
- * "v2", "1.1", "v3"), cluster_size (bytes), refcount_bits, lazy_refcounts ("on", "off"),
+ * "v2", "1.1", "v3"), cluster_size (bytes), refcount_bits, lazy_refcounts ("on", "off", or
+ * as QEMU has it "yes", "no", "true", "false", "y", "n"),
  * backing_file, backing_fmt, preallocation ("off", "metadata", "falloc", "full"), encrypt.format
  * ("luks"), encrypt.cipher-alg, encrypt.cipher-mode, encrypt.ivgen-alg, encrypt.ivgen-hash-alg,
  * encrypt.hash-alg, encrypt.iter-time (milliseconds; for the format luks these are without

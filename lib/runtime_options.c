@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "format/disk.h"
 #include "image/options.h"
 #include "table/metadata_map.h"
@@ -22,8 +23,7 @@ struct row {
 
 static int parse_switch(const struct row *row, const char *value, bool *on)
 {
-    *on = strcmp(value, "on") == 0;
-    if (*on || strcmp(value, "off") == 0)
+    if (text_parse_switch(value, on) == 0)
         return 0;
     return error_set(EINVAL, "Parameter '%s' expects 'on' or 'off'", row->name);
 }

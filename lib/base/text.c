@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* text.c - strings out of images */
+/* text.c - strings out of images, and words of options */
 
 #include "base/text.h"
 
@@ -17,4 +17,21 @@ char *text_copy(const void *from, size_t size)
     memcpy(to, from, size);
     to[size] = '\0';
     return to;
+}
+
+int text_parse_switch(const char *word, bool *on)
+{
+    static const char *const words[][2] = {
+        { "on", "off" },
+        { "yes", "no" },
+        { "true", "false" },
+        { "y", "n" },
+    };
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        *on = strcmp(word, words[i][0]) == 0;
+        if (*on || strcmp(word, words[i][1]) == 0)
+            return 0;
+    }
+    return -1;
 }

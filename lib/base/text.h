@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* text.h - strings out of images */
+/* text.h - strings out of images, and words of options */
 
 #ifndef QCOW2_BASE_TEXT_H
 #define QCOW2_BASE_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* A copy of size bytes with a NUL behind them that size does not count; NULL with the error set.  The
  * caller frees it. */
 char *text_copy(const void *from, size_t size);
+
+/* Is the switch on?  The words are those of QEMU: on, yes, true, y; off, no, false, n.  Returns -1, and
+ * sets no error, for any other. */
+int text_parse_switch(const char *word, bool *on);
 
 #endif

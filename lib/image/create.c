@@ -63,7 +63,7 @@ static int check_options(const struct qcow2_create_options *o)
     struct geometry g = geometry_of((uint32_t)__builtin_ctzll(o->cluster_size), 4, o->extended_l2);
 
     if (o->format == FORMAT_RAW && o->preallocation == PREALLOCATION_METADATA)
-        return error_set(EINVAL, "Unsupported preallocation mode 'metadata'");
+        return error_set(EINVAL, "Unsupported preallocation mode: metadata");
     if (o->format != FORMAT_QCOW2 && o->backing_file)
         return error_set(ENOTSUP, "Backing file not supported for file format '%s'",
                          image_format_name(o->format));

@@ -329,7 +329,7 @@ static int resize_raw(struct qcow2_image *image, uint64_t size, enum preallocati
     if (size > INT64_MAX - 512 - start)
         return error_set(EFBIG, "The size %" PRIu64 " is too large", size);
     if (mode == PREALLOCATION_METADATA)
-        return error_set(EINVAL, "Unsupported preallocation mode 'metadata'");
+        return error_set(EINVAL, "Unsupported preallocation mode: metadata");
     if (store_truncate(image->luks ? image->crypt : image->store, size) == -1)
         return -1;
     image->disk->size = round_up(size, 512);

@@ -7,7 +7,6 @@ cli_tests = \
 	cli/cli-commit-speaks-as-qemu-img.sh \
 	cli/cli-completion-offers-verbs-and-options.sh \
 	cli/cli-create-preallocates-as-qemu-img.sh \
-	cli/cli-create-speaks-as-qemu-img.sh \
 	cli/cli-dd-speaks-as-qemu-img.sh \
 	cli/cli-encryption-speaks-as-qemu-img.sh \
 	cli/cli-help-names-every-verb-and-option.sh \
@@ -34,6 +33,8 @@ cli_tests = \
 	cli/cli-usage-errors-are-those-of-qemu-img.sh
 TESTS += $(cli_tests)
 EXTRA_DIST += cli/README cli/twins.sh $(cli_tests)
+
+include $(srcdir)/cli/rows.mk
 
 # Verbs as functions: qcow-img without its main.c.
 check_PROGRAMS += cli/verbs-need-no-command-line

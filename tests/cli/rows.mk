@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Tables of command lines that QEMU's tools and ours are to treat alike, a test each.
+row_tables = \
+	cli/rows/create.rows
+TESTS += $(row_tables)
+EXTRA_DIST += cli/rows.py cli/rows/setups $(row_tables)
+
+TEST_EXTENSIONS += .rows
+ROWS_LOG_COMPILER = $(top_builddir)/run python3 -B $(srcdir)/cli/rows.py
