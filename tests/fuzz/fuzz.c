@@ -20,6 +20,17 @@ struct store *fuzz_store(const uint8_t *data, size_t size)
     return store;
 }
 
+void fuzz_holds(struct store *store, const uint8_t *data, size_t size)
+{
+    uint8_t *now = malloc(size + 1);
+    uint64_t length;
+
+    fuzz_require(now != NULL);
+    fuzz_require(store_size(store, &length) == 0 && length == size);
+    fuzz_require(store_pread(store, now, size, 0) == 0 && memcmp(now, data, size) == 0);
+    free(now);
+}
+
 struct qcow2_image *fuzz_open(struct store *store, uint32_t flags, const char *snapshot)
 {
     struct qcow2_open_options options = {
@@ -81,28 +92,35 @@ void fuzz_look(struct qcow2_image *image)
  * Checking
  */
 
-bool fuzz_is_damaged(struct store *store)
+int fuzz_load_header(struct store *store, struct header *header)
 {
-    uint64_t length, cluster_size;
-    qcow2_check_result result = { 0 };
     uint8_t sector[HEADER_SECTOR];
-    struct header header;
+    uint64_t length, cluster_size;
     uint8_t *cluster;
     int bits, r;
 
     if (store_size(store, &length) == -1 || store_pread(store, sector, sizeof sector, 0) == -1)
-        return true;
+        return -1;
     bits = header_decode_cluster_bits(sector);
     if (bits == -1)
-        return true;
+        return -1;
     cluster_size = UINT64_C(1) << bits;
     cluster = malloc(cluster_size);
     fuzz_require(cluster != NULL);
     r = store_pread(store, cluster, cluster_size, 0);
     if (r == 0)
-        r = header_decode(cluster, length, HEADER_FOR_CHECK, &header);
+        r = header_decode(cluster, length, HEADER_FOR_CHECK, header);
     free(cluster);
-    if (r == -1)
+    return r;
+}
+
+bool fuzz_is_damaged(struct store *store)
+{
+    qcow2_check_result result = { 0 };
+    struct header header;
+    int r;
+
+    if (fuzz_load_header(store, &header) == -1)
         return true;
     r = check_run(store, &header, NULL, NULL, &result);
     header_destroy(&header);

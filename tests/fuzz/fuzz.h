@@ -33,6 +33,12 @@ void fuzz_look(struct qcow2_image *image);
 /* The image in a store, which is taken over; NULL: it does not open. */
 struct qcow2_image *fuzz_open(struct store *store, uint32_t flags, const char *snapshot);
 
+/* The store holds these bytes and no others. */
+void fuzz_holds(struct store *store, const uint8_t *data, size_t size);
+
+/* The header in the store, as far as a check can use it; -1: it is none. */
+int fuzz_load_header(struct store *store, struct header *header);
+
 /* Does a check of the store find corruptions, or fail?  The store stays. */
 bool fuzz_is_damaged(struct store *store);
 

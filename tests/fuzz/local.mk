@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 fuzz_targets = \
+	fuzz/fuzz-bitmaps \
+	fuzz/fuzz-check \
 	fuzz/fuzz-codec \
 	fuzz/fuzz-create \
 	fuzz/fuzz-header \
+	fuzz/fuzz-luks \
 	fuzz/fuzz-open \
+	fuzz/fuzz-qcow1 \
 	fuzz/fuzz-snapshots \
+	fuzz/fuzz-words \
 	fuzz/fuzz-write
 check_PROGRAMS += $(fuzz_targets)
 
@@ -17,16 +22,55 @@ fuzz_main = fuzz/fuzz.c fuzz/fuzz.h fuzz/driver.c
 fuzz_mutate =
 endif
 
+fuzz_fuzz_bitmaps_SOURCES = fuzz/fuzz-bitmaps.c $(fuzz_main)
+fuzz_fuzz_bitmaps_LDFLAGS = $(FUZZING_LDFLAGS)
+fuzz_fuzz_check_SOURCES = fuzz/fuzz-check.c $(fuzz_main) $(fuzz_mutate)
+fuzz_fuzz_check_LDFLAGS = $(FUZZING_LDFLAGS)
 fuzz_fuzz_codec_SOURCES = fuzz/fuzz-codec.c $(fuzz_main)
 fuzz_fuzz_codec_LDFLAGS = $(FUZZING_LDFLAGS)
 fuzz_fuzz_create_SOURCES = fuzz/fuzz-create.c $(fuzz_main)
 fuzz_fuzz_create_LDFLAGS = $(FUZZING_LDFLAGS)
 fuzz_fuzz_header_SOURCES = fuzz/fuzz-header.c $(fuzz_main)
 fuzz_fuzz_header_LDFLAGS = $(FUZZING_LDFLAGS)
+fuzz_fuzz_luks_SOURCES = fuzz/fuzz-luks.c $(fuzz_main)
+fuzz_fuzz_luks_LDFLAGS = $(FUZZING_LDFLAGS)
 fuzz_fuzz_open_SOURCES = fuzz/fuzz-open.c $(fuzz_main) $(fuzz_mutate)
 fuzz_fuzz_open_LDFLAGS = $(FUZZING_LDFLAGS)
+fuzz_fuzz_qcow1_SOURCES = fuzz/fuzz-qcow1.c $(fuzz_main) $(fuzz_mutate)
+fuzz_fuzz_qcow1_LDFLAGS = $(FUZZING_LDFLAGS)
 fuzz_fuzz_snapshots_SOURCES = fuzz/fuzz-snapshots.c $(fuzz_main)
 fuzz_fuzz_snapshots_LDFLAGS = $(FUZZING_LDFLAGS)
+fuzz_fuzz_words_SOURCES = \
+	fuzz/fuzz-words.c \
+	../cmd/base64.c \
+	../cmd/create-options.c \
+	../cmd/credentials.c \
+	../cmd/decrypt.c \
+	../cmd/facts.c \
+	../cmd/human.c \
+	../cmd/image-keys.c \
+	../cmd/image-open.c \
+	../cmd/io-commands.c \
+	../cmd/io-manage.c \
+	../cmd/io-pattern.c \
+	../cmd/io-report.c \
+	../cmd/io-transfer.c \
+	../cmd/json-keys.c \
+	../cmd/json.c \
+	../cmd/keyval.c \
+	../cmd/location.c \
+	../cmd/message.c \
+	../cmd/nbd-address.c \
+	../cmd/object.c \
+	../cmd/option-value.c \
+	../cmd/options.c \
+	../cmd/path.c \
+	../cmd/secret.c \
+	../cmd/utf8.c \
+	$(fuzz_main)
+fuzz_fuzz_words_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cmd
+fuzz_fuzz_words_LDADD = $(LDADD) $(JANSSON_LIBS) $(LIBCRYPTO_LIBS)
+fuzz_fuzz_words_LDFLAGS = $(FUZZING_LDFLAGS)
 fuzz_fuzz_write_SOURCES = fuzz/fuzz-write.c $(fuzz_main) $(fuzz_mutate)
 fuzz_fuzz_write_LDFLAGS = $(FUZZING_LDFLAGS)
 

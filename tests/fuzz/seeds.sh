@@ -51,12 +51,13 @@ image data-file "$small,data_file=$PWD/data" 64k 'write -q -P 1 0 1k'
 qemu-img amend -f qcow2 -o data_file=data data-file
 rm base data
 
-mkdir -p "$seeds"/{fuzz-open,fuzz-write,fuzz-header}
+mkdir -p "$seeds"/{fuzz-open,fuzz-write,fuzz-header,fuzz-check}
 operations='\x08\x01\x00\x04\x05\x02\x00\x10\x08\x06\x00\x00\x00\x01\x00\x00\x06\x04\x00\x08\x20\x07\x00\x00\x00\x09\x00\x90\x10\x05\x00\x00\x00'
 for name in *; do
     cp "$name" "$seeds/fuzz-open/$name"
     { printf "$operations"; cat "$name"; } > "$seeds/fuzz-write/$name"
     head -c 512 "$name" > "$seeds/fuzz-header/$name"
+    { printf '\x01'; cat "$name"; } > "$seeds/fuzz-check/$name"
 done
 
 # Two bytes, then a stream (fuzz-codec.c); two bytes of count, one of cluster size, then a table.
@@ -79,3 +80,47 @@ create mapped size=4194304 preallocation=metadata lazy_refcounts=on
 create version2 size=65536 compat=0.10
 create subclusters size=4194304 extended_l2=on cluster_size=16384
 create overlay size=1048576 backing_file=base backing_fmt=raw compression_type=zstd
+
+# Version 1; a list of patches, of nothing here (fuzz-luks.c); what speaks of bitmaps in "bitmaps".
+mkdir -p "$seeds"/{fuzz-qcow1,fuzz-luks,fuzz-bitmaps}
+qemu-img create -q -f qcow "$work/old" 64k
+qemu-io -f qcow -c 'write -q -P 1 0 8k' "$work/old"
+cp "$work/old" "$seeds/fuzz-qcow1/plain"
+qemu-img convert -c -O qcow "$work/old" "$seeds/fuzz-qcow1/compressed" || true # what it has made is whole
+printf '\x00' > "$seeds/fuzz-luks/volume"
+printf '\x01' > "$seeds/fuzz-luks/image"
+printf '\x00\x00\xa4\x04\xff\xff\xff\xff\x00\xd4\x04\xff\xff\xff\xff' > "$seeds/fuzz-luks/work"
+printf '\x00\x00\x28\x14ecb\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00' > "$seeds/fuzz-luks/mode"
+directory=$(od -An -tu8 --endian=big -j 136 -N 8 bitmaps)
+{ printf '\x00\x01\x00'; tail -c +$((directory + 1)) bitmaps | head -c 32; } > "$seeds/fuzz-bitmaps/one"
+
+# More operations than the first images were given: streams, amend, bitmaps.
+operations='\x0c\x0a\x00\x10\x00\x0c\x00\x04\x01\x01\x00\x14\x08\x0d\x00\x02\x00\x0b\x00\x03\x04\x0a\x00\x00\x00\x06\x00\x00\x00\x0b\x00\x0f\x02\x0c\x00\x05\x01\x0e\x00\x00\x02\x0d\x00\x04\x10\x0d\x00\x00\x00'
+for name in plain deflate zstd subclusters snapshots bitmaps version2; do
+    { printf "$operations"; cat "$name"; } > "$seeds/fuzz-write/$name-more"
+done
+
+# Who reads it, which of several, text (fuzz-words.c).
+mkdir -p "$seeds/fuzz-words"
+words() {
+    { printf "$2"; printf '%s\n' "${@:3}"; } > "$seeds/fuzz-words/$1"
+}
+words size '\x00\x00' 1.5G
+words hexadecimal '\x00\x00' 0x200k
+words switch '\x01\x03' on
+words list '\x02\x01' 'cluster_size=64k,compat=1.1,nolazy_refcounts,backing_file=a,,b'
+words nbd '\x03\x00' 'nbd:localhost:10809:exportname=x'
+words uri '\x03\x00' 'nbd+unix:///x?socket=/tmp/s'
+words file '\x03\x01' 'file:a'
+words keys '\x04\x00' 'driver=qcow2,file.driver=file,file.filename=a,backing.driver=raw,backing.file.filename=b,overlap-check.template=all,cache-size=1M'
+words server '\x04\x00' 'driver=qcow2,file.driver=nbd,file.server.type=inet,file.server.host=h,file.server.port=1'
+words json '\x04\x01' '{"driver": "qcow2", "file": {"driver": "file", "filename": "a"}, "lazy-refcounts": true, "backing": null}'
+words creation '\x05\x00' 'cluster_size=2M,extended_l2=on,refcount_bits=1,compression_type=zstd,preallocation=falloc'
+words encrypted '\x05\x00' 'encrypt.format=luks,encrypt.key-secret=s,encrypt.cipher-alg=aes-256,encrypt.iter-time=10'
+words secret '\x06\x00' 'secret,id=s,data=YWJj,format=base64'
+words object '\x06\x00' '{"qom-type": "secret", "id": "t", "data": "x"}'
+words convert '\x07\x02' -O qcow2 -o compat=1.1 -S 4k -m 4 -W --target-is-zero -n a b
+words bench '\x07\x0d' -c 10 -d 4 -s 64k --pattern 5 -w a
+words bitmap '\x07\x0a' --add -g 64k --merge x -b a -F qcow2 a name
+words commands '\x08\x00' 'write -P 1 0 4k' 'read -P 1 -s 512 -l 1k 0 4k' 'write -z -u 8k 4k' 'map' 'length' 'alloc 0 64k' 'aio_write 0 512 512' 'reopen -r' 'info'
+words more '\x08\x01' 'write -c 0 512' 'discard 0 1k' 'truncate 1M' 'flush' 'read -v 0 16' 'help read' 'close' 'quit'
