@@ -28,6 +28,7 @@ needed_to_build=(
     'pc:libzstd         libzstd-dev'
     'pc:libisal         libisal-dev'
     'pc:libcrypto       libssl-dev'
+    'pc:libseccomp      libseccomp-dev'
     'pc:libnbd          libnbd-dev'
     'pc:nbdkit          nbdkit-plugin-dev'
     'nbdkit             nbdkit'

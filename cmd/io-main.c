@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "confine.h"
 #include "io.h"
 #include "message.h"
 #include "object.h"
@@ -19,6 +20,7 @@
 /* What the command line said. */
 typedef struct {
     image_source source;
+    bool untrusted;
     const char **commands; /* of -c, in order */
     size_t nb_commands;
 } io_options;
@@ -56,7 +58,8 @@ static const io_option table[] = {
     { 'd', "discard", "MODE", "what discarding does on the host: unmap (default) or ignore" },
     { 'T', "trace", "PATTERN", "accepted and ignored" },
     { 'U', "force-share", NULL, "share the image with other writers (only with -r)" },
-    { OPTION_UNTRUSTED, "untrusted", NULL, "do not open files that an image names" },
+    { OPTION_UNTRUSTED, "untrusted", NULL,
+      "open no file that an image names, and work in a sandbox" },
     { OPTION_BACKING_NBD, "backing-nbd", NULL,
       "open backing files that images name on NBD servers" },
 };
@@ -105,7 +108,10 @@ static int set_option(io_options *o, int letter)
     case OPTION_OBJECT: return object_add(optarg);
     case OPTION_IMAGE_OPTS: o->source.image_opts = true; break;
     case OPTION_BACKING_NBD: o->source.flags |= QCOW2_OPEN_BACKING_NBD; break;
-    case OPTION_UNTRUSTED: o->source.backing = QCOW2_BACKING_REFUSE; break;
+    case OPTION_UNTRUSTED:
+        o->untrusted = true;
+        o->source.backing = QCOW2_BACKING_REFUSE;
+        break;
     case 's': error_report("A temporary snapshot (-s) is not supported by this version"); return -1;
     case 'C': error_report("Copy on read (-C) is not supported by this version"); return -1;
     default: break;
@@ -195,14 +201,37 @@ static int run_standard_input(io_session *session)
     return result;
 }
 
-static int run(io_session *session, const io_options *o)
+/* Returns the exit status. */
+static int run(void *opaque)
 {
-    int result;
+    const io_options *o = opaque;
+    io_session session = { 0 };
+    int result = -1;
 
-    if (o->source.filename && io_session_open(session, &o->source))
-        return -1;
-    result = o->nb_commands ? run_commands(session, o) : run_standard_input(session);
-    return io_session_close(session) ? -1 : result;
+    if (!o->source.filename || io_session_open(&session, &o->source) == 0) {
+        result = o->nb_commands ? run_commands(&session, o) : run_standard_input(&session);
+        if (io_session_close(&session))
+            result = -1;
+    }
+    free(session.filename);
+    free(session.format);
+    return result ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* Only the file of the command line can be opened then, also by commands. */
+static int run_untrusted(io_options *o)
+{
+    const char *name = o->source.filename;
+    bool writable = !(o->source.flags & QCOW2_OPEN_READ_ONLY);
+    confinement c;
+    int status = EXIT_FAILURE;
+
+    confine_begin(&c);
+    if (!name || (o->source.image_opts ? confine_add_keys(&c, name, writable)
+                                       : confine_add_file(&c, name, writable)) == 0)
+        status = confine_run(&c, run, o);
+    confine_end(&c);
+    return status;
 }
 
 int main(int argc, char **argv)
@@ -211,7 +240,6 @@ int main(int argc, char **argv)
     io_options o = { .source = { .backing = QCOW2_BACKING_ALLOW_PROBE,
                                  .cache = "writethrough",
                                  .flags = QCOW2_OPEN_DISCARD } };
-    io_session session = { 0 };
     int status;
 
     message_set_program(argv[0]);
@@ -220,13 +248,11 @@ int main(int argc, char **argv)
     argv[0] = (char *)message_program();
     status = parse(&o, argc, argv);
     if (status < 0)
-        status = run(&session, &o) ? EXIT_FAILURE : EXIT_SUCCESS;
+        status = o.untrusted ? run_untrusted(&o) : run(&o);
     if (fflush(stdout) == EOF) {
         error_report("could not write to standard output");
         status = EXIT_FAILURE;
     }
-    free(session.filename);
-    free(session.format);
     free(o.commands);
     return status;
 }

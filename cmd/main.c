@@ -8,6 +8,7 @@
 
 #include "message.h"
 #include "qcow2.h"
+#include "untrusted.h"
 #include "verb.h"
 
 static const verb verbs[] = {
@@ -65,7 +66,7 @@ static int run_verb(const verb *v, int argc, char **argv)
     int status = EXIT_FAILURE;
 
     if (parsed == 0) {
-        status = v->run(&o);
+        status = o.untrusted ? untrusted_run(v, &o) : v->run(&o);
     } else if (parsed > 0) {
         if (parsed == OPTIONS_HELP)
             print_verb_help(v);

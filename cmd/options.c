@@ -265,7 +265,8 @@ static const option_row table[] = {
     FLAG(VERB_CONVERT, "target-image-opts", "", target_image_opts,
          "the target's name is options (needs -n)"),
 
-    FLAG(EVERY_VERB, "untrusted", "", untrusted, "do not open files that an image names"),
+    FLAG(EVERY_VERB, "untrusted", "", untrusted,
+         "open no file that an image names, and work in a sandbox"),
     FLAG(VERB_BENCH | VERB_COMMIT | VERB_COMPARE | VERB_CONVERT | VERB_DD | VERB_INFO | VERB_MAP |
              VERB_MEASURE | VERB_REBASE,
          "backing-nbd", "", backing_nbd, "open backing files that images name on NBD servers"),

@@ -3,6 +3,8 @@ shared_sources = \
 	base64.c \
 	base64.h \
 	cleanup.h \
+	confine.c \
+	confine.h \
 	credentials.c \
 	credentials.h \
 	decrypt.c \
@@ -75,6 +77,8 @@ qcow_img_sources = \
 	snapshot-open.c \
 	snapshot-open.h \
 	snapshot.c \
+	untrusted.c \
+	untrusted.h \
 	verb.h
 
 qcow_io_sources = \

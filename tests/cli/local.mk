@@ -29,6 +29,7 @@ cli_tests = \
 	cli/cli-secrets-are-taken-as-by-qemu-img.sh \
 	cli/cli-snapshot-speaks-as-qemu-img.sh \
 	cli/cli-speaks-under-the-name-it-is-called-by.sh \
+	cli/cli-untrusted-is-a-sandbox.sh \
 	cli/cli-untrusted-opens-the-named-file-only.sh \
 	cli/cli-usage-errors-are-those-of-qemu-img.sh
 TESTS += $(cli_tests)

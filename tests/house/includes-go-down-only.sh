@@ -54,4 +54,10 @@ while read -r file header; do
     fi
 done < <(includes_below vmm-glue)
 
+while read -r file header; do
+    if [[ -e lib/$header || -e cmd/$header || -e vmm-glue/$header ]]; then
+        complain "$file" "$header" "the sandbox knows nothing of images"
+    fi
+done < <(includes_below sandbox)
+
 exit $fail

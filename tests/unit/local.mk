@@ -13,3 +13,4 @@ include $(srcdir)/unit/vmm.mk
 include $(srcdir)/unit/manual.mk
 include $(srcdir)/unit/qcow1.mk
 include $(srcdir)/unit/cache-clean.mk
+include $(srcdir)/unit/sandbox.mk

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* landlock.h - the kernel's rules for which files a process may open */
+
+#ifndef SANDBOX_LANDLOCK_H
+#define SANDBOX_LANDLOCK_H
+
+#include <stdbool.h>
+
+/* A ruleset that forbids everything this kernel can forbid; -1 with errno when it has no Landlock. */
+int landlock_new(void);
+
+/* An exception for an open file.  Returns -1 with errno. */
+int landlock_allow(int ruleset, int fd, bool writable);
+
+/* The rules apply to this thread and those it starts.  Returns -1 with errno. */
+int landlock_enforce(int ruleset);
+
+#endif

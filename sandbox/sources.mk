@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: BSD-3-Clause
+sandbox_sources = \
+	calls.h \
+	landlock.c \
+	landlock.h \
+	rlimits.c \
+	rlimits.h \
+	sandbox.c \
+	sandbox.h
