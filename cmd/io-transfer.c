@@ -78,32 +78,52 @@ static int parse_expectation(const io_request *request, const span *s, expectati
     return 0;
 }
 
-static int refuse_vm_state(const io_request *request)
+/* Of options that do not go together, and of what each says. */
+static const struct {
+    const char *with; /* any of these letters */
+    const char *letters;
+    bool absent; /* of letters; else any of them */
+    const char *complaint;
+} write_conflicts[] = {
+    { "b", "z", false, "-b and -z cannot be specified at the same time" },
+    { "f", "bc", false, "-f and -b or -c cannot be specified at the same time" },
+    { "n", "z", true, "-n requires -z to be specified" },
+    { "u", "z", true, "-u requires -z to be specified" },
+};
+
+static bool any_given(const io_request *request, const char *letters)
 {
-    if (!request->given['b'])
-        return 0;
-    error_report("The VM state (-b) is not supported by this version");
-    return -1;
+    for (; *letters; letters++)
+        if (request->given[(unsigned char)*letters])
+            return true;
+    return false;
 }
 
-/* Returns 1 when the options make no sense. */
 static int check_write_options(const io_request *request)
 {
-    if (refuse_vm_state(request))
-        return -1;
-    if (request->given['n'] && !request->given['z']) {
-        printf("-n requires -z to be specified\n");
-        return -1;
-    }
-    if (request->given['u'] && !request->given['z']) {
-        printf("-u requires -z to be specified\n");
-        return -1;
-    }
+    for (size_t i = 0; i < sizeof write_conflicts / sizeof write_conflicts[0]; i++)
+        if (any_given(request, write_conflicts[i].with) &&
+            any_given(request, write_conflicts[i].letters) != write_conflicts[i].absent) {
+            puts(write_conflicts[i].complaint);
+            return -1;
+        }
     if (request->given['z'] + request->given['P'] + request->given['s'] > 1) {
         printf("Only one of -z, -P, and -s can be specified at the same time\n");
         return -1;
     }
     return 0;
+}
+
+/* Data are compressed, and VM states move, in whole sectors only. */
+static int check_sectors(const io_request *request, const span *s)
+{
+    bool offset_bad = s->offset % SECTOR != 0;
+
+    if (!any_given(request, "bc") || (!offset_bad && s->count % SECTOR == 0))
+        return 0;
+    printf("%" PRIu64 " is not a sector-aligned value for '%s'\n",
+           offset_bad ? s->offset : s->count, offset_bad ? "offset" : "count");
+    return -1;
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -128,11 +148,19 @@ static int fail_library(const char *what)
     return -1;
 }
 
-static bool is_inside(const io_session *session, const span *s)
+/* The library knows how large a VM state may be. */
+static bool is_inside(const io_session *session, const io_request *request, const span *s)
 {
     uint64_t size = qcow2_get_size(session->image);
 
-    return s->offset <= size && s->count <= size - s->offset;
+    return request->given['b'] || (s->offset <= size && s->count <= size - s->offset);
+}
+
+static int pread_as_asked(io_session *session, const io_request *request, void *buf, const span *s)
+{
+    if (request->given['b'])
+        return qcow2_vm_state_pread(session->image, buf, s->count, s->offset, 0);
+    return qcow2_pread(session->image, buf, s->count, s->offset, 0);
 }
 
 static int read_span(io_session *session, const io_request *request, const span *s,
@@ -142,11 +170,11 @@ static int read_span(io_session *session, const io_request *request, const span 
     uint64_t start;
     int result = 0;
 
-    if (!is_inside(session, s))
+    if (!is_inside(session, request, s))
         return fail(what, EIO);
     buf = xrealloc(NULL, s->count);
     start = io_clock();
-    if (qcow2_pread(session->image, buf, s->count, s->offset, 0))
+    if (pread_as_asked(session, request, buf, s))
         return fail_library(what);
     start = io_clock() - start;
     if (e->byte >= 0 && !io_is_pattern(buf + e->start, e->byte, e->count)) {
@@ -160,23 +188,13 @@ static int read_span(io_session *session, const io_request *request, const span 
     return result;
 }
 
-/* Only in whole sectors can data be compressed. */
-static int check_sectors(const io_request *request, const span *s)
-{
-    bool offset_bad = s->offset % SECTOR != 0;
-
-    if (!request->given['c'] || (!offset_bad && s->count % SECTOR == 0))
-        return 0;
-    printf("%" PRIu64 " is not a sector-aligned value for '%s'\n",
-           offset_bad ? s->offset : s->count, offset_bad ? "offset" : "count");
-    return -1;
-}
-
 static int pwrite_as_asked(io_session *session, const io_request *request, const void *buf,
                            const span *s)
 {
     uint32_t flags = request->given['f'] ? QCOW2_FUA : 0;
 
+    if (request->given['b'])
+        return qcow2_vm_state_pwrite(session->image, buf, s->count, s->offset, flags);
     if (request->given['c'])
         return qcow2_pwrite_compressed(session->image, buf, s->count, s->offset, flags);
     return qcow2_pwrite(session->image, buf, s->count, s->offset, flags);
@@ -202,7 +220,7 @@ static int write_data(io_session *session, const io_request *request, const span
 
     if (fill(request, buf, s->count))
         return -1;
-    if (io_disguises(session, buf, s->count, s->offset))
+    if (!request->given['b'] && io_disguises(session, buf, s->count, s->offset))
         return fail(what, EPERM);
     start = io_clock();
     if (pwrite_as_asked(session, request, buf, s))
@@ -228,7 +246,7 @@ static int write_zeroes(io_session *session, const io_request *request, const sp
 static int write_span(io_session *session, const io_request *request, const span *s,
                       const char *what)
 {
-    if (!is_inside(session, s))
+    if (!is_inside(session, request, s))
         return fail(what, EIO);
     if (request->given['z'])
         return write_zeroes(session, request, s, what);
@@ -246,11 +264,13 @@ static int run_read(io_session *session, const io_command *command, const io_req
     span s;
     int error;
 
-    if (refuse_vm_state(request) || parse_span(request, "", &s))
+    if (parse_span(request, "", &s))
         return -1;
     error = parse_expectation(request, &s, &e);
     if (error)
         return error > 0 ? io_usage(command) : -1;
+    if (check_sectors(request, &s))
+        return -1;
     return read_span(session, request, &s, &e, what);
 }
 
@@ -301,7 +321,7 @@ int io_discard(io_session *session, const io_command *command, const io_request 
         return io_usage(command);
     if (parse_span(request, "", &s))
         return -1;
-    if (!is_inside(session, &s))
+    if (!is_inside(session, request, &s))
         return fail("discard", EIO);
     start = io_clock();
     if (qcow2_discard(session->image, s.count, s.offset, 0))

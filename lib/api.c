@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "check/check.h"
 #include "image/image.h"
+#include "image/vm_state.h"
 #include "table/flush.h"
 
 static int null_argument(const char *function)
@@ -199,6 +200,17 @@ int qcow2_snapshot_create(qcow2_image *image, const char *name)
     return image_snapshot_create(image, name);
 }
 
+int qcow2_snapshot_create_with_state(qcow2_image *image, const qcow2_snapshot *snapshot,
+                                     size_t snapshot_size)
+{
+    qcow2_snapshot whole = { .icount = UINT64_MAX };
+
+    REQUIRE(image && snapshot, -1);
+    memcpy(&whole, snapshot, snapshot_size < sizeof whole ? snapshot_size : sizeof whole);
+    REQUIRE(whole.name, -1);
+    return image_snapshot_create_with(image, &whole);
+}
+
 int qcow2_snapshot_apply(qcow2_image *image, const char *id_or_name)
 {
     REQUIRE(image && id_or_name, -1);
@@ -209,6 +221,21 @@ int qcow2_snapshot_delete(qcow2_image *image, const char *id_or_name)
 {
     REQUIRE(image && id_or_name, -1);
     return image_snapshot_delete(image, id_or_name);
+}
+
+int qcow2_vm_state_pread(qcow2_image *image, void *buf, size_t count, uint64_t offset,
+                         uint32_t flags)
+{
+    (void)flags;
+    REQUIRE(image && (buf || count == 0), -1);
+    return image_vm_state_read(image, buf, count, offset);
+}
+
+int qcow2_vm_state_pwrite(qcow2_image *image, const void *buf, size_t count, uint64_t offset,
+                          uint32_t flags)
+{
+    REQUIRE(image && (buf || count == 0), -1);
+    return image_vm_state_write(image, buf, count, offset, flags);
 }
 
 /* ---- Bitmaps ---- */

@@ -353,6 +353,27 @@ QCOW2_PUBLIC int qcow2_snapshot_create(qcow2_image *image, const char *name);
 QCOW2_PUBLIC int qcow2_snapshot_apply(qcow2_image *image, const char *id_or_name);
 QCOW2_PUBLIC int qcow2_snapshot_delete(qcow2_image *image, const char *id_or_name);
 
+/* The VM state: room beside the virtual disk, for the memory of the machine that runs on it.  Snapshots
+ * keep it together with the disk.  A machine is saved by writing its state (offsets are counted from the
+ * start of the state), then creating a snapshot that records its size; the snapshot has taken the state
+ * over from then on.  The state is read after the snapshot was applied, or with the snapshot opened as an
+ * image of its own (qcow2_open_options_set_snapshot).
+ *
+ * What was not written reads as zeroes.  qcow2_resize drops a state that no snapshot holds.  Writes are
+ * durable after qcow2_flush, with QCOW2_FUA, and when a snapshot has been created.  Errors as of
+ * qcow2_pread and qcow2_pwrite, except: EFBIG, there is no room for so much; ENOTSUP, there is no such room
+ * (raw and qcow images, images with an external data file or with AES). */
+QCOW2_PUBLIC int qcow2_vm_state_pread(qcow2_image *image, void *buf, size_t count, uint64_t offset,
+                                      uint32_t flags);
+QCOW2_PUBLIC int qcow2_vm_state_pwrite(qcow2_image *image, const void *buf, size_t count,
+                                       uint64_t offset, uint32_t flags);
+
+/* Create a snapshot with all that is given but id and disk_size, which are the library's.
+ * snapshot_size is sizeof(qcow2_snapshot) of the caller's header. */
+QCOW2_PUBLIC int qcow2_snapshot_create_with_state(qcow2_image *image,
+                                                  const qcow2_snapshot *snapshot,
+                                                  size_t snapshot_size);
+
 /* ------------------------------------------------------------------------------------------------
  * Persistent bitmaps (version 3 images; ENOTSUP for others)
  *

@@ -150,9 +150,12 @@ libqcow2_sources = \
 	image/rebase.c \
 	image/resize.c \
 	image/runtime.c \
+	image/size.c \
 	image/size.h \
 	image/snapshot.c \
 	image/snapshot_list.c \
+	image/vm_state.c \
+	image/vm_state.h \
 	check/bitmaps.c \
 	check/check.c \
 	check/check.h \

@@ -33,7 +33,8 @@ man_pages = \
 	qcow2_open_options_set.3 \
 	qcow2_pread.3 \
 	qcow2_rebase.3 \
-	qcow2_snapshot_list.3
+	qcow2_snapshot_list.3 \
+	qcow2_vm_state_pread.3
 
 # Pages that are another name for one of these: the functions which that page names after its own.
 amend_aliases = \
@@ -99,3 +100,6 @@ snapshot_list_aliases = \
 	qcow2_snapshot_apply.3 \
 	qcow2_snapshot_create.3 \
 	qcow2_snapshot_delete.3
+vm_state_pread_aliases = \
+	qcow2_snapshot_create_with_state.3 \
+	qcow2_vm_state_pwrite.3

@@ -351,7 +351,10 @@ static int adopt(struct amendment *a, uint64_t old_snapshots_offset)
     if (a->snapshots_offset != 0 &&
         tree_release(t, old_snapshots_offset, a->old_snapshots_bytes) == -1)
         return tables_fail(t);
-    return guest_disk_change_codec(a->image->disk) == -1 ? tables_fail(t) : tables_settle(t);
+    if (guest_disk_change_codec(a->image->disk) == -1 ||
+        guest_disk_change_codec(a->image->vm_state) == -1)
+        return tables_fail(t);
+    return tables_settle(t);
 }
 
 static int change_header(struct amendment *a)

@@ -33,6 +33,7 @@ struct qcow2_image {
     bool data_store_lent;     /* it is not the image's to close */
     atomic_int holes;         /* enum holes: found out when it is first asked for */
     struct disk *disk;        /* NULL with QCOW2_OPEN_NO_IO */
+    struct disk *vm_state;    /* qcow2: the addresses behind the disk (vm_state.c); NULL: as disk */
     bool tables_open;
     struct tables tables;            /* qcow2 only */
     struct luks_volume *luks;        /* the encryption header; NULL: none, or not looked at */
@@ -161,7 +162,10 @@ int image_snapshot_list(struct qcow2_image *image, qcow2_snapshot_callback *call
 int image_write_snapshots(struct tables *tables, struct snapshot_table *table,
                           uint64_t *host_offset);
 
+/* Now, without a VM state. */
 int image_snapshot_create(struct qcow2_image *image, const char *name);
+/* With all that is given but the id and the size of the disk. */
+int image_snapshot_create_with(struct qcow2_image *image, const qcow2_snapshot *given);
 int image_snapshot_apply(struct qcow2_image *image, const char *id_or_name);
 int image_snapshot_delete(struct qcow2_image *image, const char *id_or_name);
 

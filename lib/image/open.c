@@ -18,6 +18,7 @@
 #include "guest/raw.h"
 #include "image/data_file.h"
 #include "image/encryption.h"
+#include "image/vm_state.h"
 #include "table/flush.h"
 
 #define FIRST_READ 65536u /* the first cluster of most images */
@@ -124,7 +125,7 @@ static int open_parts(struct qcow2_image *image, const struct qcow2_open_options
     image->disk = guest_disk_new(t, &options->compression);
     if (image->disk == NULL)
         return image_could_not_open(image->filename);
-    if (encryption_unlock_qcow2(image, options) == -1)
+    if (encryption_unlock_qcow2(image, options) == -1 || image_vm_state_open(image) == -1)
         return -1;
     if (options->snapshot != NULL && image_show_snapshot(image, options->snapshot) == -1)
         return -1;
@@ -139,6 +140,7 @@ static int open_parts(struct qcow2_image *image, const struct qcow2_open_options
 static void close_parts(struct qcow2_image *image)
 {
     disk_close(image->disk);
+    disk_close(image->vm_state);
     if (image->tables_open)
         tables_close(&image->tables);
     snapshot_table_destroy(&image->snapshots);
@@ -150,7 +152,7 @@ static void close_parts(struct qcow2_image *image)
         store_close(image->data_store);
     bitmaps_destroy(&image->bitmaps);
     free(image->full_backing_file);
-    image->disk = NULL;
+    image->disk = image->vm_state = NULL;
     image->tables_open = image->data_store_lent = false;
     image->snapshots = (struct snapshot_table){ 0 };
     image->backing = NULL;

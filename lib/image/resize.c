@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* resize.c - a larger or a smaller virtual disk
  *
- * A new size, and a larger L1 table if one is needed, come into force by one write of the header
- * (rule R7).
+ * How a size comes into force is said in size.c.
  *
  * Growing: what becomes visible must read as zeroes.  A backing file that is longer than the old disk
  * is covered with zeroes first, and so is the rest of a last cluster that the old disk used in part.
@@ -11,6 +10,8 @@
  * its old size.  After the new size is in force, the L2 tables that lie wholly beyond it are released
  * and the end of the file is given back.  A power cut in between leaves such tables behind; growing
  * releases them before anything of them can be seen.
+ *
+ * A VM state lies behind the disk, wherever that ends: that of the active state does not survive.
  *
  * An external data file is made longer before the disk, and shorter after it.
  */
@@ -26,119 +27,6 @@
 #include "image/size.h"
 #include "store/luks_volume.h"
 #include "table/flush.h"
-#include "table/l1.h"
-#include "table/refcount.h"
-#include "table/tree.h"
-
-/* An L1 table of more entries in a new place, not yet in force. */
-struct new_l1 {
-    uint64_t *entries; /* NULL: the old table is large enough */
-    uint64_t offset;
-    uint32_t size;
-};
-
-static int prepare_l1(struct tables *t, uint64_t size, struct new_l1 *l1)
-{
-    uint64_t needed = geometry_l1_entries(&t->geometry, size);
-    bool never_written;
-    WRITE_SCOPE(&t->lock);
-
-    *l1 = (struct new_l1){ .offset = t->l1_table_offset, .size = t->l1_size };
-    if (needed * L1_ENTRY_SIZE > MAX_L1_BYTES)
-        return error_set(EFBIG,
-                         "'%s' cannot have a size of %" PRIu64 " bytes: its L1 table would "
-                         "be too large",
-                         t->store->name, size);
-    if (needed <= t->l1_size)
-        return 0;
-    l1->size = (uint32_t)needed;
-    l1->entries = calloc(needed, sizeof l1->entries[0]);
-    if (l1->entries == NULL)
-        return error_no_memory(), -1;
-    memcpy(l1->entries, t->l1, t->l1_size * sizeof t->l1[0]);
-    if (refcount_allocate(t, div_round_up(needed * L1_ENTRY_SIZE, t->geometry.cluster_size),
-                          &l1->offset, &never_written) == -1)
-        return -1;
-    return l1_write(t, l1->entries, l1->size, l1->offset, L1_KEEP_COPIED);
-}
-
-static int adopt_l1(struct tables *t, struct new_l1 *l1)
-{
-    uint64_t old_offset = t->l1_table_offset, old_bytes = (uint64_t)t->l1_size * L1_ENTRY_SIZE;
-    WRITE_SCOPE(&t->lock);
-
-    if (l1->entries == NULL)
-        return 0;
-    if (l1_adopt_locked(t, RELEASE(l1->entries), l1->offset, l1->size) == -1)
-        return -1;
-    return old_bytes ? refcount_drop(t, old_offset, old_bytes, FREED_OTHERWISE) : 0;
-}
-
-/* The header did not change. */
-static void abandon_l1(struct tables *t, const struct new_l1 *l1)
-{
-    struct error error;
-
-    if (l1->entries == NULL || tables_usable(t) == -1)
-        return;
-    error_save(&error);
-    {
-        WRITE_SCOPE(&t->lock);
-        refcount_lower(t, l1->offset, (uint64_t)l1->size * L1_ENTRY_SIZE);
-    }
-    error_restore(&error);
-}
-
-/* Flushes, so that the tables on disk are those in memory, before the header changes.  The L1 table
- * reaches as far as a disk of the size reach needs. */
-static int change_size(struct qcow2_image *image, uint64_t reach, uint64_t size)
-{
-    struct tables *t = &image->tables;
-    CLEANUP_FREE uint64_t *entries = NULL;
-    struct new_l1 l1;
-    int r;
-
-    if (tables_settle(t) == -1)
-        return -1;
-    r = prepare_l1(t, reach, &l1);
-    entries = l1.entries;
-    if (r == -1 || tables_flush(t) == -1)
-        return -1;
-    if (bitmaps_switch_l1(image, size, l1.offset, l1.size) == -1) {
-        abandon_l1(t, &l1);
-        return -1;
-    }
-    r = adopt_l1(t, &l1);
-    entries = l1.entries; /* NULL when adopted */
-    if (r == -1)
-        return tables_fail(t);
-    image->disk->size = size;
-    return tables_settle(t);
-}
-
-int image_set_size(struct qcow2_image *image, uint64_t size)
-{
-    return change_size(image, size, size);
-}
-
-int image_release_tables(struct tables *t, uint64_t first, uint64_t end)
-{
-    uint64_t count = end > first ? end - first : 0;
-    CLEANUP_FREE uint64_t *removed = calloc(count ? count : 1, sizeof removed[0]);
-    const struct tree tree = { removed, (uint32_t)count };
-    uint64_t any = 0;
-
-    if (removed == NULL)
-        return error_no_memory(), -1;
-    for (uint64_t i = 0; i < count; i++)
-        any |= removed[i] = t->l1[first + i] & L1_OFFSET_MASK;
-    if (any == 0)
-        return 0;
-    if (tree_cut_active(t, first, count) == -1 || tables_flush(t) == -1 ||
-        tree_lower(t, &tree) == -1)
-        return tables_fail(t);
-    return tables_settle(t);
-}
 
 /* ------------------------------------------------------------------------------------------------
  * Growing
@@ -170,8 +58,7 @@ static int cover_backing(struct qcow2_image *image, uint64_t size)
                          "'%s' is a version 2 image and its backing file is longer than the disk: "
                          "it cannot grow without showing the backing file's content",
                          image->filename);
-    if (geometry_l1_entries(&image->tables.geometry, size) > image->tables.l1_size &&
-        change_size(image, size, old_size) == -1)
+    if (image_extend_l1(image, geometry_l1_entries(&image->tables.geometry, size)) == -1)
         return -1;
     return zero_beyond(image, end - old_size, old_size);
 }
@@ -193,15 +80,15 @@ static int cover_last_cluster(struct qcow2_image *image, uint64_t size)
     return 0;
 }
 
-/* L2 tables beyond the old end, which a power cut may have left behind when the disk shrank. */
-static int clear_new_part(struct qcow2_image *image, uint64_t size)
+/* L2 tables beyond the old end: a VM state, or what a power cut left behind when the disk shrank. */
+static int clear_new_part(struct qcow2_image *image)
 {
     struct tables *t = &image->tables;
 
     if (tables_settle(t) == -1)
         return -1;
     return image_release_tables(t, geometry_l1_entries(&t->geometry, image->disk->size),
-                                min_u64(geometry_l1_entries(&t->geometry, size), t->l1_size));
+                                t->l1_size);
 }
 
 static int grow(struct qcow2_image *image, uint64_t size, enum preallocation mode)
@@ -210,7 +97,7 @@ static int grow(struct qcow2_image *image, uint64_t size, enum preallocation mod
 
     if (image->tables.header.autoclear_features & AUTOCLEAR_RAW_DATA_FILE)
         mode = mode == PREALLOCATION_OFF ? PREALLOCATION_METADATA : mode;
-    if (clear_new_part(image, size) == -1 || cover_last_cluster(image, size) == -1 ||
+    if (clear_new_part(image) == -1 || cover_last_cluster(image, size) == -1 ||
         cover_backing(image, size) == -1 || image_grow_data_file(image, old_size, size) == -1 ||
         image_set_size(image, size) == -1)
         return -1;
@@ -220,40 +107,6 @@ static int grow(struct qcow2_image *image, uint64_t size, enum preallocation mod
 /* ------------------------------------------------------------------------------------------------
  * Shrinking
  */
-
-/* Where the free end of the file begins. */
-static int used_end(struct tables *t, uint64_t *end)
-{
-    uint64_t size = t->geometry.cluster_size;
-    WRITE_SCOPE(&t->lock);
-
-    for (*end = t->high_water; *end > size; *end -= size) {
-        uint64_t count;
-
-        if (refcount_get(t, *end - size, &count) == -1)
-            return -1;
-        if (count > 0)
-            break;
-    }
-    return 0;
-}
-
-/* Only what is gone for sure reads as zeroes when it is allocated again: a device keeps its length. */
-int image_cut_file(struct qcow2_image *image)
-{
-    struct tables *t = &image->tables;
-    uint64_t length, end;
-
-    if (used_end(t, &end) == -1 || store_size(image->store, &length) == -1)
-        return -1;
-    if (length <= end)
-        return 0;
-    if (store_truncate(image->store, end) == -1 || store_size(image->store, &length) == -1)
-        return -1;
-    WRITE_SCOPE(&t->lock);
-    t->high_water = round_up(length, t->geometry.cluster_size);
-    return 0;
-}
 
 /* What is cut off, as far as its L2 table stays, becomes zeroes. */
 static int clear_cut_part(struct qcow2_image *image, uint64_t size)
@@ -275,14 +128,13 @@ static int clear_cut_part(struct qcow2_image *image, uint64_t size)
 static int shrink(struct qcow2_image *image, uint64_t size)
 {
     struct tables *t = &image->tables;
-    uint64_t old_entries = geometry_l1_entries(&t->geometry, image->disk->size);
 
     if (t->header.version < 3 && image->disk->backing)
         return error_set(ENOTSUP,
                          "Shrinking '%s', a version 2 image with a backing file, is not supported",
                          image->filename);
     if (clear_cut_part(image, size) == -1 || image_set_size(image, size) == -1 ||
-        image_release_tables(t, geometry_l1_entries(&t->geometry, size), old_entries) == -1 ||
+        image_release_tables(t, geometry_l1_entries(&t->geometry, size), t->l1_size) == -1 ||
         image_shrink_data_file(image, size) == -1)
         return -1;
     return image_cut_file(image);

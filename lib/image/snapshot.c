@@ -15,6 +15,8 @@
  *   delete   new snapshot table written | barrier | header: snapshot table | barrier | refcounts of
  *            the snapshot's tree lowered | barrier | COPIED set where true
  *
+ * The active state then gives up the VM state that a created snapshot has taken over (vm_state.c).
+ *
  * All requests are kept out while an operation runs.  Applying a snapshot changes what a guest sees:
  * bitmaps note where.
  */
@@ -28,6 +30,7 @@
 
 #include "base/cleanup.h"
 #include "image/image.h"
+#include "image/vm_state.h"
 #include "table/flush.h"
 #include "table/l1.h"
 #include "table/refcount.h"
@@ -164,30 +167,33 @@ static uint64_t next_id(const struct snapshot_table *table)
     return max + 1;
 }
 
-static int describe(const struct qcow2_image *image, const char *name, struct snapshot *s)
+static int describe(const struct qcow2_image *image, const qcow2_snapshot *given,
+                    struct snapshot *s)
 {
-    struct timespec now;
     char *id;
 
-    clock_gettime(CLOCK_REALTIME, &now);
     *s = (struct snapshot){
         .l1_size = image->tables.l1_size,
-        .date_sec = (uint32_t)now.tv_sec,
-        .date_nsec = (uint32_t)now.tv_nsec,
+        .date_sec = given->date_sec,
+        .date_nsec = given->date_nsec,
+        .vm_clock_nsec = given->vm_clock_nsec,
+        .vm_state_size = given->vm_state_size,
         .disk_size = image->disk->size,
-        .name = strdup(name),
-        .name_size = strlen(name),
-        .extra = calloc(1, SNAPSHOT_EXTRA_KNOWN),
-        .extra_size = SNAPSHOT_EXTRA_KNOWN,
+        .icount = given->icount,
+        .name = strdup(given->name),
+        .name_size = strlen(given->name),
     };
     if (asprintf(&id, "%" PRIu64, next_id(&image->snapshots)) != -1)
         s->id = id;
-    if (s->name == NULL || s->extra == NULL || s->id == NULL) {
+    if (s->name == NULL || s->id == NULL) {
         snapshot_destroy(s);
         return error_no_memory(), -1;
     }
     s->id_size = strlen(s->id);
-    store_be64(s->extra + SNAPSHOT_EXTRA_DISK_SIZE_AT, s->disk_size);
+    if (snapshot_complete_extra(s) == -1) {
+        snapshot_destroy(s);
+        return -1;
+    }
     return 0;
 }
 
@@ -268,21 +274,28 @@ static int require_snapshots(struct qcow2_image *image, const char *operation)
     return 0;
 }
 
-int image_snapshot_create(struct qcow2_image *image, const char *name)
+static int check_given(const struct qcow2_image *image, const qcow2_snapshot *given)
+{
+    if (image->snapshots.count >= MAX_SNAPSHOTS)
+        return error_set(EFBIG, "'%s' has %u snapshots, no more are possible", image->filename,
+                         MAX_SNAPSHOTS);
+    if (strlen(given->name) > UINT16_MAX)
+        return error_set(EINVAL, "The snapshot name is too long (at most %d bytes)", UINT16_MAX);
+    if (given->date_nsec >= 1000000000)
+        return error_set(EINVAL, "A second does not have %" PRIu32 " nanoseconds",
+                         given->date_nsec);
+    return image_vm_state_fits(image, given->vm_state_size);
+}
+
+int image_snapshot_create_with(struct qcow2_image *image, const qcow2_snapshot *given)
 {
     struct snapshot_table table;
     struct snapshot s;
     int r;
     WRITE_SCOPE(&image->operations);
 
-    if (require_snapshots(image, "Creating a snapshot") == -1)
-        return -1;
-    if (image->snapshots.count >= MAX_SNAPSHOTS)
-        return error_set(EFBIG, "'%s' has %u snapshots, no more are possible", image->filename,
-                         MAX_SNAPSHOTS);
-    if (strlen(name) > UINT16_MAX)
-        return error_set(EINVAL, "The snapshot name is too long (at most %d bytes)", UINT16_MAX);
-    if (describe(image, name, &s) == -1)
+    if (require_snapshots(image, "Creating a snapshot") == -1 || check_given(image, given) == -1 ||
+        describe(image, given, &s) == -1)
         return -1;
     if (extended_table(image, &s, &table) == -1) {
         snapshot_destroy(&s);
@@ -293,7 +306,23 @@ int image_snapshot_create(struct qcow2_image *image, const char *name)
         snapshot_destroy(&table.entries[table.count - 1]);
         free(table.entries);
     }
-    return r;
+    if (r == -1)
+        return -1;
+    /* there is a snapshot, even if what it has taken over cannot be given up */
+    image_vm_state_drop(image, given->vm_state_size);
+    return tables_usable(&image->tables);
+}
+
+int image_snapshot_create(struct qcow2_image *image, const char *name)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return image_snapshot_create_with(image, &(qcow2_snapshot){
+                                                 .name = name,
+                                                 .date_sec = (uint32_t)now.tv_sec,
+                                                 .date_nsec = (uint32_t)now.tv_nsec,
+                                             });
 }
 
 /* ------------------------------------------------------------------------------------------------

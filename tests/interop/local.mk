@@ -39,3 +39,4 @@ include $(srcdir)/interop/subclusters.mk
 include $(srcdir)/interop/amend.mk
 include $(srcdir)/interop/bitmaps.mk
 include $(srcdir)/interop/runtime.mk
+include $(srcdir)/interop/vm-state.mk

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: BSD-3-Clause
+check_PROGRAMS += interop/vm-state
+interop_vm_state_SOURCES = interop/vm-state.c
+vm_state_tests = \
+	interop/vm-states-are-written-as-by-qemu-io.sh
+TESTS += $(vm_state_tests)
+EXTRA_DIST += $(vm_state_tests)
