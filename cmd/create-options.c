@@ -219,9 +219,9 @@ int create_options_check_words(const keyval_list *list, const char *format, char
     return 0;
 }
 
-bool create_options_know(const char *name)
+bool create_options_know(const char *name, const char *format)
 {
-    return find_row(name, "qcow2") != NULL;
+    return find_row(name, format) != NULL;
 }
 
 const char *create_options_key_secret(const keyval_list *list)

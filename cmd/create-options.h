@@ -27,7 +27,7 @@ char *create_options_text(const keyval_list *list, const char *format);
 int create_options_check_words(const keyval_list *list, const char *format, char **why);
 
 /* Is it an option of a new qcow2 image? */
-bool create_options_know(const char *name);
+bool create_options_know(const char *name, const char *format);
 
 /* The id of the secret that is the new image's password; NULL: none. */
 const char *create_options_key_secret(const keyval_list *list);

@@ -2,6 +2,7 @@
 /* amend_options.c - the edge: what is to be changed in an existing image */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +24,29 @@ void qcow2_amend_options_free(qcow2_amend_options *options)
     free(options->backing_file);
     free(options->backing_format);
     free(options->data_file);
+    secret_clear(&options->keyslots.new_secret);
+    secret_clear(&options->keyslots.old_secret);
     free(options);
+}
+
+int qcow2_amend_options_set_flags(qcow2_amend_options *options, uint32_t flags)
+{
+    if (flags & ~QCOW2_AMEND_FORCE)
+        return error_set(EINVAL, "Unknown flags 0x%" PRIx32, flags & ~QCOW2_AMEND_FORCE);
+    options->flags = flags;
+    return 0;
+}
+
+int qcow2_amend_options_set_new_secret(qcow2_amend_options *options, const void *secret,
+                                       size_t size)
+{
+    return secret_set(&options->keyslots.new_secret, secret, size);
+}
+
+int qcow2_amend_options_set_old_secret(qcow2_amend_options *options, const void *secret,
+                                       size_t size)
+{
+    return secret_set(&options->keyslots.old_secret, secret, size);
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -132,11 +155,30 @@ static int set_data_file(qcow2_amend_options *o, const char *name, const char *v
     return replace_string(&o->data_file, value);
 }
 
-static int set_encryption(qcow2_amend_options *o, const char *name, const char *value)
+/* "encrypt.state" of qcow2 is "state" of luks. */
+static int set_state(qcow2_amend_options *o, const char *name, const char *value)
 {
     (void)name;
-    o->encryption = value != NULL;
+    o->keyslots.state = KEYSLOT_STATE_UNSAID;
+    if (value == NULL)
+        return 0;
+    if (strcmp(value, "active") != 0 && strcmp(value, "inactive") != 0)
+        return error_set(EINVAL, "Parameter 'state' does not accept value '%s'", value);
+    o->keyslots.state =
+        strcmp(value, "active") == 0 ? KEYSLOT_STATE_ACTIVE : KEYSLOT_STATE_INACTIVE;
     return 0;
+}
+
+static int set_keyslot(qcow2_amend_options *o, const char *name, const char *value)
+{
+    o->keyslots.has_keyslot = value != NULL;
+    return value ? parse_number(name, value, &o->keyslots.keyslot) : 0;
+}
+
+static int set_iter_time(qcow2_amend_options *o, const char *name, const char *value)
+{
+    o->keyslots.has_iter_time = value != NULL;
+    return value ? parse_number(name, value, &o->keyslots.iter_time) : 0;
 }
 
 static const struct {
@@ -151,11 +193,12 @@ static const struct {
     { "backing_fmt", set_backing_fmt },
     { "data_file", set_data_file },
     { "data_file_raw", set_data_file_raw },
-    { "encrypt.state", set_encryption },
-    { "encrypt.keyslot", set_encryption },
-    { "encrypt.old-secret", set_encryption },
-    { "encrypt.new-secret", set_encryption },
-    { "encrypt.iter-time", set_encryption },
+    { "encrypt.state", set_state },
+    { "encrypt.keyslot", set_keyslot },
+    { "encrypt.iter-time", set_iter_time },
+    { "state", set_state },
+    { "keyslot", set_keyslot },
+    { "iter-time", set_iter_time },
 };
 
 int qcow2_amend_options_set(qcow2_amend_options *options, const char *name, const char *value)

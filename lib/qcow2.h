@@ -503,10 +503,23 @@ QCOW2_PUBLIC void qcow2_amend_options_free(qcow2_amend_options *options);
 QCOW2_PUBLIC int qcow2_amend_options_set(qcow2_amend_options *options, const char *name,
                                          const char *value);
 
+#define QCOW2_AMEND_FORCE 0x0001u /* change key slots even where that loses the disk */
+
+QCOW2_PUBLIC int qcow2_amend_options_set_flags(qcow2_amend_options *options, uint32_t flags);
+
+/* The password that a key slot gets, and the one that tells which slots are erased; both are copied.
+ * encrypt.state, encrypt.keyslot (0 to 7) and encrypt.iter-time (milliseconds; the same names without
+ * "encrypt." do for images of the format luks) say what is done with them. */
+QCOW2_PUBLIC int qcow2_amend_options_set_new_secret(qcow2_amend_options *options,
+                                                    const void *secret, size_t size);
+QCOW2_PUBLIC int qcow2_amend_options_set_old_secret(qcow2_amend_options *options,
+                                                    const void *secret, size_t size);
+
 /* Change an existing image.  What the guest and the snapshots hold stays the same (but for what a
  * smaller size cuts off); bitmaps are lost when the version becomes 2.  After a power cut the image is as
- * before or as after; a new size takes effect at an instant of its own.  The progress callback may
- * be NULL.  EINVAL and ENOTSUP say what is not possible, before anything has changed. */
+ * before or as after; a new size takes effect at an instant of its own, and so does each key slot, which
+ * opens with the old or the new password whenever the power is cut (unless all eight were active and
+ * one is overwritten).  The progress callback may be NULL.  EINVAL and ENOTSUP say what is not possible, before anything has changed. */
 QCOW2_PUBLIC int qcow2_amend(qcow2_image *image, const qcow2_amend_options *options,
                              qcow2_progress_callback *progress, void *opaque);
 

@@ -137,6 +137,8 @@ libqcow2_sources = \
 	image/image.h \
 	image/info.c \
 	image/io.c \
+	image/keyslots.c \
+	image/keyslots.h \
 	image/map.c \
 	image/measure.c \
 	image/named.c \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* amend.c - another version, refcount width, size or name of the data file for an existing image
+/* amend.c - another version, refcount width, size, data file name or password for an existing image
  *
  * Everything but the size comes into force by one write of the header (table/header_update.c).  What
  * it needs is made before, beside what is in force:
@@ -11,7 +11,8 @@
  *
  * A cut leaves the image as it was or as it will be, with leaked clusters at worst.  The size has an
  * instant of its own, before the others or, when the version goes up, after them: version 2 with
- * snapshots cannot be resized.  Everything that can be refused is refused before anything changes.
+ * snapshots cannot be resized.  So has each key slot, before everything else (keyslots.c).  What can be
+ * refused is refused before anything changes.
  */
 
 #include <errno.h>
@@ -21,7 +22,7 @@
 
 #include "base/cleanup.h"
 #include "guest/guest.h"
-#include "image/image.h"
+#include "image/keyslots.h"
 #include "image/progress.h"
 #include "table/expand_zeroes.h"
 #include "table/flush.h"
@@ -35,6 +36,7 @@ struct amendment {
     uint32_t refcount_order;
     uint64_t size;
     struct progress progress;
+    struct keyslot_plan keyslots;
 
     struct header header;            /* to be put into force */
     uint64_t snapshots_offset;       /* of a new snapshot table; 0: none */
@@ -124,11 +126,21 @@ static int check_names(const struct amendment *a)
                                  "file");
     if (o->data_file_raw == AMEND_ON && !(h->autoclear_features & AUTOCLEAR_RAW_DATA_FILE))
         return error_set(EINVAL, "data-file-raw cannot be set on existing images");
-    if (o->encryption && h->crypt_method == CRYPT_NONE)
-        return error_set(EINVAL, "Can't amend encryption options - encryption not present");
-    if (o->encryption)
-        return error_set(ENOTSUP, "Amending encryption options is not supported");
     return 0;
+}
+
+static int check_keyslots(struct amendment *a)
+{
+    const struct qcow2_amend_options *o = a->options;
+    uint32_t method = a->image->tables.header.crypt_method;
+
+    if (!keyslots_asked(&o->keyslots))
+        return 0;
+    if (method == CRYPT_NONE)
+        return error_set(EINVAL, "Can't amend encryption options - encryption not present");
+    if (method != CRYPT_LUKS)
+        return error_set(ENOTSUP, "Only LUKS encryption options can be amended");
+    return keyslots_plan(a->image, &o->keyslots, o->flags & QCOW2_AMEND_FORCE, &a->keyslots);
 }
 
 static int check_size(const struct amendment *a)
@@ -197,9 +209,9 @@ static int check_downgrade(struct amendment *a)
 static int check(struct amendment *a)
 {
     if (check_names(a) == -1 || check_size(a) == -1 || check_version_2(a) == -1 ||
-        tables_settle(&a->image->tables) == -1)
+        tables_settle(&a->image->tables) == -1 || check_downgrade(a) == -1)
         return -1;
-    return check_downgrade(a);
+    return check_keyslots(a);
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -391,8 +403,8 @@ static int apply(struct amendment *a)
 {
     bool size_first = !is_upgrade(a);
 
-    if (check(a) == -1 || (size_first && change_size(a) == -1) ||
-        (changes_header(a) && change_header(a) == -1))
+    if (check(a) == -1 || keyslots_apply(a->image, &a->options->keyslots, &a->keyslots) == -1 ||
+        (size_first && change_size(a) == -1) || (changes_header(a) && change_header(a) == -1))
         return -1;
     return size_first ? 0 : change_size(a);
 }
@@ -415,6 +427,25 @@ static uint64_t estimate(const struct amendment *a)
     return total;
 }
 
+/* A LUKS volume has key slots, and nothing else to change. */
+static int amend_volume(struct qcow2_image *image, const struct qcow2_amend_options *o,
+                        struct progress *progress)
+{
+    struct keyslot_plan plan;
+
+    if (o->version || o->refcount_bits || o->lazy_refcounts != AMEND_AS_IT_IS || o->has_size ||
+        o->backing_file || o->backing_format || o->data_file || o->data_file_raw != AMEND_AS_IT_IS)
+        return error_set(ENOTSUP, "Only the key slots of a luks image can be amended");
+    if (image_read_only(image) || image->disk == NULL)
+        return error_set(image_read_only(image) ? EROFS : EINVAL,
+                         "Amending is not possible: '%s' is not open for writing", image->filename);
+    if (keyslots_plan(image, &o->keyslots, o->flags & QCOW2_AMEND_FORCE, &plan) == -1 ||
+        keyslots_apply(image, &o->keyslots, &plan) == -1)
+        return -1;
+    progress_end(progress);
+    return 0;
+}
+
 int image_amend(struct qcow2_image *image, const struct qcow2_amend_options *o,
                 qcow2_progress_callback *progress, void *opaque)
 {
@@ -422,6 +453,8 @@ int image_amend(struct qcow2_image *image, const struct qcow2_amend_options *o,
     int r;
     WRITE_SCOPE(&image->operations);
 
+    if (image->format == FORMAT_LUKS)
+        return amend_volume(image, o, &(struct progress){ progress, opaque, 0, 1 });
     if (image_require_writable_qcow2(image, "Amending") == -1)
         return -1;
     a.version = o->version ? o->version : image->tables.header.version;

@@ -71,23 +71,30 @@ int encryption_check_secret(const struct qcow2_create_options *options)
 
 static int load(struct qcow2_image *image, uint64_t base, uint64_t length)
 {
-    image->luks = malloc(sizeof *image->luks);
+    image->luks = calloc(1, sizeof *image->luks);
     if (image->luks == NULL)
         return error_no_memory(), -1;
     return luks_volume_load(image->luks, image->store, base, length);
+}
+
+void encryption_close(struct qcow2_image *image)
+{
+    if (image->luks != NULL)
+        luks_volume_clear(image->luks);
+    free(image->luks);
 }
 
 /* The plain text of inner, whose sectors are numbered from base on. */
 static int unlock(struct qcow2_image *image, const struct qcow2_open_options *options,
                   struct store *inner, uint64_t base)
 {
-    CLEANUP_SECRET struct secret password = { 0 }, key = { 0 };
+    CLEANUP_SECRET struct secret password = { 0 };
     struct cipher *cipher;
 
     if (find_secret(image, options, &password) == -1 ||
-        luks_volume_unlock(image->luks, &password, &key) == -1)
+        luks_volume_unlock(image->luks, &password) == -1)
         return -1;
-    cipher = cipher_new(&image->luks->header.spec, key.bytes);
+    cipher = cipher_new(&image->luks->header.spec, image->luks->key.bytes);
     image->crypt = cipher ? store_crypt_new(inner, cipher, base) : NULL;
     return image->crypt ? 0 : -1;
 }

@@ -23,6 +23,9 @@ struct cipher *encryption_unlock_aes(struct qcow2_image *image,
 /* The disk of a LUKS volume. */
 int encryption_open_luks(struct qcow2_image *image, const struct qcow2_open_options *options);
 
+/* Forget the encryption header and its key. */
+void encryption_close(struct qcow2_image *image);
+
 /* The password that a new image needs. */
 int encryption_check_secret(const struct qcow2_create_options *options);
 

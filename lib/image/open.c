@@ -147,7 +147,7 @@ static void close_parts(struct qcow2_image *image)
     if (image->backing)
         image_close(image->backing);
     store_close(image->crypt);
-    free(image->luks);
+    encryption_close(image);
     if (!image->data_store_lent)
         store_close(image->data_store);
     bitmaps_destroy(&image->bitmaps);

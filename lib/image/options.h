@@ -95,8 +95,22 @@ struct qcow2_create_options {
 
 enum amend_switch { AMEND_AS_IT_IS, AMEND_OFF, AMEND_ON };
 
+enum keyslot_state { KEYSLOT_STATE_UNSAID, KEYSLOT_STATE_ACTIVE, KEYSLOT_STATE_INACTIVE };
+
+/* Which key slots get or lose a password (image/keyslots.c). */
+struct keyslot_change {
+    enum keyslot_state state;
+    bool has_keyslot;
+    uint64_t keyslot;
+    bool has_iter_time;
+    uint64_t iter_time; /* milliseconds */
+    struct secret new_secret;
+    struct secret old_secret;
+};
+
 /* What is to be changed; zero and NULL: as it is. */
 struct qcow2_amend_options {
+    uint32_t flags; /* QCOW2_AMEND_... */
     uint32_t version;
     uint32_t refcount_bits;
     enum amend_switch lazy_refcounts;
@@ -106,7 +120,7 @@ struct qcow2_amend_options {
     char *backing_format; /* the same */
     char *data_file;      /* "": no name is recorded */
     enum amend_switch data_file_raw;
-    bool encryption; /* some encrypt.* was set */
+    struct keyslot_change keyslots;
 };
 
 /* "qcow2", "raw", "qcow" or "luks"; ENOTSUP for other formats. */

@@ -4,8 +4,12 @@
  * A slot changes in two steps, the first durable before the second, because a slot's fields may lie
  * across the boundary of two sectors:
  *
- *     adding      key material, salt and iterations; then the word that says "active"
+ *     filling     key material, salt and iterations; then the word that says "active"
  *     erasing     the word that says "inactive"; then all the others are overwritten
+ *
+ * Between the two the slot has no password.  So when the password of an active slot is replaced, the
+ * new one is in another slot meanwhile: the same material does for both.  A volume whose eight slots
+ * are all active has none to lend.
  */
 
 #include "store/luks_volume.h"
@@ -18,6 +22,11 @@
 #include "base/error.h"
 
 #define ACTIVE_WORD 4u /* bytes */
+
+void luks_volume_clear(struct luks_volume *v)
+{
+    secret_clear(&v->key);
+}
 
 int luks_volume_load(struct luks_volume *v, struct store *store, uint64_t base, uint64_t length)
 {
@@ -33,8 +42,8 @@ int luks_volume_load(struct luks_volume *v, struct store *store, uint64_t base, 
  * Unlocking
  */
 
-int luks_volume_try(const struct luks_volume *v, unsigned slot, const struct secret *password,
-                    struct secret *key)
+static int try(const struct luks_volume *v, unsigned slot, const struct secret *password,
+               struct secret *key)
 {
     CLEANUP_SECRET struct secret material = { 0 };
 
@@ -47,14 +56,24 @@ int luks_volume_try(const struct luks_volume *v, unsigned slot, const struct sec
     return luks_open_slot(&v->header, slot, password, &material, key);
 }
 
-int luks_volume_unlock(const struct luks_volume *v, const struct secret *password,
-                       struct secret *key)
+int luks_volume_matches(const struct luks_volume *v, unsigned slot, const struct secret *password)
 {
-    for (unsigned i = 0; i < LUKS_SLOTS; i++) {
-        int r = luks_volume_try(v, i, password, key);
+    CLEANUP_SECRET struct secret key = { 0 };
 
-        if (r != 0)
-            return r == 1 ? 0 : -1;
+    return try(v, slot, password, &key);
+}
+
+int luks_volume_unlock(struct luks_volume *v, const struct secret *password)
+{
+    CLEANUP_SECRET struct secret key = { 0 };
+
+    for (unsigned i = 0; i < LUKS_SLOTS; i++) {
+        int r = try(v, i, password, &key);
+
+        if (r == 1)
+            return secret_set(&v->key, key.bytes, key.size);
+        if (r == -1)
+            return -1;
     }
     return error_set(EKEYREJECTED, "Invalid password, cannot unlock any keyslot");
 }
@@ -104,34 +123,66 @@ static int write_active_word(const struct luks_volume *v, unsigned slot)
     return store_flush(v->store);
 }
 
-int luks_volume_add_slot(struct luks_volume *v, unsigned slot, const struct secret *password,
-                         uint64_t iter_time, const struct secret *key)
+/* Put these fields, and the material that belongs to them, into an inactive slot. */
+static int fill_slot(struct luks_volume *v, unsigned index, const struct luks_slot *fields,
+                     const struct secret *material)
 {
-    CLEANUP_SECRET struct secret material = { 0 };
-    struct luks_volume changed = *v;
+    struct luks_slot *slot = &v->header.slots[index], old = *slot;
 
-    if (luks_seal_slot(&changed.header, slot, password, iter_time, key, &material) == -1 ||
-        write_material(&changed, slot, &material) == -1 ||
-        write_slot_fields(&changed, slot) == -1 || store_flush(v->store) == -1 ||
-        write_active_word(&changed, slot) == -1)
-        return -1;
-    *v = changed;
-    return 0;
+    *slot = *fields;
+    slot->material_offset = old.material_offset;
+    if (write_material(v, index, material) == 0 && write_slot_fields(v, index) == 0 &&
+        store_flush(v->store) == 0 && write_active_word(v, index) == 0)
+        return 0;
+    *slot = old;
+    return -1;
+}
+
+static int deactivate(struct luks_volume *v, unsigned index)
+{
+    struct luks_slot *slot = &v->header.slots[index];
+
+    *slot = (struct luks_slot){ .material_offset = slot->material_offset };
+    return write_active_word(v, index);
 }
 
 int luks_volume_erase_slot(struct luks_volume *v, unsigned slot)
 {
     CLEANUP_SECRET struct secret noise = { 0 };
 
-    struct luks_slot *s = &v->header.slots[slot];
-
-    *s = (struct luks_slot){ .material_offset = s->material_offset };
-    if (secret_new(&noise, luks_material_bytes(&v->header)) == -1 ||
-        write_active_word(v, slot) == -1)
+    if (secret_new(&noise, luks_material_bytes(&v->header)) == -1)
         return -1;
     if (RAND_bytes(noise.bytes, (int)noise.size) != 1)
         return error_set(EIO, "OpenSSL has no random numbers");
-    if (write_material(v, slot, &noise) == -1 || write_slot_fields(v, slot) == -1)
+    if (deactivate(v, slot) == -1 || write_material(v, slot, &noise) == -1 ||
+        write_slot_fields(v, slot) == -1)
         return -1;
     return store_flush(v->store);
+}
+
+/* -1: none. */
+static int inactive_slot(const struct luks_volume *v)
+{
+    for (int i = 0; i < (int)LUKS_SLOTS; i++)
+        if (!v->header.slots[i].active)
+            return i;
+    return -1;
+}
+
+int luks_volume_set_slot(struct luks_volume *v, unsigned slot, const struct secret *password,
+                         uint64_t iter_time)
+{
+    CLEANUP_SECRET struct secret material = { 0 };
+    struct luks_header sealed = v->header;
+    bool replaces = v->header.slots[slot].active;
+    int lent = replaces ? inactive_slot(v) : -1;
+
+    if (luks_seal_slot(&sealed, slot, password, iter_time, &v->key, &material) == -1)
+        return -1;
+    if (lent >= 0 && fill_slot(v, (unsigned)lent, &sealed.slots[slot], &material) == -1)
+        return -1;
+    if ((replaces && deactivate(v, slot) == -1) ||
+        fill_slot(v, slot, &sealed.slots[slot], &material) == -1)
+        return -1;
+    return lent >= 0 ? luks_volume_erase_slot(v, (unsigned)lent) : 0;
 }

@@ -11,28 +11,32 @@ struct luks_volume {
     struct store *store; /* not owned */
     uint64_t base;       /* where the header lies */
     struct luks_header header;
+    struct secret key; /* of the volume; none: not unlocked */
 };
+
+/* Wipes the key. */
+void luks_volume_clear(struct luks_volume *volume);
 
 /* length: how many bytes from base on belong to the header and its key material, at most. */
 int luks_volume_load(struct luks_volume *volume, struct store *store, uint64_t base,
                      uint64_t length);
 
-/* The volume key, from whichever slot the password opens.  EKEYREJECTED when it opens none. */
-int luks_volume_unlock(const struct luks_volume *volume, const struct secret *password,
-                       struct secret *key);
+/* Take the volume key from whichever slot the password opens.  EKEYREJECTED when it opens none. */
+int luks_volume_unlock(struct luks_volume *volume, const struct secret *password);
 /* Does the password open this slot?  1 yes, 0 no, -1 error. */
-int luks_volume_try(const struct luks_volume *volume, unsigned slot, const struct secret *password,
-                    struct secret *key);
+int luks_volume_matches(const struct luks_volume *volume, unsigned slot,
+                        const struct secret *password);
 
 /* Write a new header, with the password in slot 0, at base.  The key material is durable before the
  * header is written. */
 int luks_volume_format(struct luks_volume *volume, struct store *store, uint64_t base,
                        const struct luks_options *options, const struct secret *password);
 
-/* Put a password into an inactive slot, or make a slot inactive and wipe its key material.  Durable
- * when they return 0; after a power cut at any moment every other slot is as it was. */
-int luks_volume_add_slot(struct luks_volume *volume, unsigned slot, const struct secret *password,
-                         uint64_t iter_time, const struct secret *key);
+/* Make a slot's password this one, or none and wipe its key material.  Durable when they return 0.
+ * After a power cut at any moment every other slot is as it was, and of this one the old or the new
+ * password opens the volume, as long as there is an inactive slot to lend.  The volume is unlocked. */
+int luks_volume_set_slot(struct luks_volume *volume, unsigned slot, const struct secret *password,
+                         uint64_t iter_time);
 int luks_volume_erase_slot(struct luks_volume *volume, unsigned slot);
 
 #endif

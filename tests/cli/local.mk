@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 cli_tests = \
+	cli/cli-amend-changes-key-slots-as-qemu-img.sh \
 	cli/cli-amend-speaks-as-qemu-img.sh \
 	cli/cli-bench-speaks-as-qemu-img.sh \
 	cli/cli-bitmap-speaks-as-qemu-img.sh \

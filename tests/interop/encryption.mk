@@ -4,6 +4,7 @@ encryption_tests = \
 	interop/encryption-by-every-cipher-and-hash.sh \
 	interop/encryption-cryptsetup-opens-our-volumes.sh \
 	interop/encryption-differential.sh \
+	interop/encryption-key-slots-are-changed.sh \
 	interop/encryption-layout-is-that-of-qemu.sh \
 	interop/encryption-of-converted-images.sh
 TESTS += $(encryption_tests)
