@@ -40,7 +40,10 @@ man_pages = \
 amend_aliases = \
 	qcow2_amend_options_free.3 \
 	qcow2_amend_options_new.3 \
-	qcow2_amend_options_set.3
+	qcow2_amend_options_set.3 \
+	qcow2_amend_options_set_flags.3 \
+	qcow2_amend_options_set_new_secret.3 \
+	qcow2_amend_options_set_old_secret.3
 bitmap_list_aliases = \
 	qcow2_bitmap_add.3 \
 	qcow2_bitmap_clear.3 \
