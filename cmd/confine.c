@@ -220,7 +220,7 @@ static void report_end(const confinement *c, int number)
                      strsignal(number));
 }
 
-static int status_of(const confinement *c, int status)
+static int status_of(confinement *c, int status)
 {
     if (WIFEXITED(status))
         return WEXITSTATUS(status);
@@ -230,6 +230,7 @@ static int status_of(const confinement *c, int status)
             raise(passed_on[i]);
         }
     }
+    c->stopped = true;
     report_end(c, WTERMSIG(status));
     return EXIT_FAILURE;
 }

@@ -23,7 +23,8 @@ typedef struct {
     struct sandbox sandbox;
     char *made[MAX_CONFINED_TARGETS]; /* files that were not there before; owned */
     unsigned nb_made;
-    bool writes; /* anything but standard output */
+    bool writes;  /* anything but standard output */
+    bool stopped; /* the work did not come to its own end */
 } confinement;
 
 void confine_begin(confinement *c);

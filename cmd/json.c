@@ -34,28 +34,37 @@ void json_put(json_t *object, const char *key, json_t *value)
 }
 
 /* An empty array takes two lines, of which the second is indented as the first. */
-static void print_line(const char *line, size_t length)
+static void print_line(const char *line, size_t length, int margin)
 {
     static const char empty[] = "[]";
     size_t indent = strspn(line, " "), tail = length > 0 && line[length - 1] == ',' ? 1 : 0;
     size_t before = length - tail - strlen(empty);
 
     if (length >= indent + tail + strlen(empty) && memcmp(line + before, empty, 2) == 0)
-        printf("%.*s[\n%*s]%s\n", (int)before, line, (int)indent, "", tail ? "," : "");
+        printf("%*s%.*s[\n%*s]%s", margin, "", (int)before, line, margin + (int)indent, "",
+               tail ? "," : "");
     else
-        printf("%.*s\n", (int)length, line);
+        printf("%*s%.*s", margin, "", (int)length, line);
 }
 
-void json_print(const json_t *value)
+void json_print_indented(const json_t *value, int level)
 {
     CLEANUP_FREE char *text = json_dumps(value, JSON_INDENT(4) | JSON_ENSURE_ASCII);
 
     for (const char *line = text; line && *line;) {
         size_t length = strcspn(line, "\n");
 
-        print_line(line, length);
-        line += length + (line[length] == '\n');
+        print_line(line, length, 4 * level);
+        line += length;
+        if (*line == '\n')
+            putchar(*line++);
     }
+}
+
+void json_print(const json_t *value)
+{
+    json_print_indented(value, 0);
+    putchar('\n');
 }
 
 static void print_key(const char *key)

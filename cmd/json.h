@@ -16,6 +16,9 @@ json_t *json_number(uint64_t number);
 /* Sets a member of an object; takes over the value. */
 void json_put(json_t *object, const char *key, json_t *value);
 
+/* The same within something else: so many levels of indentation, no newline at the end. */
+void json_print_indented(const json_t *value, int level);
+
 /* Four spaces a level, and a newline at the end. */
 void json_print(const json_t *value);
 

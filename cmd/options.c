@@ -187,10 +187,10 @@ static int set_help(options *o, const option_row *row, const char *argument)
  */
 
 enum {
-    EVERY_VERB = VERB_AMEND | VERB_BENCH | VERB_BITMAP | VERB_CHECK | VERB_COMMIT | VERB_COMPARE |
-                 VERB_CONVERT | VERB_CREATE | VERB_DD | VERB_INFO | VERB_MAP | VERB_MEASURE |
-                 VERB_REBASE | VERB_RESIZE | VERB_SNAPSHOT,
-    OPENING_VERBS = EVERY_VERB & ~VERB_CREATE,
+    EVERY_VERB = VERB_AMEND | VERB_AUDIT | VERB_BENCH | VERB_BITMAP | VERB_CHECK | VERB_COMMIT |
+                 VERB_COMPARE | VERB_CONVERT | VERB_CREATE | VERB_DD | VERB_INFO | VERB_MAP |
+                 VERB_MEASURE | VERB_REBASE | VERB_RESIZE | VERB_SNAPSHOT,
+    OPENING_VERBS = EVERY_VERB & ~(VERB_AUDIT | VERB_CREATE),
     READING_VERBS = OPENING_VERBS & ~(VERB_AMEND | VERB_BITMAP | VERB_COMMIT | VERB_RESIZE),
 };
 
@@ -272,7 +272,7 @@ static const option_row table[] = {
          "backing-nbd", "", backing_nbd, "open backing files that images name on NBD servers"),
     FLAG(VERB_REBASE, "backing-unsafe", "u", backing_unsafe,
          "change the recorded name only, without a look at the content"),
-    FLAG(READING_VERBS, "force-share", "U", force_share,
+    FLAG(READING_VERBS | VERB_AUDIT, "force-share", "U", force_share,
          "open the image even while another program writes it"),
     TEXT(VERB_CONVERT, "cache", "t", "MODE", cache,
          "cache mode of the target: none, writeback, writethrough, directsync, unsafe (default)"),
@@ -366,8 +366,8 @@ static const option_row table[] = {
     FLAG(VERB_CONVERT, "skip-broken-bitmaps", "", skip_broken_bitmaps,
          "leave out inconsistent bitmaps (needs --bitmaps)"),
 
-    CALL(VERB_CHECK | VERB_COMPARE | VERB_INFO | VERB_MAP | VERB_MEASURE, "output", "", "FORMAT",
-         set_output, 0, "human (default) or json"),
+    CALL(VERB_AUDIT | VERB_CHECK | VERB_COMPARE | VERB_INFO | VERB_MAP | VERB_MEASURE, "output", "",
+         "FORMAT", set_output, 0, "human (default) or json"),
     FLAG(VERB_AMEND | VERB_COMMIT | VERB_COMPARE | VERB_CONVERT | VERB_REBASE, "progress", "p",
          progress, "show progress"),
     FLAG(EVERY_VERB & ~(VERB_BITMAP | VERB_DD | VERB_INFO | VERB_MAP | VERB_MEASURE), "quiet", "q",

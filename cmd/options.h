@@ -31,6 +31,7 @@ typedef enum {
     VERB_BITMAP = 0x0400,
     VERB_COMMIT = 0x0800,
     VERB_REBASE = 0x1000,
+    VERB_AUDIT = 0x2000,
     VERB_BENCH = 0x4000,
     VERB_DD = 0x8000,
 } verb_bit;

@@ -44,6 +44,10 @@ shared_sources = \
 qcow_img_sources = \
 	$(shared_sources) \
 	amend.c \
+	audit-image.c \
+	audit-report.c \
+	audit.c \
+	audit.h \
 	bitmap.c \
 	bench.c \
 	bytes.h \

@@ -20,6 +20,7 @@ typedef struct {
 } verb;
 
 int run_amend(const options *o);
+int run_audit(const options *o);
 int run_bench(const options *o);
 int run_bitmap(const options *o);
 int run_check(const options *o);

@@ -288,6 +288,9 @@ typedef struct {
     const char *backing_format;        /* as recorded, or NULL */
     const char *data_file;             /* as recorded, or NULL */
     bool read_only;
+    bool unknown_features;        /* compatible or autoclear ones that this version does not know */
+    uint64_t l1_table_size;       /* bytes; 0 for other formats than qcow2 */
+    uint64_t refcount_table_size; /* the same */
 } qcow2_info;
 
 /* info_size is sizeof(qcow2_info) of the caller's header. */

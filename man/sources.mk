@@ -3,6 +3,7 @@ man_pages = \
 	libqcow2.3 \
 	nbdkit-qcow2-plugin.1 \
 	qcow-img-amend.1 \
+	qcow-img-audit.1 \
 	qcow-img-bench.1 \
 	qcow-img-bitmap.1 \
 	qcow-img-check.1 \

@@ -41,6 +41,10 @@ static void qcow2_facts(const struct qcow2_image *image, qcow2_info *info)
     info->nb_snapshots = image->snapshots.count;
     info->backing_format = image->full_backing_file ? h->backing_format : NULL;
     info->data_file = h->data_file;
+    info->unknown_features = (h->compatible_features & ~COMPATIBLE_LAZY_REFCOUNTS) != 0 ||
+                             (h->autoclear_features & ~AUTOCLEAR_KNOWN) != 0;
+    info->l1_table_size = (uint64_t)h->l1_size * L1_ENTRY_SIZE;
+    info->refcount_table_size = (uint64_t)h->refcount_table_clusters * h->geometry.cluster_size;
 }
 
 static void qcow1_facts(const struct qcow2_image *image, qcow2_info *info)

@@ -2,6 +2,7 @@
 cli_tests = \
 	cli/cli-amend-changes-key-slots-as-qemu-img.sh \
 	cli/cli-amend-speaks-as-qemu-img.sh \
+	cli/cli-audit-judges-images.sh \
 	cli/cli-bench-speaks-as-qemu-img.sh \
 	cli/cli-bitmap-speaks-as-qemu-img.sh \
 	cli/cli-check-speaks-as-qemu-img.sh \
