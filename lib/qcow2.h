@@ -542,7 +542,8 @@ QCOW2_PUBLIC int qcow2_rebase(qcow2_image *image, const char *backing_file,
 
 /* Write what the image and the backing files above the one at this depth (1: its own) hold into that
  * one, which must have been opened for writing (qcow2_open_options_set_writable_backing) and grows if it
- * is shorter.  When that is durable the image is emptied.  The guest sees the same at every instant.
+ * is shorter.  When that is durable the image is emptied, which needs depth 1: EINVAL.  The guest sees the
+ * same at every instant.
  * rate_limit: bytes copied in a second, 0: any.  In bytes of the disk, progress tells how far the copy
  * is; ended by it, both images are as good as before. */
 QCOW2_PUBLIC int qcow2_commit(qcow2_image *image, unsigned depth, uint64_t rate_limit,

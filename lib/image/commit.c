@@ -108,6 +108,18 @@ static struct qcow2_image *find_base(struct qcow2_image *image, unsigned depth)
     return image;
 }
 
+/* An emptied image would show what the images between have. */
+static int check_emptying(struct qcow2_image *image, const struct qcow2_image *base)
+{
+    if (base != image->backing)
+        return error_set(
+            EINVAL,
+            "Emptying '%s' is not possible after committing it into '%s', which is not "
+            "its own backing file",
+            image->filename, base->filename);
+    return image_require_writable_qcow2(image, "Emptying");
+}
+
 static int check(struct qcow2_image *image, struct qcow2_image *base, uint32_t flags)
 {
     if (image->disk == NULL)
@@ -122,9 +134,7 @@ static int check(struct qcow2_image *image, struct qcow2_image *base, uint32_t f
     if (image_read_only(base))
         return error_set(EROFS, "Committing into '%s' is not possible: it is open read-only",
                          base->filename);
-    if (flags & QCOW2_COMMIT_KEEP)
-        return 0;
-    return image_require_writable_qcow2(image, "Emptying");
+    return flags & QCOW2_COMMIT_KEEP ? 0 : check_emptying(image, base);
 }
 
 int image_commit(struct qcow2_image *image, unsigned depth, uint64_t rate_limit, uint32_t flags,

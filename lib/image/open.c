@@ -137,15 +137,17 @@ static int open_parts(struct qcow2_image *image, const struct qcow2_open_options
 }
 
 /* What open_parts opened.  It may have come to an end anywhere. */
-static void close_parts(struct qcow2_image *image)
+static int close_parts(struct qcow2_image *image)
 {
+    int r = 0;
+
     disk_close(image->disk);
     disk_close(image->vm_state);
     if (image->tables_open)
         tables_close(&image->tables);
     snapshot_table_destroy(&image->snapshots);
     if (image->backing)
-        image_close(image->backing);
+        r = image_close(image->backing);
     store_close(image->crypt);
     encryption_close(image);
     if (!image->data_store_lent)
@@ -160,6 +162,7 @@ static void close_parts(struct qcow2_image *image)
     image->luks = NULL;
     image->full_backing_file = NULL;
     bitmaps_init(&image->bitmaps);
+    return r;
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -190,8 +193,7 @@ static int repair_dirty(struct qcow2_image *image, const struct qcow2_open_optio
     if (r == -1)
         return error_prefix("Could not open '%s': Could not repair dirty image: ",
                             image->store->name);
-    close_parts(image);
-    return open_parts(image, options);
+    return close_parts(image) == -1 ? -1 : open_parts(image, options);
 }
 
 /* Bits that say "something here is up to date" for a feature nobody here maintains. */
@@ -343,7 +345,8 @@ int image_close(struct qcow2_image *image)
         r = settle(image);
     else if (writable && image->disk)
         r = image->disk->ops->flush(image->disk);
-    close_parts(image);
+    if (close_parts(image) == -1)
+        r = -1;
     if (!image->store_lent)
         store_close(image->store);
     bitmaps_destroy(&image->bitmaps);

@@ -105,7 +105,7 @@ static int same_disk(struct judge *j, const struct seen_disk *expected, const ch
     struct qcow2_image *image;
     int r;
 
-    image = judge_open(&j->cut->store, j->backing, QCOW2_OPEN_READ_ONLY, snapshot, NULL);
+    image = judge_open(cut_image(j->cut), j->backing, QCOW2_OPEN_READ_ONLY, snapshot, NULL);
     if (image == NULL)
         return verdict_set(verdict, "later", "%s does not open: %s", what, error_message());
     r = image_read(image, bytes, expected->size, 0);
@@ -149,7 +149,7 @@ static int same_bitmaps(struct judge *j, struct verdict *verdict)
 {
     struct seen_bitmaps now = { 0 };
     struct qcow2_image *image =
-        judge_open(&j->cut->store, j->backing, QCOW2_OPEN_READ_ONLY, NULL, NULL);
+        judge_open(cut_image(j->cut), j->backing, QCOW2_OPEN_READ_ONLY, NULL, NULL);
     int r;
 
     if (image == NULL)
@@ -179,13 +179,13 @@ static void note_corruption(void *opaque, const char *finding)
 static int check_again(struct judge *j, struct verdict *verdict)
 {
     struct qcow2_image *image =
-        judge_open(&j->cut->store, j->backing, QCOW2_OPEN_READ_ONLY, NULL, NULL);
+        judge_open(cut_image(j->cut), j->backing, QCOW2_OPEN_READ_ONLY, NULL, NULL);
     qcow2_check_result result;
     int r;
 
     if (image == NULL)
         return verdict_set(verdict, "later", "%s", error_message());
-    r = check_run(&j->cut->store, &image->tables.header, note_corruption, verdict, &result);
+    r = check_run(cut_image(j->cut), &image->tables.header, note_corruption, verdict, &result);
     image_close(image);
     if (r == -1)
         return verdict_set(verdict, "later", "The check fails: %s", error_message());
@@ -195,7 +195,7 @@ static int check_again(struct judge *j, struct verdict *verdict)
 int judge_use(struct judge *j, struct verdict *verdict)
 {
     struct qcow2_image *image =
-        judge_open(&j->cut->store, j->backing, j->open_flags, NULL, &j->runtime);
+        judge_open(cut_image(j->cut), j->backing, j->open_flags, NULL, &j->runtime);
     int r, closed;
 
     if (image == NULL)
@@ -242,20 +242,32 @@ static void count_finding(void *opaque, const char *line)
         snprintf(f->first, sizeof f->first, "%.200s", line);
 }
 
-static int write_out(struct judge *j, const char *path)
+static int write_out(struct judge *j, const char *directory, enum part part)
 {
-    uint64_t length = j->cut->length[PART_IMAGE];
+    uint64_t length = j->cut->length[part];
     uint8_t *bytes = malloc(length + 1);
-    FILE *file = fopen(path, "wb");
+    char path[256];
+    FILE *file;
     int r = -1;
 
-    if (bytes != NULL && file != NULL && store_pread(&j->cut->store, bytes, length, 0) == 0 &&
+    snprintf(path, sizeof path, "%s/%s", directory, part_places[part].name);
+    file = fopen(path, "wb");
+    if (bytes != NULL && file != NULL &&
+        store_pread(&j->cut->files[part].store, bytes, length, 0) == 0 &&
         fwrite(bytes, 1, length, file) == length)
         r = 0;
     if (file != NULL && fclose(file) != 0)
         r = -1;
     free(bytes);
     return r;
+}
+
+/* The data file is one that qemu-img never reads. */
+static int write_all_out(struct judge *j, const char *directory)
+{
+    return write_out(j, directory, PART_IMAGE) == -1 || write_out(j, directory, PART_BASE) == -1
+               ? -1
+               : write_out(j, directory, PART_OTHER);
 }
 
 static int run_qemu(const char *path, struct findings *f)
@@ -278,14 +290,14 @@ int judge_ask_qemu(struct judge *j, const char *directory, struct verdict *verdi
 {
     struct findings ours = { 0 }, theirs = { 0 };
     struct qcow2_image *image =
-        judge_open(&j->cut->store, j->backing, QCOW2_OPEN_READ_ONLY, NULL, NULL);
+        judge_open(cut_image(j->cut), j->backing, QCOW2_OPEN_READ_ONLY, NULL, NULL);
     qcow2_check_result result;
     char path[256];
 
-    snprintf(path, sizeof path, "%s/disk.qcow2", directory);
+    snprintf(path, sizeof path, "%s/%s", directory, part_places[PART_IMAGE].name);
     if (image == NULL ||
-        check_run(&j->cut->store, &image->tables.header, count_finding, &ours, &result) == -1 ||
-        write_out(j, path) == -1 || run_qemu(path, &theirs) == -1) {
+        check_run(cut_image(j->cut), &image->tables.header, count_finding, &ours, &result) == -1 ||
+        write_all_out(j, directory) == -1 || run_qemu(path, &theirs) == -1) {
         if (image != NULL)
             image_close(image);
         return verdict_set(verdict, "agree", "qemu-img check of %s could not be run", path);

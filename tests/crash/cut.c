@@ -17,23 +17,21 @@
 
 static const uint8_t no_bytes[SECTOR];
 
-static const struct store_ops image_ops, data_ops;
+static const struct store_ops cut_ops;
 
 static enum part part_of(const struct store *store)
 {
-    return store->ops == &data_ops ? PART_DATA : PART_IMAGE;
+    return ((const struct cut_file *)store)->part;
 }
 
-static struct cut *to_cut(struct store *store)
+static struct cut *to_cut(const struct store *store)
 {
-    size_t at = part_of(store) == PART_DATA ? offsetof(struct cut, data) : 0;
-
-    return (struct cut *)(void *)((char *)store - at);
+    return ((const struct cut_file *)store)->cut;
 }
 
-struct store *cut_data(struct store *image)
+struct store *cut_beside(struct store *store, enum part part)
 {
-    return image->ops == &image_ops ? &to_cut(image)->data : NULL;
+    return store->ops == &cut_ops ? &to_cut(store)->files[part].store : NULL;
 }
 
 static const uint8_t *durable_sector(const struct cut *cut, uint64_t number)
@@ -130,7 +128,7 @@ void cut_arrive(struct cut *cut, const struct change *change, sector_coin *coin,
 static uint64_t hash_visible(const struct cut *cut, uint64_t number)
 {
     uint64_t start = number * SECTOR;
-    enum part part = start >= DATA_FILE_AT ? PART_DATA : PART_IMAGE;
+    enum part part = part_at(start);
     uint64_t end = part_start(part) + cut->length[part];
     uint8_t bytes[SECTOR] = { 0 };
 
@@ -149,8 +147,9 @@ uint64_t cut_hash(const struct cut *cut)
     for (size_t i = 0; i < cut->dirty_count; i++)
         hash += hash_visible(cut, cut->dirty[i]) -
                 sector_hash(cut->dirty[i], durable_sector(cut, cut->dirty[i]));
-    return hash + cut->length[PART_IMAGE] * UINT64_C(0xc4ceb9fe1a85ec53) +
-           cut->length[PART_DATA] * UINT64_C(0x9fb21c651e98df25);
+    for (enum part part = PART_IMAGE; part < PARTS; part++)
+        hash += cut->length[part] * (UINT64_C(0xc4ceb9fe1a85ec53) + 2 * part);
+    return hash;
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -284,15 +283,18 @@ static void cut_close(struct store *store)
     (void)store;
 }
 
-#define CUT_OPS                                                                               \
-    {                                                                                         \
-        .pread = cut_pread, .pwritev = cut_pwritev, .zero = cut_zero, .discard = cut_discard, \
-        .flush = cut_flush, .size = cut_size, .truncate = cut_truncate, .extent = cut_extent, \
-        .allocated = cut_size, .close = cut_close,                                            \
-    }
-
-/* The same; which of them it is tells the files apart. */
-static const struct store_ops image_ops = CUT_OPS, data_ops = CUT_OPS;
+static const struct store_ops cut_ops = {
+    .pread = cut_pread,
+    .pwritev = cut_pwritev,
+    .zero = cut_zero,
+    .discard = cut_discard,
+    .flush = cut_flush,
+    .size = cut_size,
+    .truncate = cut_truncate,
+    .extent = cut_extent,
+    .allocated = cut_size,
+    .close = cut_close,
+};
 
 struct cut *cut_new(const struct recorder *recorder)
 {
@@ -301,8 +303,6 @@ struct cut *cut_new(const struct recorder *recorder)
     if (cut == NULL)
         return error_no_memory();
     *cut = (struct cut){
-        .store = { .ops = &image_ops, .name = "disk.qcow2" },
-        .data = { .ops = &data_ops, .name = "disk.data" },
         .recorder = recorder,
         .sectors = calloc(SECTORS, sizeof cut->sectors[0]),
         .dirty = calloc(SECTORS, sizeof cut->dirty[0]),
@@ -312,6 +312,12 @@ struct cut *cut_new(const struct recorder *recorder)
         cut_free(cut);
         return error_no_memory();
     }
+    for (enum part part = PART_IMAGE; part < PARTS; part++)
+        cut->files[part] = (struct cut_file){
+            .store = { .ops = &cut_ops, .name = part_places[part].name },
+            .part = part,
+            .cut = cut,
+        };
     for (uint64_t i = 0; i < SECTORS; i++)
         cut->sectors[i] = durable_sector(cut, i);
     cut_reset(cut);

@@ -11,9 +11,14 @@
 
 #include "crash/record.h"
 
+struct cut_file {
+    struct store store;
+    enum part part;
+    struct cut *cut;
+};
+
 struct cut {
-    struct store store; /* the image */
-    struct store data;  /* its data file */
+    struct cut_file files[PARTS];
     const struct recorder *recorder;
     const uint8_t **sectors; /* the content of each of the medium */
     uint64_t length[PARTS];
@@ -26,8 +31,8 @@ struct cut {
 
 struct cut *cut_new(const struct recorder *recorder);
 void cut_free(struct cut *cut);
-/* The store of the data file beside that of the image; NULL: this is not a cut's. */
-struct store *cut_data(struct store *image);
+/* The store of another file beside this one; NULL: this is not a cut's. */
+struct store *cut_beside(struct store *store, enum part part);
 
 /* Forget everything: the durable content. */
 void cut_reset(struct cut *cut);
@@ -41,5 +46,10 @@ void cut_arrive(struct cut *cut, const struct change *change, sector_coin *coin,
 
 /* Of content and length. */
 uint64_t cut_hash(const struct cut *cut);
+
+static inline struct store *cut_image(struct cut *cut)
+{
+    return &cut->files[PART_IMAGE].store;
+}
 
 #endif

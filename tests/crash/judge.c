@@ -25,16 +25,22 @@ int verdict_set(struct verdict *verdict, const char *rule, const char *format, .
     return -1;
 }
 
+static struct store *beside(struct store *store, enum part part)
+{
+    struct store *found = recorder_beside(store, part);
+
+    return found ? found : cut_beside(store, part);
+}
+
 /* The store of the data file, if the image in the store has one. */
 static struct store *data_of(struct store *image)
 {
-    uint8_t features[8];
-    struct store *data = recorder_data(image);
+    uint8_t header[HEADER_INCOMPATIBLE_AT + 8];
 
-    if (store_pread(image, features, sizeof features, HEADER_INCOMPATIBLE_AT) == -1 ||
-        !(load_be64(features) & INCOMPATIBLE_DATA_FILE))
+    if (store_pread(image, header, sizeof header, 0) == -1 || header[7] < 3 ||
+        !(load_be64(header + HEADER_INCOMPATIBLE_AT) & INCOMPATIBLE_DATA_FILE))
         return NULL;
-    return data ? data : cut_data(image);
+    return beside(image, PART_DATA);
 }
 
 /* What version 2 does not have is not asked of it. */
@@ -48,27 +54,71 @@ static void suit_version(struct store *image, struct runtime_options *runtime)
     runtime->lazy_refcounts = runtime->discard_keeps = false;
 }
 
-struct qcow2_image *judge_open(struct store *store, struct disk *backing, uint32_t flags,
-                               const char *snapshot, const struct runtime_options *runtime)
+/* One image of a chain. */
+static struct qcow2_image *open_alone(struct store *store, enum image_format format, uint32_t flags,
+                                      const char *snapshot, const struct runtime_options *runtime)
 {
     struct qcow2_open_options options = {
-        .format = FORMAT_QCOW2,
+        .format = format,
         .flags = flags,
         .backing_policy = QCOW2_BACKING_IGNORE,
-        .data_store = data_of(store),
+        .data_store = format == FORMAT_QCOW2 ? data_of(store) : NULL,
         .snapshot = (char *)(uintptr_t)snapshot,
         .repair_dirty = judge_repair_dirty,
     };
-    struct qcow2_image *image;
 
     if (runtime != NULL)
         options.runtime = *runtime;
     suit_version(store, &options.runtime);
     options.runtime.discard_named = options.runtime.discard_on = FREED_OTHERWISE; /* and all else */
-    image = image_open_store(store, &options);
-    if (image != NULL && backing != NULL) {
+    return image_open_store(store, &options);
+}
+
+/* The image's file below, if it is beside it. */
+static int open_below(struct qcow2_image *image, struct store *store, unsigned writable_depth)
+{
+    const char *name = image_backing_file(image);
+    enum part part = name ? part_named(name) : PARTS;
+    uint32_t flags = writable_depth == 1 ? 0 : QCOW2_OPEN_READ_ONLY;
+    enum image_format format;
+
+    if (part == PARTS || image->disk == NULL)
+        return 0;
+    if (image_format_parse(image->tables.header.backing_format, &format) == -1)
+        return -1;
+    image->backing = open_alone(beside(store, part), format, flags, NULL, NULL);
+    if (image->backing == NULL)
+        return -1;
+    image->disk->backing = image->backing->disk;
+    image->disk->backing_missing = false;
+    return open_below(image->backing, store, writable_depth ? writable_depth - 1 : 0);
+}
+
+struct qcow2_image *judge_open_chain(struct store *store, enum image_format format, uint32_t flags,
+                                     unsigned writable_depth, const struct runtime_options *runtime)
+{
+    struct qcow2_image *image = open_alone(store, format, flags, NULL, runtime);
+
+    if (image != NULL && open_below(image, store, writable_depth) == -1) {
+        image_close(image);
+        return NULL;
+    }
+    return image;
+}
+
+struct qcow2_image *judge_open(struct store *store, struct disk *backing, uint32_t flags,
+                               const char *snapshot, const struct runtime_options *runtime)
+{
+    struct qcow2_image *image = open_alone(store, FORMAT_QCOW2, flags, snapshot, runtime);
+
+    if (image == NULL)
+        return NULL;
+    if (backing != NULL) {
         image->disk->backing = backing;
         image->disk->backing_missing = false;
+    } else if (open_below(image, store, 0) == -1) {
+        image_close(image);
+        return NULL;
     }
     return image;
 }
@@ -106,10 +156,9 @@ static void note_finding(void *opaque, const char *finding)
         verdict_set(verdict, rule_of(finding), "%s", finding);
 }
 
-static int check(struct judge *j, const struct header *header, struct verdict *verdict)
+int judge_check(struct store *store, const struct header *header, struct verdict *verdict)
 {
     qcow2_check_result result;
-    struct store *store = &j->cut->store;
 
     if (check_run(store, header, NULL, NULL, &result) == -1)
         return verdict_set(verdict, "check", "The check fails: %s", error_message());
@@ -139,7 +188,7 @@ uint8_t *seen_disk_room(struct seen_disk *seen, uint64_t size)
     return seen->bytes;
 }
 
-static int see(struct qcow2_image *image, struct seen_disk *seen)
+int judge_see(struct qcow2_image *image, struct seen_disk *seen)
 {
     uint64_t size = image_size(image);
 
@@ -163,20 +212,20 @@ static int compare_raw(struct judge *j, const struct qcow2_image *image, struct 
 static int see_snapshot(struct judge *j, const struct snapshot *s, struct seen_disk *seen)
 {
     struct qcow2_image *image =
-        judge_open(&j->cut->store, j->backing, QCOW2_OPEN_READ_ONLY, s->id, NULL);
+        judge_open(cut_image(j->cut), j->backing, QCOW2_OPEN_READ_ONLY, s->id, NULL);
     int r;
 
     if (image == NULL)
         return -1;
     snprintf(seen->name, sizeof seen->name, "%s", s->name);
-    r = see(image, seen);
+    r = judge_see(image, seen);
     image_close(image);
     return r;
 }
 
 static int see_all(struct judge *j, struct qcow2_image *image, struct verdict *verdict)
 {
-    if (see(image, &j->active) == -1)
+    if (judge_see(image, &j->active) == -1)
         return verdict_set(verdict, "old-new", "The active disk cannot be read: %s",
                            error_message());
     if (compare_raw(j, image, verdict) == -1)
@@ -195,12 +244,12 @@ static int see_all(struct judge *j, struct qcow2_image *image, struct verdict *v
  * Comparing
  */
 
-static bool is_uniform(const uint8_t *sector)
+bool judge_is_uniform(const uint8_t *sector)
 {
     return memcmp(sector, sector + sizeof(uint64_t), SECTOR - sizeof(uint64_t)) == 0;
 }
 
-static uint64_t stamp_of(const uint8_t *sector)
+uint64_t judge_stamp(const uint8_t *sector)
 {
     uint64_t stamp;
 
@@ -214,14 +263,14 @@ static int compare_active(const struct judge *j, const struct view *view, uint64
     for (uint64_t i = 0; i < view->size / SECTOR; i++) {
         const uint8_t *bytes = j->active.bytes + i * SECTOR;
         const struct sector *s = &j->oracle->sectors[i];
-        uint64_t stamp = stamp_of(bytes);
+        uint64_t stamp = judge_stamp(bytes);
 
-        if (is_uniform(bytes) && oracle_admits(j->oracle, view, i, stamp, moment))
+        if (judge_is_uniform(bytes) && oracle_admits(j->oracle, view, i, stamp, moment))
             continue;
         return verdict_set(verdict, view->exactly || s->issued ? "old-new" : "durable",
                            "guest offset 0x%" PRIx64 " reads %s%016" PRIx64 ", settled %016" PRIx64
                            ", latest %016" PRIx64 "%s",
-                           i * SECTOR, is_uniform(bytes) ? "" : "a mixture that starts with ",
+                           i * SECTOR, judge_is_uniform(bytes) ? "" : "a mixture that starts with ",
                            stamp, s->settled, s->latest,
                            view->exactly ? " (seen as after the operation)" : "");
     }
@@ -234,11 +283,11 @@ static int compare_snapshot(const struct seen_disk *seen, const struct frozen *f
     for (uint64_t i = 0; i < frozen->size / SECTOR; i++) {
         const uint8_t *bytes = seen->bytes + i * SECTOR;
 
-        if (!is_uniform(bytes) || stamp_of(bytes) != frozen->stamps[i])
+        if (!judge_is_uniform(bytes) || judge_stamp(bytes) != frozen->stamps[i])
             return verdict_set(verdict, "snapshot",
                                "snapshot '%s', guest offset 0x%" PRIx64 " reads %016" PRIx64
                                " instead of %016" PRIx64,
-                               seen->name, i * SECTOR, stamp_of(bytes), frozen->stamps[i]);
+                               seen->name, i * SECTOR, judge_stamp(bytes), frozen->stamps[i]);
     }
     return 0;
 }
@@ -252,12 +301,12 @@ static int compare_bitmap(const struct judge *j, const struct seen_bitmap *seen,
                    : verdict_set(verdict, "bitmap", "bitmap '%s' is disabled and marked as in use",
                                  seen->name);
     for (uint64_t i = 0; i < j->active.size / SECTOR; i++)
-        if (!seen->dirty[i] && tracked_wants(tracked, i, stamp_of(j->active.bytes + i * SECTOR)))
+        if (!seen->dirty[i] && tracked_wants(tracked, i, judge_stamp(j->active.bytes + i * SECTOR)))
             return verdict_set(verdict, "bitmap",
                                "%s bitmap '%s' is clean at guest offset 0x%" PRIx64
                                ", which reads %016" PRIx64 " and read %016" PRIx64,
                                tracked->enabled ? "enabled" : "disabled", seen->name, i * SECTOR,
-                               stamp_of(j->active.bytes + i * SECTOR), tracked->baseline[i]);
+                               judge_stamp(j->active.bytes + i * SECTOR), tracked->baseline[i]);
     return 0;
 }
 
@@ -338,14 +387,16 @@ int judge_look(struct judge *j, uint64_t moment, struct verdict *verdict)
 
     if (repair && judge_repair(j, verdict) == -1)
         return -1;
-    image = judge_open(&j->cut->store, j->backing, QCOW2_OPEN_READ_ONLY, NULL, NULL);
+    image = judge_open(cut_image(j->cut), j->backing, QCOW2_OPEN_READ_ONLY, NULL, NULL);
     if (image == NULL)
         return verdict_set(verdict, "open", "%s", error_message());
-    r = repair ? 0 : check(j, &image->tables.header, verdict);
+    r = repair ? 0 : judge_check(cut_image(j->cut), &image->tables.header, verdict);
     if (r == 0)
         r = see_all(j, image, verdict);
     image_close(image);
-    return r == 0 ? compare(j, moment, verdict) : r;
+    if (r == 0)
+        r = compare(j, moment, verdict);
+    return r == 0 ? judge_below(j, verdict) : r;
 }
 
 void judge_destroy(struct judge *j)
@@ -355,5 +406,6 @@ void judge_destroy(struct judge *j)
         free(j->snapshots[i].bytes);
     free(j->second_look.bytes);
     free(j->before_use.bytes);
+    free(j->below.bytes);
     seen_bitmaps_destroy(&j->bitmaps);
 }

@@ -13,6 +13,7 @@
  *   old-new   an active sector shows what was never written to it, or what was to be gone
  *   durable   an active sector without unflushed writes changed
  *   snapshot  a snapshot's content changed
+ *   below     an image below has neither its old content nor its new one
  *   bitmap    a bitmap lacks bits, or is marked as in use without need
  *   repair    a repair fails, or does not make the image clean
  *   later     the image goes wrong in use after the cut
@@ -61,15 +62,21 @@ struct judge {
     struct seen_bitmaps bitmaps;
     struct seen_disk second_look;
     struct seen_disk before_use;
+    struct seen_disk below;
     uint64_t random; /* state, for what is done after the cut */
 };
 
 /* A clear COPIED flag on a cluster with one reference costs a copy and harms nobody. */
 bool judge_is_harmless(const char *finding);
 
-/* The store as an image with its backing disk; flags as for opening.  NULL with the error set. */
+/* The store as an image with its backing disk; NULL: what it names, if that is a file beside it.  Flags
+ * as for opening.  NULL with the error set. */
 struct qcow2_image *judge_open(struct store *store, struct disk *backing, uint32_t flags,
                                const char *snapshot, const struct runtime_options *runtime);
+/* The same with the file at this depth open for writing, too; 0: none. */
+struct qcow2_image *judge_open_chain(struct store *store, enum image_format format, uint32_t flags,
+                                     unsigned writable_depth,
+                                     const struct runtime_options *runtime);
 
 /* All that can be told by looking: check, and what is read.  Nothing issued after moment arrived.
  * 0, or -1 with the verdict. */
@@ -79,6 +86,16 @@ int judge_look(struct judge *judge, uint64_t moment, struct verdict *verdict);
 int judge_repair(struct judge *judge, struct verdict *verdict);
 /* For opening. */
 int judge_repair_dirty(struct store *store, struct header *header);
+
+/* The images below the one that was looked at (chain.c). */
+int judge_below(struct judge *judge, struct verdict *verdict);
+
+/* Anything but leaks is a finding. */
+int judge_check(struct store *store, const struct header *header, struct verdict *verdict);
+int judge_see(struct qcow2_image *image, struct seen_disk *seen);
+/* Is a sector one stamp, repeated?  Which? */
+bool judge_is_uniform(const uint8_t *sector);
+uint64_t judge_stamp(const uint8_t *sector);
 
 /* After judge_look: use the image for writing, then look again. */
 int judge_use(struct judge *judge, struct verdict *verdict);

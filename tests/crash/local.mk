@@ -3,6 +3,7 @@ crash_tests = \
 	crash/crash-amends-are-before-or-after.sh \
 	crash/crash-any-seed-will-do.sh \
 	crash/crash-bitmaps-do-not-lie.sh \
+	crash/crash-chains-look-the-same.sh \
 	crash/crash-compressed-clusters-share-safely.sh \
 	crash/crash-data-files-and-images-agree.sh \
 	crash/crash-discards-show-no-foreign-data.sh \
@@ -23,6 +24,7 @@ EXTRA_DIST += $(crash_tests) crash/README crash/simulate.sh
 
 crash_crash_simulate_SOURCES = \
 	crash/after.c \
+	crash/chain.c \
 	crash/cut.c \
 	crash/cut.h \
 	crash/hash-set.h \

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "crash/record.h"
 
 int oracle_init(struct oracle *o, uint64_t size, uint64_t max_size)
 {
@@ -178,6 +177,18 @@ void oracle_withdraw(struct oracle *o)
     o->changing = false;
 }
 
+void oracle_accept_below(struct oracle *o)
+{
+    for (enum part part = PART_IMAGE; part < PARTS; part++) {
+        struct below *below = &o->below[part];
+
+        if (below->next == NULL)
+            continue;
+        frozen_release(below->now);
+        *below = (struct below){ .now = below->next };
+    }
+}
+
 bool oracle_admits(const struct oracle *o, const struct view *view, uint64_t sector, uint64_t stamp,
                    uint64_t moment)
 {
@@ -211,4 +222,8 @@ void oracle_destroy(struct oracle *o)
     if (o->changing)
         view_release(&o->next);
     view_release(&o->now);
+    for (enum part part = PART_IMAGE; part < PARTS; part++) {
+        frozen_release(o->below[part].now);
+        frozen_release(o->below[part].next);
+    }
 }

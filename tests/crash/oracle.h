@@ -9,6 +9,9 @@
  * operation that changes it as a whole is under way, two views are admissible: as before and as
  * after; once it is acknowledged, only the latter.
  *
+ * Below.  Images below have a content each, which a commit changes: while it is under way, each sector is
+ * as before or as after.
+ *
  * Time is counted in moments, one per operation of the scenario.  A state in which nothing arrived
  * that was issued after moment m may be what a cut at any time since m has left.  So it must show
  * what is promised now, and nothing that was issued later than m.
@@ -21,6 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "crash/record.h"
 #include "crash/tracked.h"
 
 #define MAX_SNAPSHOTS_KEPT 8
@@ -57,6 +61,12 @@ struct sector {
     bool doubtful;         /* a write of latest failed: it may be there or not */
 };
 
+/* An image below. */
+struct below {
+    struct frozen *now;  /* NULL: what it shows is nobody's business */
+    struct frozen *next; /* NULL: it is not being changed */
+};
+
 struct oracle {
     uint64_t moment;
     struct sector *sectors;
@@ -64,6 +74,7 @@ struct oracle {
     struct view now;
     struct view next; /* meaningful while changing */
     bool changing;
+    struct below below[PARTS];
 };
 
 int oracle_init(struct oracle *oracle, uint64_t size, uint64_t max_size);
@@ -90,6 +101,9 @@ struct view oracle_copy_view(const struct oracle *oracle);
 void oracle_propose(struct oracle *oracle, struct view *next);
 void oracle_accept(struct oracle *oracle);
 void oracle_withdraw(struct oracle *oracle);
+
+/* The images below are as they were to become. */
+void oracle_accept_below(struct oracle *oracle);
 
 /* May this sector of the active disk show this stamp, in a view, by a moment? */
 bool oracle_admits(const struct oracle *oracle, const struct view *view, uint64_t sector,

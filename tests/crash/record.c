@@ -20,23 +20,46 @@
 
 #define GARBAGE 0xdb
 
-static const struct store_ops image_ops, data_ops;
+const struct part_place part_places[PARTS] = {
+    [PART_IMAGE] = { "disk.qcow2", 0, UINT64_C(64) << 20 },
+    [PART_DATA] = { "disk.data", UINT64_C(64) << 20, UINT64_C(72) << 20 },
+    [PART_BASE] = { "base.img", UINT64_C(72) << 20, UINT64_C(80) << 20 },
+    [PART_OTHER] = { "other.img", UINT64_C(80) << 20, MEDIUM_MAX },
+};
+
+enum part part_at(uint64_t place)
+{
+    enum part part = PART_IMAGE;
+
+    while (part < PARTS && place >= part_places[part].end)
+        part++;
+    return part;
+}
+
+enum part part_named(const char *name)
+{
+    enum part part = PART_IMAGE;
+
+    while (part < PARTS && strcmp(part_places[part].name, name) != 0)
+        part++;
+    return part;
+}
+
+static const struct store_ops recorder_ops;
 
 static enum part part_of(const struct store *store)
 {
-    return store->ops == &data_ops ? PART_DATA : PART_IMAGE;
+    return ((const struct recorder_file *)store)->part;
 }
 
-static struct recorder *to_recorder(struct store *store)
+static struct recorder *to_recorder(const struct store *store)
 {
-    size_t at = part_of(store) == PART_DATA ? offsetof(struct recorder, data) : 0;
-
-    return (struct recorder *)(void *)((char *)store - at);
+    return ((const struct recorder_file *)store)->recorder;
 }
 
-struct store *recorder_data(struct store *image)
+struct store *recorder_beside(struct store *store, enum part part)
 {
-    return image->ops == &image_ops ? &to_recorder(image)->data : NULL;
+    return store->ops == &recorder_ops ? &to_recorder(store)->files[part].store : NULL;
 }
 
 uint64_t sector_hash(uint64_t number, const uint8_t *bytes)
@@ -150,8 +173,8 @@ static void settle_part(struct recorder *r, enum part part)
 
 void recorder_settle(struct recorder *r)
 {
-    settle_part(r, PART_IMAGE);
-    settle_part(r, PART_DATA);
+    for (enum part part = PART_IMAGE; part < PARTS; part++)
+        settle_part(r, part);
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -301,16 +324,18 @@ static void recorder_close(struct store *store)
     (void)store;
 }
 
-#define RECORDER_OPS                                                                               \
-    {                                                                                              \
-        .pread = recorder_pread, .pwritev = recorder_pwritev, .zero = recorder_zero,               \
-        .discard = recorder_discard, .flush = recorder_flush, .size = recorder_size,               \
-        .truncate = recorder_truncate, .extent = recorder_extent, .allocated = recorder_allocated, \
-        .close = recorder_close,                                                                   \
-    }
-
-/* The same; which of them it is tells the files apart. */
-static const struct store_ops image_ops = RECORDER_OPS, data_ops = RECORDER_OPS;
+static const struct store_ops recorder_ops = {
+    .pread = recorder_pread,
+    .pwritev = recorder_pwritev,
+    .zero = recorder_zero,
+    .discard = recorder_discard,
+    .flush = recorder_flush,
+    .size = recorder_size,
+    .truncate = recorder_truncate,
+    .extent = recorder_extent,
+    .allocated = recorder_allocated,
+    .close = recorder_close,
+};
 
 struct recorder *recorder_new(void)
 {
@@ -318,8 +343,12 @@ struct recorder *recorder_new(void)
 
     if (r == NULL)
         return error_no_memory();
-    r->store = (struct store){ .ops = &image_ops, .name = "disk.qcow2" };
-    r->data = (struct store){ .ops = &data_ops, .name = "disk.data" };
+    for (enum part part = PART_IMAGE; part < PARTS; part++)
+        r->files[part] = (struct recorder_file){
+            .store = { .ops = &recorder_ops, .name = part_places[part].name },
+            .part = part,
+            .recorder = r,
+        };
     r->now = calloc(1, MEDIUM_MAX);
     r->durable = calloc(1, MEDIUM_MAX);
     if (r->now == NULL || r->durable == NULL) {

@@ -6,9 +6,10 @@
  * what a power cut may leave behind (states.h) looks at the durable content and at the journal,
  * just before a flush empties it.
  *
- * There are two files: the image, and its external data file if it has one.  They share the journal,
- * so that what was written to the one and what to the other are in one order; but the flush of a file
- * makes only that file's changes durable.  Both lie in one medium, the data file behind the image.
+ * There are several files: the image, its external data file if it has one, and those below it in a
+ * chain.  They share the journal, so that what was written to the one and what to the other are in one
+ * order; but the flush of a file makes only that file's changes durable.  All lie in one medium, each
+ * at a place of its own.
  */
 
 #ifndef CRASH_RECORD_H
@@ -17,21 +18,32 @@
 #include "store/store.h"
 
 #define SECTOR 512u /* what arrives whole or not at all */
-#define MEDIUM_MAX (UINT64_C(32) << 20)
-#define DATA_FILE_AT (UINT64_C(24) << 20) /* where the data file begins in the medium */
 
 /* The files of a medium. */
-enum part { PART_IMAGE, PART_DATA, PARTS };
+enum part { PART_IMAGE, PART_DATA, PART_BASE, PART_OTHER, PARTS };
+
+struct part_place {
+    const char *name; /* as images record it */
+    uint64_t start;   /* in the medium */
+    uint64_t end;
+};
+
+#define MEDIUM_MAX (UINT64_C(88) << 20)
+extern const struct part_place part_places[PARTS];
 
 static inline uint64_t part_start(enum part part)
 {
-    return part == PART_DATA ? DATA_FILE_AT : 0;
+    return part_places[part].start;
 }
 
 static inline uint64_t part_end(enum part part)
 {
-    return part == PART_DATA ? MEDIUM_MAX : DATA_FILE_AT;
+    return part_places[part].end;
 }
+
+/* The part in which a place of the medium lies, and the part of that name; PARTS: none. */
+enum part part_at(uint64_t place);
+enum part part_named(const char *name);
 
 enum change_kind {
     CHANGE_BYTES,  /* count bytes of data at offset */
@@ -58,10 +70,16 @@ struct fault {
 /* Called before a flush makes the journal durable. */
 typedef void flush_observer(void *opaque);
 
+/* One of the files of a recorder. */
+struct recorder_file {
+    struct store store;
+    enum part part;
+    struct recorder *recorder;
+};
+
 struct recorder {
-    struct store store; /* the image */
-    struct store data;  /* its data file */
-    uint8_t *now;       /* MEDIUM_MAX bytes each, zero beyond the lengths */
+    struct recorder_file files[PARTS];
+    uint8_t *now; /* MEDIUM_MAX bytes each, zero beyond the lengths */
     uint8_t *durable;
     uint64_t length[PARTS];
     uint64_t durable_length[PARTS];
@@ -89,12 +107,17 @@ struct recorder {
 
 struct recorder *recorder_new(void);
 void recorder_free(struct recorder *recorder);
-/* The store of the data file beside that of the image; NULL: this is not a recorder's. */
-struct store *recorder_data(struct store *image);
+/* The store of another file beside this one; NULL: this is not a recorder's. */
+struct store *recorder_beside(struct store *store, enum part part);
 /* What is in the journal becomes durable, without a flush. */
 void recorder_settle(struct recorder *recorder);
 
 /* Of one sector of a content; 0 for a sector of zeroes. */
 uint64_t sector_hash(uint64_t number, const uint8_t *bytes);
+
+static inline struct store *recorder_image(struct recorder *recorder)
+{
+    return &recorder->files[PART_IMAGE].store;
+}
 
 #endif

@@ -77,7 +77,7 @@ static void note_any(void *opaque, const char *finding)
 /* Before the repair. */
 static int look_at_damage(struct judge *j, const struct header *header, struct verdict *verdict)
 {
-    struct store *store = &j->cut->store;
+    struct store *store = cut_image(j->cut);
     qcow2_check_result result;
     uint64_t too_low = 0;
 
@@ -98,7 +98,7 @@ static int look_at_damage(struct judge *j, const struct header *header, struct v
 
 static int repair_and_check(struct judge *j, struct header *header, struct verdict *verdict)
 {
-    struct store *store = &j->cut->store;
+    struct store *store = cut_image(j->cut);
     qcow2_check_result result;
 
     if (check_repair(store, header, true, j->damaged ? NULL : note_unsound_flag, verdict,
@@ -115,7 +115,7 @@ static int repair_and_check(struct judge *j, struct header *header, struct verdi
 int judge_repair(struct judge *j, struct verdict *verdict)
 {
     struct qcow2_image *image =
-        judge_open(&j->cut->store, NULL, QCOW2_OPEN_CHECK | QCOW2_OPEN_NO_IO, NULL, NULL);
+        judge_open(cut_image(j->cut), NULL, QCOW2_OPEN_CHECK | QCOW2_OPEN_NO_IO, NULL, NULL);
     int r;
 
     if (image == NULL)
@@ -163,7 +163,7 @@ static void write_word(const struct victim *v, uint64_t offset, uint64_t word)
 static void damage_refcount(const struct victim *v)
 {
     const struct geometry *g = v->geometry;
-    uint64_t length = v->session->recorder->length[0], block, bytes = g->cluster_size;
+    uint64_t length = v->session->recorder->length[PART_IMAGE], block, bytes = g->cluster_size;
     uint64_t cluster = draw(v, div_round_up(length, g->cluster_size));
     uint64_t per_block = UINT64_C(1) << g->refcount_block_bits;
     uint8_t *buf = v->session->bytes;
@@ -253,8 +253,8 @@ static int read_header(struct session *s, uint64_t cluster_size, struct header *
     uint8_t *cluster = malloc(cluster_size);
     int r = -1;
 
-    if (cluster != NULL && store_pread(&s->recorder->store, cluster, cluster_size, 0) == 0)
-        r = header_decode(cluster, s->recorder->length[0], HEADER_FOR_CHECK, header);
+    if (cluster != NULL && store_pread(recorder_image(s->recorder), cluster, cluster_size, 0) == 0)
+        r = header_decode(cluster, s->recorder->length[PART_IMAGE], HEADER_FOR_CHECK, header);
     free(cluster);
     return r;
 }
@@ -262,7 +262,7 @@ static int read_header(struct session *s, uint64_t cluster_size, struct header *
 /* No fault hits the damage. */
 static void damage_unhurt(struct session *s, const struct header *header)
 {
-    const struct victim victim = { s, &s->recorder->store, header, &header->geometry };
+    const struct victim victim = { s, recorder_image(s->recorder), header, &header->geometry };
     const struct fault fault = s->recorder->fault;
 
     s->recorder->fault = (struct fault){ 0 };
@@ -273,7 +273,7 @@ static void damage_unhurt(struct session *s, const struct header *header)
 
 static int repair(struct session *s, struct header *header)
 {
-    struct store *store = &s->recorder->store;
+    struct store *store = recorder_image(s->recorder);
     struct judge *j = &s->states.judge;
     qcow2_check_result result;
     int r;
@@ -291,8 +291,8 @@ static int repair(struct session *s, struct header *header)
 
 int session_damage_and_repair(struct session *s)
 {
-    struct qcow2_image *image =
-        judge_open(&s->recorder->store, NULL, QCOW2_OPEN_CHECK | QCOW2_OPEN_NO_IO, NULL, NULL);
+    struct qcow2_image *image = judge_open(recorder_image(s->recorder), NULL,
+                                           QCOW2_OPEN_CHECK | QCOW2_OPEN_NO_IO, NULL, NULL);
     struct header header;
     int r;
 

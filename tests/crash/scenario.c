@@ -82,6 +82,26 @@ const struct shape shapes[] = {
       .size = 700,
       .backing = 1100,
       .discard = true },
+    { .name = "128k-r1",
+      .cluster_bits = 17,
+      .refcount_bits = 1,
+      .version = 3,
+      .size = 1500,
+      .discard = true },
+    { .name = "2M-r64",
+      .cluster_bits = 21,
+      .refcount_bits = 64,
+      .version = 3,
+      .size = 8300,
+      .slow = true },
+    { .name = "2M-extended-backing",
+      .cluster_bits = 21,
+      .refcount_bits = 32,
+      .version = 3,
+      .size = 5000,
+      .backing = 6000,
+      .extended = true,
+      .slow = true },
     { .name = "512-data",
       .cluster_bits = 9,
       .refcount_bits = 16,
@@ -240,6 +260,68 @@ const struct shape shapes[] = {
       .extended = true,
       .keeps = true,
       .discard = true },
+    { .name = "512-above-raw",
+      .cluster_bits = 9,
+      .refcount_bits = 16,
+      .version = 3,
+      .size = 190,
+      .base = 150,
+      .other = 240,
+      .base_format = "raw",
+      .other_format = "raw" },
+    { .name = "4k-above-longer",
+      .cluster_bits = 12,
+      .refcount_bits = 8,
+      .version = 3,
+      .size = 301,
+      .base = 410,
+      .other = 200,
+      .other_format = "raw",
+      .discard = true },
+    { .name = "1k-v2-above-shorter",
+      .cluster_bits = 10,
+      .refcount_bits = 16,
+      .version = 2,
+      .size = 210,
+      .base = 130,
+      .other = 210 },
+    { .name = "2k-above-two",
+      .cluster_bits = 11,
+      .refcount_bits = 64,
+      .version = 3,
+      .size = 250,
+      .base = 180,
+      .other = 310,
+      .deep = true },
+    { .name = "64k-above-raw-and-base",
+      .cluster_bits = 16,
+      .refcount_bits = 16,
+      .version = 3,
+      .size = 600,
+      .base = 700,
+      .other = 300,
+      .other_format = "raw",
+      .deep = true,
+      .discard = true },
+    { .name = "16k-extended-above-two",
+      .cluster_bits = 14,
+      .refcount_bits = 16,
+      .version = 3,
+      .size = 333,
+      .base = 222,
+      .other = 333,
+      .deep = true,
+      .extended = true },
+    { .name = "512-lazy-above-raw",
+      .cluster_bits = 9,
+      .refcount_bits = 16,
+      .version = 3,
+      .size = 180,
+      .base = 180,
+      .other = 99,
+      .other_format = "raw",
+      .base_format = "raw",
+      .lazy = true },
     { 0 },
 };
 
@@ -298,6 +380,7 @@ static struct range pick_range(struct session *s)
         r = (struct range){ near, 1 + random_below(&s->random, 4) };
         break;
     }
+    r.at = min_u64(r.at, size - 1);
     r.count = min_u64(r.count, size - r.at);
     return r;
 }
@@ -656,6 +739,51 @@ static void run_repairs(struct session *s)
     }
 }
 
+static const mixture chain_mixture = {
+    [REQUEST_WRITE] = 10, [REQUEST_FUA] = 1,     [REQUEST_ZERO] = 2,
+    [REQUEST_UNMAP] = 2,  [REQUEST_DISCARD] = 1, [REQUEST_COMPRESS] = 2,
+    [REQUEST_FLUSH] = 1,  [REQUEST_REOPEN] = 1,  [REQUEST_RESIZE] = 1
+};
+
+/* From one file to the other and to none, now and then without care. */
+static void run_rebase(struct session *s)
+{
+    static const enum part below[] = { PART_BASE, PART_OTHER, PART_OTHER, PARTS };
+
+    for (int i = 0; i < 5; i++) {
+        run_mixture(s, 3, &chain_mixture);
+        session_rebase(s, below[(i + 1) % 4], random_below(&s->random, 4) == 0);
+    }
+}
+
+/* Into the next file and into the one below it; what was emptied is filled again. */
+static void run_commit(struct session *s)
+{
+    for (int i = 0; i < 5; i++) {
+        run_mixture(s, 4, &chain_mixture);
+        switch (random_below(&s->random, 6)) {
+        case 0: session_commit(s, 2, false); break; /* refused */
+        case 1: session_commit(s, 2, true); break;
+        case 2: session_commit(s, 1, true); break;
+        default: session_commit(s, 1, false); break;
+        }
+    }
+}
+
+/* Both, in turn. */
+static void run_rebase_and_commit(struct session *s)
+{
+    for (int i = 0; i < 3; i++) {
+        run_mixture(s, 3, &chain_mixture);
+        session_rebase(s, PART_OTHER, false);
+        run_mixture(s, 2, &chain_mixture);
+        session_commit(s, 1, false);
+        session_rebase(s, PART_BASE, false);
+        run_mixture(s, 2, &chain_mixture);
+        session_commit(s, 1, i == 1);
+    }
+}
+
 const struct script scripts[] = {
     { .name = "writes", .run = run_writes },
     { .name = "bursts", .run = run_bursts },
@@ -673,5 +801,8 @@ const struct script scripts[] = {
     { .name = "bitmap-life", .run = run_bitmap_life, .suits = has_bitmaps },
     { .name = "repairs", .run = run_repairs },
     { .name = "growth", .run = run_growth, .suits = grows_tables },
+    { .name = "rebase", .run = run_rebase, .chain = true },
+    { .name = "commit", .run = run_commit, .chain = true },
+    { .name = "rebase-and-commit", .run = run_rebase_and_commit, .chain = true },
     { 0 },
 };

@@ -8,6 +8,7 @@
 
 struct script {
     const char *name;
+    bool chain; /* for shapes with other images below, else for those without */
     void (*run)(struct session *session);
     bool (*suits)(const struct shape *shape); /* NULL: every shape */
 };

@@ -197,7 +197,7 @@ void session_discard(struct session *s, uint64_t at, uint64_t count)
 
     if (!session_ask(s, "discard 0x%" PRIx64 " + 0x%" PRIx64, at * SECTOR, count * SECTOR))
         return;
-    if (first >= last || (s->version < 3 && s->backing != NULL))
+    if (first >= last || (s->version < 3 && s->image->disk->backing != NULL))
         first = last = at;
     issue(s, first, last - first, 0);
     r = image_discard(s->image, count * SECTOR, at * SECTOR, 0);
@@ -231,7 +231,8 @@ static uint32_t open_flags(const struct session *s)
 
 int session_open(struct session *s)
 {
-    s->image = judge_open(&s->recorder->store, s->backing, open_flags(s), NULL, &s->runtime);
+    s->image =
+        judge_open(recorder_image(s->recorder), s->backing, open_flags(s), NULL, &s->runtime);
     return s->image ? 0 : -1;
 }
 
@@ -312,7 +313,7 @@ void session_resize(struct session *s, uint64_t size)
     oracle_propose(&s->oracle, &next);
     flags = s->shape->preallocated ? QCOW2_RESIZE_METADATA : 0;
     session_end_change(s, "Resizing", image_resize(s->image, size * SECTOR, flags),
-                       s->version < 3 && (s->backing || next.count > 0));
+                       s->version < 3 && (s->image->disk->backing || next.count > 0));
 }
 
 /* Each snapshot, and the active disk, may refer to a cluster once, and one of them twice while it

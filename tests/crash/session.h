@@ -20,9 +20,13 @@ struct shape {
     uint32_t cluster_bits;
     uint32_t refcount_bits;
     uint32_t version;
-    uint32_t size;     /* of the disk, sectors */
-    uint32_t backing;  /* of the backing disk, sectors; 0: none */
-    uint32_t l2_cache; /* bytes; 0: the default */
+    uint32_t size;    /* of the disk, sectors */
+    uint32_t backing; /* of the backing disk, sectors; 0: none */
+    uint32_t base;    /* of the image below, in a file that a cut hits, too, sectors; 0: none; */
+    uint32_t other;   /* and of another one, which may come in its place */
+    const char *base_format, *other_format; /* NULL: qcow2 */
+    bool deep;                              /* the other is below the base */
+    uint32_t l2_cache;                      /* bytes; 0: the default */
     uint32_t leaked;   /* clusters that are counted and never used, so that tables must grow */
     bool extended;     /* L2 entries */
     bool lazy;         /* refcounts */
@@ -32,6 +36,7 @@ struct shape {
     enum data_file data_file; /* then nothing is compressed, and there are no snapshots */
     bool discard;             /* punch holes for freed clusters */
     bool scribble;            /* ... which then hold garbage */
+    bool slow;                /* many bytes are looked at: only where that is asked for */
     bool qemu;                /* made by QEMU, with compressed clusters and two snapshots */
 };
 
@@ -82,6 +87,12 @@ void session_snapshot_delete(struct session *session, size_t index);
 /* Close the image, damage its refcounts and flags, repair it, open it again. */
 void session_repair(struct session *session);
 
+/* Below the image is to be the base or the other, PARTS: nothing; what the image shows stays as it is,
+ * unless this is unsafe. */
+void session_rebase(struct session *session, enum part below, bool unsafe);
+/* Into the image at this depth below; then the image is emptied, unless it is kept. */
+void session_commit(struct session *session, unsigned depth, bool keep);
+
 /* The bitmap of this index in the list; merging: from another of the same image. */
 void session_bitmap_add(struct session *session);
 void session_bitmap_remove(struct session *session, size_t index);
@@ -89,7 +100,7 @@ void session_bitmap_clear(struct session *session, size_t index);
 void session_bitmap_toggle(struct session *session, size_t index);
 void session_bitmap_merge(struct session *session, size_t index, size_t from);
 
-/* ---- Between session.c, session-bitmaps.c, repairs.c and start.c ---- */
+/* ---- Between session.c, session-bitmaps.c, chain.c, repairs.c and start.c ---- */
 
 /* Before a request: is it to be made at all? */
 bool session_ask(struct session *session, const char *format, ...)
@@ -105,6 +116,9 @@ void session_check_bitmaps(struct session *session);
 /* Write the image that the shape describes into the recorder, durably, and tell the oracle. */
 int session_make_image(struct session *session);
 int session_open(struct session *session);
+/* Write the images below into the recorder; then, with the image above them, tell the oracle. */
+int session_make_below(struct session *session);
+int session_learn_chain(struct session *session);
 /* No image is open. */
 int session_damage_and_repair(struct session *session);
 

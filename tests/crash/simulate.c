@@ -27,6 +27,7 @@ struct simulation {
     bool lose_flushes;
     uint64_t faults;    /* per scenario and kind of fault; 0: cuts instead */
     struct fault fault; /* this one alone */
+    bool slow;          /* shapes that take long, too */
     bool list;
     struct effort effort;
 
@@ -120,8 +121,9 @@ static bool is_wanted(const struct simulation *sim, const struct scenario *scena
     const struct script *script = scenario->script;
 
     return fnmatch(sim->pattern, scenario->name, FNM_EXTMATCH) == 0 &&
+           script->chain == (scenario->shape->base > 0) &&
            (script->suits == NULL || script->suits(scenario->shape)) &&
-           (sim->have_qemu || !scenario->shape->qemu);
+           (sim->slow || !scenario->shape->slow) && (sim->have_qemu || !scenario->shape->qemu);
 }
 
 static void run_scenario(struct simulation *sim, const struct scenario *scenario)
@@ -182,6 +184,7 @@ static const struct {
     { { "lose-flushes", no_argument, NULL, 'L' }, "", "no flush does anything" },
     { { "faults", required_argument, NULL, 'f' }, "N", "no cuts: N faults of each kind" },
     { { "fault", required_argument, NULL, 'F' }, "KIND:N", "no cuts: the Nth request fails" },
+    { { "slow", no_argument, NULL, 'w' }, "", "with the large clusters, which take long" },
     { { "list", no_argument, NULL, 'i' }, "", "print the scenarios' names" },
     { { "verbose", no_argument, NULL, 'v' }, "", "print what is done" },
     { { "help", no_argument, NULL, 'h' }, "", "print this" },
@@ -238,6 +241,7 @@ static void take_option(struct simulation *sim, int option, const char *argument
     case 'L': sim->lose_flushes = true; break;
     case 'f': sim->faults = number(argument); break;
     case 'F': sim->fault = fault_of(argument); break;
+    case 'w': sim->slow = true; break;
     case 'i': sim->list = true; break;
     case 'v': sim->effort.verbose = true; break;
     case 'h': usage(); exit(0);

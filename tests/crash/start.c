@@ -93,14 +93,14 @@ static int make_data_file(struct session *s, const char *path)
 
     if (file == NULL || fclose(file) != 0)
         return error_system(errno, "Could not create '%s'", path);
-    return store_truncate(&s->recorder->data, (uint64_t)s->shape->size * SECTOR);
+    return store_truncate(&s->recorder->files[PART_DATA].store, (uint64_t)s->shape->size * SECTOR);
 }
 
 static int make_ours(struct session *s)
 {
     const struct shape *shape = s->shape;
     char data_file[256];
-    char file[] = "base.raw", format[] = "raw";
+    char file[16], format[8];
     const struct qcow2_create_options options = {
         .format = FORMAT_QCOW2,
         .size = (uint64_t)shape->size * SECTOR,
@@ -110,16 +110,21 @@ static int make_ours(struct session *s)
         .extended_l2 = shape->extended,
         .lazy_refcounts = shape->lazy,
         .preallocation = shape->preallocated ? PREALLOCATION_METADATA : PREALLOCATION_OFF,
-        .backing_file = shape->backing ? file : NULL,
-        .backing_format = shape->backing ? format : NULL,
+        .backing_file = shape->backing || shape->base ? file : NULL,
+        .backing_format = shape->backing || shape->base ? format : NULL,
         .data_file = shape->data_file ? data_file : NULL,
         .data_file_raw = shape->data_file == DATA_FILE_RAW,
     };
 
+    snprintf(file, sizeof file, "%s", shape->base ? part_places[PART_BASE].name : "base.raw");
+    snprintf(format, sizeof format, "%s",
+             shape->backing       ? "raw"
+             : shape->base_format ? shape->base_format
+                                  : "qcow2");
     snprintf(data_file, sizeof data_file, "%s/disk.data", s->states.effort->directory);
     if (shape->data_file && make_data_file(s, data_file) == -1)
         return -1;
-    if (image_format_store(&s->recorder->store, &options) == -1 || session_open(s) == -1)
+    if (image_format_store(recorder_image(s->recorder), &options) == -1 || session_open(s) == -1)
         return -1;
     return leak(s) == -1 ? (image_close(s->image), -1) : image_close(s->image);
 }
@@ -207,7 +212,7 @@ static int load(const struct qemu_image *q)
         return error_system(errno, "Could not read '%s'", q->path);
     count = fread(bytes, 1, MEDIUM_MAX, file);
     fclose(file);
-    return store_pwrite(&q->session->recorder->store, bytes, count, 0);
+    return store_pwrite(recorder_image(q->session->recorder), bytes, count, 0);
 }
 
 static int make_qemus(struct session *s)
@@ -229,9 +234,11 @@ static int make_qemus(struct session *s)
 int session_make_image(struct session *s)
 {
     if (make_backing(s) == -1 || (s->backing && show_backing(s) == -1) ||
-        (s->shape->qemu ? make_qemus : make_ours)(s) == -1)
+        session_make_below(s) == -1 || (s->shape->qemu ? make_qemus : make_ours)(s) == -1)
         return -1;
     s->image = NULL;
+    if (session_learn_chain(s) == -1)
+        return -1;
     recorder_settle(s->recorder);
     return 0;
 }

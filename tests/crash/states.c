@@ -51,7 +51,6 @@ static uint64_t last_moment(const struct states *s)
 static void explain(const struct states *s)
 {
     static const char *const words[] = { "lost", "arrived", "torn" };
-    static const char *const files[] = { [PART_IMAGE] = "", [PART_DATA] = "data file, " };
 
     printf("  state %" PRIu64 ", after flush %" PRIu64 " and a length of 0x%" PRIx64 ":\n",
            s->number, s->recorder->flushes, s->recorder->durable_length[PART_IMAGE]);
@@ -59,12 +58,12 @@ static void explain(const struct states *s)
         const struct change *c = &s->recorder->journal[i];
 
         if (c->kind == CHANGE_LENGTH)
-            printf("    %-7s %slength 0x%" PRIx64 " (operation %" PRIu64 ")\n", words[s->fates[i]],
-                   files[c->part], c->offset, c->moment);
+            printf("    %-7s %s length 0x%" PRIx64 " (operation %" PRIu64 ")\n", words[s->fates[i]],
+                   part_places[c->part].name, c->offset, c->moment);
         else
-            printf("    %-7s %sbytes 0x%" PRIx64 " + 0x%" PRIx64 " (operation %" PRIu64 ")\n",
-                   words[s->fates[i]], files[c->part], c->offset - part_start(c->part), c->count,
-                   c->moment);
+            printf("    %-7s %s bytes 0x%" PRIx64 " + 0x%" PRIx64 " (operation %" PRIu64 ")\n",
+                   words[s->fates[i]], part_places[c->part].name, c->offset - part_start(c->part),
+                   c->count, c->moment);
     }
 }
 

@@ -4,7 +4,6 @@ engine_tests = \
 	unit/format-header \
 	unit/format-snapshot-table \
 	unit/header-update \
-	unit/rebase-cut \
 	unit/stress-threads
 check_PROGRAMS += $(engine_tests)
 TESTS += $(engine_tests)
@@ -12,7 +11,6 @@ TESTS += $(engine_tests)
 unit_format_entries_SOURCES = unit/format-entries.c
 unit_format_header_SOURCES = unit/format-header.c
 unit_format_snapshot_table_SOURCES = unit/format-snapshot-table.c
-unit_rebase_cut_SOURCES = crash/random.h unit/rebase-cut.c
 unit_header_update_SOURCES = crash/random.h unit/header-update.c
 unit_stress_threads_SOURCES = \
 	unit/store-scratch.h \
