@@ -662,3 +662,24 @@ int image_keys_read(image_target *t, const keyval_list *keys, char **why)
 
     return read_layer(&top, false, why);
 }
+
+int image_keys_add(image_target *t, const keyval_list *keys, char **why)
+{
+    CLEANUP_LAYER layer top = {
+        .keys = keys,
+        .prefix = xstrdup(""),
+        .driver = t->format,
+        .target = t,
+    };
+    CLEANUP_LAYER layer file = layer_below(&top, "file", t);
+
+    file.driver = t->flags & QCOW2_OPEN_NBD ? "nbd" : "file";
+    if (get(&file, "filename") && strcmp(get(&file, "filename"), t->filename) != 0) {
+        *why = xstrdup("Cannot specify the file twice, by its name and by 'file.filename'");
+        return -1;
+    }
+    return read_keys(&file, why) || read_keys(&top, why) || read_data_file(&top, why) ||
+                   read_backing(&top, why)
+               ? -1
+               : 0;
+}

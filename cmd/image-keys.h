@@ -45,6 +45,9 @@ int image_target_set_secret(image_target *t, const char *id, char **why);
  * sentence that the caller frees. */
 int image_keys_read(image_target *t, const keyval_list *keys, char **why);
 
+/* Adds keys to a target whose file and format are known. */
+int image_keys_add(image_target *t, const keyval_list *keys, char **why);
+
 /* Why the file could not be opened, which the library has just said: its sentence, which names the
  * file, in the words that QEMU's users know.  Those name it once where the format or a backing file
  * refuses, and twice where the host does.  The caller frees it. */

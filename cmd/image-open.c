@@ -183,8 +183,8 @@ static int set_options(image_target *t, const image_source *source, char **why)
 /* A raw disk that was only taken for one, and will be written. */
 static void note_guess(const image_target *t, const image_source *source)
 {
-    bool guess =
-        t->guessed && strcmp(t->format, "raw") == 0 && (t->flags & QCOW2_OPEN_READ_ONLY) == 0;
+    bool guess = t->guessed && !source->overlay && strcmp(t->format, "raw") == 0 &&
+                 (t->flags & QCOW2_OPEN_READ_ONLY) == 0;
 
     if (guess)
         warn_of_guess(t->filename);
@@ -200,10 +200,29 @@ static int understand(image_target *t, const image_source *source, char **why)
         return -1;
     if (read_cache_mode(t, source->cache, why) || read_name(t, source, why))
         return -1;
+    if (source->keys && image_keys_add(t, source->keys, why))
+        return -1;
     if ((t->flags & QCOW2_OPEN_FORCE_SHARE) && !(t->flags & QCOW2_OPEN_READ_ONLY))
         return fail(why, "force-share=on can only be used with read-only images");
     note_guess(t, source);
     return set_options(t, source, why);
+}
+
+/* The image becomes the backing file of the overlay, to which the flags belong. */
+static int put_overlay(image_target *t, const char *overlay, char **why)
+{
+    qcow2_open_options *below = t->options;
+
+    t->options = qcow2_open_options_new();
+    if (!t->options || qcow2_open_options_set_flags(t->options, t->flags & ~QCOW2_OPEN_NBD) ||
+        qcow2_open_options_set_backing(t->options, t->filename, t->format) ||
+        qcow2_open_options_set_backing_options(t->options, below)) {
+        qcow2_open_options_free(below);
+        return fail_library(why);
+    }
+    free(t->filename);
+    t->filename = xstrdup(overlay);
+    return 0;
 }
 
 qcow2_image *try_open_image(const image_source *source, char **why)
@@ -211,7 +230,7 @@ qcow2_image *try_open_image(const image_source *source, char **why)
     CLEANUP_TARGET image_target t = { 0 };
     qcow2_image *image;
 
-    if (understand(&t, source, why))
+    if (understand(&t, source, why) || (source->overlay && put_overlay(&t, source->overlay, why)))
         return NULL;
     image = qcow2_open(t.filename, t.options);
     if (!image)

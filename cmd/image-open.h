@@ -19,12 +19,13 @@
 #include "qcow2.h"
 
 typedef struct {
-    const char *filename; /* or dotted keys, when image_opts is set */
-    const char *format;   /* "qcow2", "raw", "qcow", "luks" or NULL: probe what the user named */
-    bool image_opts;      /* filename is "driver=qcow2,file.filename=..." */
-    bool is_path;         /* filename comes from an image: a path, however it looks */
-    const char *cache;    /* a name of the cache table; NULL: writeback */
-    uint32_t flags;       /* QCOW2_OPEN_..., besides those of the cache mode */
+    const char *filename;    /* or dotted keys, when image_opts is set */
+    const char *format;      /* "qcow2", "raw", "qcow", "luks" or NULL: probe what the user named */
+    bool image_opts;         /* filename is "driver=qcow2,file.filename=..." */
+    const keyval_list *keys; /* more of them, besides the name; or NULL */
+    bool is_path;            /* filename comes from an image: a path, however it looks */
+    const char *cache;       /* a name of the cache table; NULL: writeback */
+    uint32_t flags;          /* QCOW2_OPEN_..., besides those of the cache mode */
     qcow2_backing_policy backing;
     const char *key_secret;         /* id of the secret that is the password; or NULL */
     const char *data_file;          /* instead of the one the image names; or NULL */
@@ -32,7 +33,8 @@ typedef struct {
     const char *compression_window; /* the same */
     unsigned writable_backing;      /* depth of the backing file to be written, too; 0: none */
     const char *snapshot;           /* open this internal snapshot instead of the disk; or NULL */
-    bool *guessed_raw; /* set when raw was only a guess and writes need care; or NULL */
+    const char *overlay; /* an empty qcow2 file of the same size, to be opened above it; or NULL */
+    bool *guessed_raw;   /* set when raw was only a guess and writes need care; or NULL */
 } image_source;
 
 /* The image that the command line names first, to be opened with these flags. */

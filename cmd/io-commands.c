@@ -13,47 +13,51 @@
 #include "io.h"
 #include "message.h"
 
-#define NO_IMAGE true
-#define WRITES true
-
 static const io_command table[] = {
-    { "aio_flush", NULL, io_flush, 0, 0, false, false, "", "",
-      "completes all outstanding aio requests" },
-    { "aio_read", NULL, io_readv, 2, -1, false, false, "CP:qv",
-      "[-Cqv] [-P pattern] off len [len..]", "reads a number of bytes, at once" },
-    { "aio_write", NULL, io_writev, 2, -1, false, WRITES, "CfnP:quz",
-      "[-Cfnquz] [-P pattern] off len [len..]", "writes a number of bytes, at once" },
-    { "alloc", "a", io_alloc, 1, 2, false, false, "", "offset [count]",
-      "checks if offset is allocated in the file" },
-    { "close", "c", io_close, 0, 0, false, false, "", "", "close the current open file" },
-    { "discard", "d", io_discard, 2, -1, false, WRITES, "Cq", "[-Cq] off len",
-      "discards a number of bytes at a specified offset" },
-    { "flush", "f", io_flush, 0, 0, false, false, "", "", "flush all in-core file state to disk" },
-    { "help", "?", io_help, 0, 1, NO_IMAGE, false, "", "[command]",
-      "help for one or all commands" },
-    { "info", "i", io_info, 0, 0, false, false, "", "",
-      "prints information about the current file" },
-    { "length", "l", io_length, 0, 0, false, false, "", "", "gets the length of the current file" },
-    { "map", NULL, io_map, 0, 0, false, false, "", "", "prints the allocated areas of a file" },
-    { "open", "o", io_open, 1, -1, NO_IMAGE, false, "rnUt:d:o:",
-      "[-rnU] [-t cache] [-d discard] [-o options] [path]", "open the file specified by path" },
-    { "quit", "q", io_quit, 0, 0, NO_IMAGE, false, "", "", "exit the program" },
-    { "read", "r", io_read, 2, -1, false, false, "abCl:pP:qs:v",
-      "[-abCqv] [-P pattern [-s off] [-l len]] off len",
-      "reads a number of bytes at a specified offset" },
-    { "readv", NULL, io_readv, 2, -1, false, false, "CP:qv", "[-Cqv] [-P pattern] off len [len..]",
-      "reads a number of bytes at a specified offset" },
-    { "reopen", NULL, io_reopen, 0, -1, false, false, "rwc:", "[(-r|-w)] [-c cache]",
-      "reopens an image with new options" },
-    { "sleep", NULL, io_sleep, 1, 1, NO_IMAGE, false, "", "milliseconds",
-      "waits for the given value in milliseconds" },
-    { "truncate", "t", io_truncate, 1, 3, false, WRITES, "m:", "[-m prealloc_mode] off",
-      "truncates the current file at the given offset" },
-    { "write", "w", io_write, 2, -1, false, WRITES, "bcCfnpP:qs:uz",
+    { "abort", NULL, io_abort, 0, 0, "", NULL, "simulate a program crash using abort(3)",
+      IO_ANYTIME },
+    { "aio_flush", NULL, io_aio_flush, 0, 0, "", NULL, "completes all outstanding aio requests",
+      0 },
+    { "aio_read", NULL, io_aio_read, 2, -1, "CP:iqv", "[-Ciqv] [-P pattern] off len [len..]",
+      "asynchronously reads a number of bytes", IO_VECTORED },
+    { "aio_write", NULL, io_aio_write, 2, -1, "CfiP:quz", "[-Cfiquz] [-P pattern] off len [len..]",
+      "asynchronously writes a number of bytes", IO_VECTORED | IO_WRITES },
+    { "alloc", "a", io_alloc, 1, 2, "", "offset [count]",
+      "checks if offset is allocated in the file", 0 },
+    { "break", NULL, io_break, 2, 2, "", "event tag",
+      "sets a breakpoint on event and tags the stopped request as tag", 0 },
+    { "close", "c", io_close, 0, 0, "", NULL, "close the current open file", 0 },
+    { "discard", "d", io_discard, 2, -1, "Cq", "[-Cq] off len",
+      "discards a number of bytes at a specified offset", IO_WRITES },
+    { "flush", "f", io_flush, 0, 0, "", NULL, "flush all in-core file state to disk", 0 },
+    { "help", "?", io_help, 0, 1, "", "[command]", "help for one or all commands", IO_ANYTIME },
+    { "info", "i", io_info, 0, 0, "", NULL, "prints information about the current file", 0 },
+    { "length", "l", io_length, 0, 0, "", NULL, "gets the length of the current file", 0 },
+    { "map", NULL, io_map, 0, 0, "", "", "prints the allocated areas of a file", 0 },
+    { "open", "o", io_open, 1, -1, "snCro:ki:t:d:U",
+      "[-rsCnkU] [-t cache] [-d discard] [-o options] [path]", "open the file specified by path",
+      IO_ANYTIME },
+    { "quit", "q", io_quit, 0, 0, "", NULL, "exit the program", IO_ANYTIME },
+    { "read", "r", io_read, 2, -1, "bCl:pP:qs:v", "[-abCqv] [-P pattern [-s off] [-l len]] off len",
+      "reads a number of bytes at a specified offset", 0 },
+    { "readv", NULL, io_readv, 2, -1, "CP:qv", "[-Cqv] [-P pattern] off len [len..]",
+      "reads a number of bytes at a specified offset", IO_VECTORED },
+    { "remove_break", NULL, io_remove_break, 1, 1, "", "tag", "remove a breakpoint by tag", 0 },
+    { "reopen", NULL, io_reopen, 0, -1, "rwc:o:", "[(-r|-w)] [-c cache] [-o options]",
+      "reopens an image with new options", 0 },
+    { "resume", NULL, io_resume, 1, 1, "", "tag", "resumes the request tagged as tag", 0 },
+    { "sigraise", NULL, io_sigraise, 1, 1, "", "signal", "raises a signal", IO_ANYTIME },
+    { "sleep", NULL, io_sleep, 1, 1, "", NULL, "waits for the given value in milliseconds",
+      IO_ANYTIME },
+    { "truncate", "t", io_truncate, 1, 3, "m:", "[-m prealloc_mode] off",
+      "truncates the current file at the given offset", IO_WRITES },
+    { "wait_break", NULL, io_wait_break, 1, 1, "", "tag", "waits for the suspension of a request",
+      0 },
+    { "write", "w", io_write, 2, -1, "bcCfnpP:qs:uz",
       "[-bcCfnquz] [-P pattern | -s source_file] off len",
-      "writes a number of bytes at a specified offset" },
-    { "writev", NULL, io_writev, 2, -1, false, WRITES, "CfP:q",
-      "[-Cfq] [-P pattern] off len [len..]", "writes a number of bytes at a specified offset" },
+      "writes a number of bytes at a specified offset", IO_WRITES },
+    { "writev", NULL, io_writev, 2, -1, "CfP:q", "[-Cfq] [-P pattern] off len [len..]",
+      "writes a number of bytes at a specified offset", IO_VECTORED | IO_WRITES },
 };
 
 enum {
@@ -67,22 +71,27 @@ static const struct {
     const char *commands; /* names, each followed by a space; NULL: all others that take it */
     const char *meaning;
 } letters[] = {
-    { 'a', NULL, "accepted and ignored" },
     { 'b', NULL, "the VM state rather than the disk (refused by this version)" },
     { 'c', "write ", "write compressed clusters" },
     { 'c', "reopen ", "cache mode" },
+    { 'C', "open ", "keep what is read from a backing file in the image" },
     { 'C', NULL, "report statistics for a machine to read" },
     { 'd', NULL, "what discarding does: ignore or unmap" },
     { 'f', NULL, "durable when the command is done (force unit access)" },
+    { 'i', "open ", "threads, native or io_uring: all the same" },
+    { 'i', NULL, "count the request as invalid, and do nothing" },
+    { 'k', NULL, "short for -i native" },
     { 'l', NULL, "length of what is verified (only with -P)" },
     { 'm', NULL, "preallocation mode" },
     { 'n', "open ", "bypass the host's cache" },
     { 'n', NULL, "with -z, fail where zeroing would be slow" },
-    { 'o', NULL, "options in place of a path, as in driver=qcow2,file.filename=FILE" },
+    { 'o', "open ", "options, as in driver=qcow2; with file.filename=FILE in place of a path" },
+    { 'o', "reopen ", "options to change, as in lazy-refcounts=on" },
     { 'p', NULL, "accepted and ignored" },
     { 'P', NULL, "the byte to write, or to verify what was read" },
     { 'q', NULL, "quiet, do not show I/O statistics" },
     { 'r', NULL, "read-only" },
+    { 's', "open ", "write to a temporary overlay" },
     { 's', "write ", "write the content of this file, repeated" },
     { 's', NULL, "start of what is verified (only with -P)" },
     { 't', NULL, "cache mode" },
@@ -106,14 +115,15 @@ static const io_command *find_command(const char *name)
  * Help
  */
 
-static void print_synopsis(const io_command *command)
+static void print_synopsis(const io_command *command, const char *name)
 {
-    printf("%s %s -- %s\n", command->name, command->arguments, command->purpose);
+    printf("%s%s%s -- %s\n", name, command->arguments ? " " : "",
+           command->arguments ? command->arguments : "", command->purpose);
 }
 
 int io_usage(const io_command *command)
 {
-    print_synopsis(command);
+    print_synopsis(command, command->name);
     return -1;
 }
 
@@ -132,9 +142,9 @@ static const char *meaning_of(char letter, const io_command *command)
     return NULL;
 }
 
-static void print_command_help(const io_command *command)
+static void print_command_help(const io_command *command, const char *name)
 {
-    print_synopsis(command);
+    print_synopsis(command, name);
     for (const char *letter = command->letters; *letter; letter++)
         if (*letter != ':' && meaning_of(*letter, command))
             printf(" -%c, -- %s\n", *letter, meaning_of(*letter, command));
@@ -148,13 +158,13 @@ int io_help(io_session *session, const io_command *command, const io_request *re
         const io_command *topic = find_command(request->words[0]);
 
         if (topic)
-            print_command_help(topic);
+            print_command_help(topic, request->words[0]);
         else
             printf("command %s not found\n", request->words[0]);
         return 0;
     }
     for (size_t i = 0; i < NB_COMMANDS; i++)
-        print_synopsis(&table[i]);
+        print_synopsis(&table[i], table[i].name);
     printf("\nUse 'help commandname' for extended help.\n");
     return 0;
 }
@@ -199,7 +209,7 @@ static bool is_read_only(qcow2_image *image)
 /* What stands in the way of a command, before its options are looked at. */
 static int check_conditions(const io_session *session, const io_command *command, int nb_arguments)
 {
-    if (!command->without_image && !session->image) {
+    if (!(command->traits & IO_ANYTIME) && !session->image) {
         fflush(stdout);
         fprintf(stderr, "no file open, try 'help open'\n");
         return -1;
@@ -209,7 +219,7 @@ static int check_conditions(const io_session *session, const io_command *command
         complain_of_count(command, nb_arguments);
         return -1;
     }
-    if (command->writes && is_read_only(session->image)) {
+    if ((command->traits & IO_WRITES) && is_read_only(session->image)) {
         error_report("Block node is read-only");
         return -1;
     }
@@ -221,9 +231,10 @@ static int parse_request(const io_command *command, int argc, char **argv, io_re
     int letter;
 
     *request = (io_request){ 0 };
-    fflush(stdout);
-    optind = 0;
-    while ((letter = getopt(argc, argv, command->letters)) != -1) {
+    if (command->letters[0])
+        fflush(stdout);
+    optind = command->letters[0] ? 0 : 1;
+    while (command->letters[0] && (letter = getopt(argc, argv, command->letters)) != -1) {
         if (letter == '?')
             return io_usage(command);
         request->given[letter] = true;

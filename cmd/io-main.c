@@ -5,10 +5,12 @@
  */
 
 #include <getopt.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 #include "confine.h"
@@ -19,7 +21,8 @@
 
 /* What the command line said. */
 typedef struct {
-    image_source source;
+    io_choice choice;
+    bool misaligned;
     bool untrusted;
     const char **commands; /* of -c, in order */
     size_t nb_commands;
@@ -48,12 +51,13 @@ static const io_option table[] = {
     { 'c', "cmd", "COMMAND", "run this command; may be given again" },
     { 'f', "format", "FMT", "format of the image, raw, qcow2 or qcow (default: probe the file)" },
     { 'r', "read-only", NULL, "open the image read-only" },
-    { 's', "snapshot", NULL, "write to a temporary snapshot (refused by this version)" },
+    { 's', "snapshot", NULL, "write to a temporary overlay, leave FILE as it is" },
     { 'n', "nocache", NULL, "bypass the host's cache, short for -t none" },
-    { 'C', "copy-on-read", NULL, "copy what is read from a backing file (refused)" },
-    { 'm', "misalign", NULL, "accepted: every alignment works" },
-    { 'k', "native-aio", NULL, "accepted: requests are done one by one" },
-    { 'i', "aio", "MODE", "accepted: requests are done one by one" },
+    { 'C', "copy-on-read", NULL, "keep what is read from a backing file in the image" },
+    { 'm', "misalign", NULL, "use buffers that begin at odd places in memory" },
+    { 'k', "native-aio", NULL, "short for -i native" },
+    { 'i', "aio", "MODE",
+      "threads, native (only without the host's cache) or io_uring: all the same" },
     { 't', "cache", "MODE", "none, writeback, writethrough (default), directsync, unsafe" },
     { 'd', "discard", "MODE", "what discarding does on the host: unmap (default) or ignore" },
     { 'T', "trace", "PATTERN", "accepted and ignored" },
@@ -97,23 +101,28 @@ static void add_command(io_options *o, const char *command)
 /* Returns -1 when an error was reported, 1 when help was printed. */
 static int set_option(io_options *o, int letter)
 {
+    image_source *source = &o->choice.source;
+
     switch (letter) {
     case 'c': add_command(o, optarg); break;
-    case 'f': o->source.format = optarg; break;
-    case 'r': o->source.flags |= QCOW2_OPEN_READ_ONLY; break;
-    case 'U': o->source.flags |= QCOW2_OPEN_FORCE_SHARE; break;
-    case 'n': o->source.cache = "none"; break;
-    case 't': o->source.cache = optarg; break;
-    case 'd': return io_parse_discard(optarg, &o->source.flags);
+    case 'f': source->format = optarg; break;
+    case 'r': source->flags |= QCOW2_OPEN_READ_ONLY; break;
+    case 'U': source->flags |= QCOW2_OPEN_FORCE_SHARE; break;
+    case 'n': source->cache = "none"; break;
+    case 't': source->cache = optarg; break;
+    case 'd': return io_parse_discard(optarg, &source->flags);
+    case 's': o->choice.temporary = true; break;
+    case 'C': o->choice.copy_on_read = true; break;
+    case 'm': o->misaligned = true; break;
+    case 'k': o->choice.aio = "native"; break;
+    case 'i': return io_parse_aio(optarg, &o->choice.aio);
     case OPTION_OBJECT: return object_add(optarg);
-    case OPTION_IMAGE_OPTS: o->source.image_opts = true; break;
-    case OPTION_BACKING_NBD: o->source.flags |= QCOW2_OPEN_BACKING_NBD; break;
+    case OPTION_IMAGE_OPTS: source->image_opts = true; break;
+    case OPTION_BACKING_NBD: source->flags |= QCOW2_OPEN_BACKING_NBD; break;
     case OPTION_UNTRUSTED:
         o->untrusted = true;
-        o->source.backing = QCOW2_BACKING_REFUSE;
+        source->backing = QCOW2_BACKING_REFUSE;
         break;
-    case 's': error_report("A temporary snapshot (-s) is not supported by this version"); return -1;
-    case 'C': error_report("Copy on read (-C) is not supported by this version"); return -1;
     default: break;
     }
     return 0;
@@ -162,11 +171,11 @@ static int parse(io_options *o, int argc, char **argv)
         print_help();
         return EXIT_FAILURE;
     }
-    if (o->source.image_opts && o->source.format) {
+    if (o->choice.source.image_opts && o->choice.source.format) {
         error_report("--image-opts and -f are mutually exclusive");
         return EXIT_FAILURE;
     }
-    o->source.filename = argv[optind];
+    o->choice.source.filename = argv[optind];
     return -1;
 }
 
@@ -174,14 +183,37 @@ static int parse(io_options *o, int argc, char **argv)
  * Commands
  */
 
+/* What ended meanwhile is reported between two commands. */
+static int run_line(io_session *session, const char *line)
+{
+    int result = io_run_line(session, line);
+
+    io_async_report(session, false);
+    return result;
+}
+
 static int run_commands(io_session *session, const io_options *o)
 {
     int result = 0;
 
     for (size_t i = 0; i < o->nb_commands && !session->finished; i++)
-        if (io_run_line(session, o->commands[i]))
+        if (run_line(session, o->commands[i]))
             result = -1;
     return result;
+}
+
+/* Reports requests that end while nobody has typed a line. */
+static void await_input(io_session *session)
+{
+    struct pollfd fds[] = {
+        { .fd = STDIN_FILENO, .events = POLLIN },
+        { .fd = io_async_descriptor(session), .events = POLLIN },
+    };
+
+    while (poll(fds, 2, -1) > 0 && !fds[0].revents) {
+        io_async_report(session, false);
+        fflush(stdout);
+    }
 }
 
 static int run_standard_input(io_session *session)
@@ -190,12 +222,14 @@ static int run_standard_input(io_session *session)
     size_t size = 0;
     int result = 0;
 
+    setvbuf(stdin, NULL, _IONBF, 0); /* nothing waits in memory that poll cannot see */
     while (!session->finished) {
         printf("%s> ", message_program());
         fflush(stdout);
+        await_input(session);
         if (getline(&line, &size, stdin) < 0)
             break;
-        if (io_run_line(session, line))
+        if (run_line(session, line))
             result = -1;
     }
     return result;
@@ -204,31 +238,31 @@ static int run_standard_input(io_session *session)
 /* Returns the exit status. */
 static int run(void *opaque)
 {
-    const io_options *o = opaque;
-    io_session session = { 0 };
+    io_options *o = opaque;
+    io_session session = { .overlay = NO_OVERLAY, .misaligned = o->misaligned };
     int result = -1;
 
-    if (!o->source.filename || io_session_open(&session, &o->source) == 0) {
+    if (!o->choice.source.filename || io_session_open(&session, &o->choice) == 0) {
         result = o->nb_commands ? run_commands(&session, o) : run_standard_input(&session);
         if (io_session_close(&session))
             result = -1;
     }
-    free(session.filename);
-    free(session.format);
+    io_session_clear(&session);
     return result ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 /* Only the file of the command line can be opened then, also by commands. */
 static int run_untrusted(io_options *o)
 {
-    const char *name = o->source.filename;
-    bool writable = !(o->source.flags & QCOW2_OPEN_READ_ONLY);
+    const image_source *source = &o->choice.source;
+    bool writable = !(source->flags & QCOW2_OPEN_READ_ONLY);
     confinement c;
     int status = EXIT_FAILURE;
 
     confine_begin(&c);
-    if (!name || (o->source.image_opts ? confine_add_keys(&c, name, writable)
-                                       : confine_add_file(&c, name, writable)) == 0)
+    if (!source->filename ||
+        (source->image_opts ? confine_add_keys(&c, source->filename, writable)
+                            : confine_add_file(&c, source->filename, writable)) == 0)
         status = confine_run(&c, run, o);
     confine_end(&c);
     return status;
@@ -237,9 +271,9 @@ static int run_untrusted(io_options *o)
 int main(int argc, char **argv)
 {
     /* as qemu-io: what a command has reported as written survives a kill */
-    io_options o = { .source = { .backing = QCOW2_BACKING_ALLOW_PROBE,
-                                 .cache = "writethrough",
-                                 .flags = QCOW2_OPEN_DISCARD } };
+    io_options o = { .choice.source = { .backing = QCOW2_BACKING_ALLOW_PROBE,
+                                        .cache = "writethrough",
+                                        .flags = QCOW2_OPEN_DISCARD } };
     int status;
 
     message_set_program(argv[0]);

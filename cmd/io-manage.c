@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* io-manage.c - commands of qcow-io about the image: open, length, truncate, map, info, ... */
+/* io-manage.c - commands of qcow-io about the image: length, truncate, alloc, map, info */
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,125 +15,6 @@
 #include "message.h"
 
 /* ------------------------------------------------------------------------------------------------
- * Opening and closing
- */
-
-int io_parse_discard(const char *text, uint32_t *flags)
-{
-    if (strcmp(text, "unmap") == 0 || strcmp(text, "on") == 0) {
-        *flags |= QCOW2_OPEN_DISCARD;
-    } else if (strcmp(text, "ignore") == 0 || strcmp(text, "off") == 0) {
-        *flags &= ~QCOW2_OPEN_DISCARD;
-    } else {
-        error_report("Invalid discard option: %s", text);
-        return -1;
-    }
-    return 0;
-}
-
-static int check_cache(const char *mode)
-{
-    uint32_t flags;
-
-    if (!mode || cache_mode_flags(mode, &flags) == 0)
-        return 0;
-    error_report("Invalid cache option: %s", mode);
-    return -1;
-}
-
-int io_session_open(io_session *session, const image_source *source)
-{
-    CLEANUP_FREE char *why = NULL;
-    image_source copy = *source;
-
-    if (check_cache(source->cache))
-        return -1;
-    copy.guessed_raw = &session->guessed_raw;
-    session->guessed_raw = false;
-    session->image = try_open_image(&copy, &why);
-    if (!session->image) {
-        error_report("can't open%s%s: %s", source->image_opts ? "" : " device ",
-                     source->image_opts ? "" : source->filename, why);
-        return -1;
-    }
-    copy.filename = xstrdup(copy.filename);
-    copy.format = copy.format ? xstrdup(copy.format) : NULL;
-    free(session->filename);
-    free(session->format);
-    session->filename = (char *)copy.filename;
-    session->format = (char *)copy.format;
-    session->source = copy;
-    return 0;
-}
-
-int io_session_close(io_session *session)
-{
-    qcow2_image *image = session->image;
-
-    session->image = NULL;
-    return image ? close_image(image) : 0;
-}
-
-/* Cache modes are kept beyond the line that names them. */
-static const char *lasting_cache_name(const char *mode)
-{
-    static const char *const modes[] = { "none",         "off",        "writeback",
-                                         "writethrough", "directsync", "unsafe" };
-
-    for (size_t i = 0; mode && i < sizeof modes / sizeof *modes; i++)
-        if (strcmp(mode, modes[i]) == 0)
-            return modes[i];
-    return mode;
-}
-
-int io_open(io_session *session, const io_command *command, const io_request *request)
-{
-    bool dotted = request->values['o'] != NULL;
-    image_source source = {
-        .filename = dotted ? request->values['o'] : request->words[0],
-        .image_opts = dotted,
-        .cache = request->given['n'] ? "none" : lasting_cache_name(request->values['t']),
-        .flags = QCOW2_OPEN_DISCARD | (request->given['r'] ? QCOW2_OPEN_READ_ONLY : 0) |
-                 (request->given['U'] ? QCOW2_OPEN_FORCE_SHARE : 0),
-        .backing = QCOW2_BACKING_ALLOW_PROBE,
-    };
-
-    if (request->nb_words + (dotted ? 1 : 0) != 1)
-        return io_usage(command);
-    if (request->values['d'] && io_parse_discard(request->values['d'], &source.flags))
-        return -1;
-    if (session->image) {
-        error_report("file open already, try 'help close'");
-        return -1;
-    }
-    return io_session_open(session, &source);
-}
-
-int io_close(io_session *session, const io_command *command, const io_request *request)
-{
-    (void)command;
-    (void)request;
-    return io_session_close(session);
-}
-
-int io_reopen(io_session *session, const io_command *command, const io_request *request)
-{
-    image_source source = session->source;
-
-    if (request->nb_words > 0 || (request->given['r'] && request->given['w']))
-        return io_usage(command);
-    if (check_cache(request->values['c']))
-        return -1;
-    if (request->given['r'])
-        source.flags |= QCOW2_OPEN_READ_ONLY;
-    if (request->given['w'])
-        source.flags &= ~QCOW2_OPEN_READ_ONLY;
-    if (request->values['c'])
-        source.cache = lasting_cache_name(request->values['c']);
-    return io_session_close(session) || io_session_open(session, &source) ? -1 : 0;
-}
-
-/* ------------------------------------------------------------------------------------------------
  * Sizes
  */
 
@@ -147,20 +28,41 @@ int io_length(io_session *session, const io_command *command, const io_request *
     return 0;
 }
 
+static int parse_preallocation(const char *mode, uint32_t *flags)
+{
+    static const struct {
+        const char *name;
+        uint32_t flags;
+    } modes[] = {
+        { "off", 0 },
+        { "metadata", QCOW2_RESIZE_METADATA },
+        { "falloc", QCOW2_RESIZE_FALLOC },
+        { "full", QCOW2_RESIZE_FULL },
+    };
+
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        if (strcmp(modes[i].name, mode) == 0) {
+            *flags = modes[i].flags;
+            return 0;
+        }
+    }
+    error_report("Invalid preallocation mode '%s'", mode);
+    return -1;
+}
+
 int io_truncate(io_session *session, const io_command *command, const io_request *request)
 {
     const char *mode = request->values['m'];
+    uint32_t flags = 0;
     uint64_t size;
 
-    if (request->nb_words != 1)
+    if (mode && parse_preallocation(mode, &flags))
+        return -1;
+    if (request->nb_words == 0)
         return io_usage(command);
     if (io_parse_size(request->words[0], &size))
         return -1;
-    if (mode && strcmp(mode, "off") != 0) {
-        error_report("Preallocation mode '%s' is not supported by this version", mode);
-        return -1;
-    }
-    if (qcow2_resize(session->image, size, QCOW2_RESIZE_SHRINK)) {
+    if (qcow2_resize(session->image, size, QCOW2_RESIZE_SHRINK | flags)) {
         error_report("%s", qcow2_get_error());
         return -1;
     }
@@ -290,33 +192,5 @@ int io_info(io_session *session, const io_command *command, const io_request *re
         printf("Format specific information:\n");
         json_print_human(facts, 1);
     }
-    return 0;
-}
-
-/* ------------------------------------------------------------------------------------------------
- * The program itself
- */
-
-int io_sleep(io_session *session, const io_command *command, const io_request *request)
-{
-    char *end;
-    unsigned long milliseconds = strtoul(request->words[0], &end, 0);
-
-    (void)session;
-    (void)command;
-    if (end == request->words[0] || *end || milliseconds > 3600 * 1000) {
-        printf("%s is not a valid number\n", request->words[0]);
-        return -1;
-    }
-    fflush(stdout);
-    usleep((useconds_t)milliseconds * 1000);
-    return 0;
-}
-
-int io_quit(io_session *session, const io_command *command, const io_request *request)
-{
-    (void)command;
-    (void)request;
-    session->finished = true;
     return 0;
 }

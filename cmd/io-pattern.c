@@ -31,7 +31,7 @@ int io_fill_from_file(const char *filename, unsigned char *buf, size_t count)
 
     if (file)
         fclose(file);
-    if (error || (length == 0 && count > 0)) {
+    if (error || length == 0) {
         fflush(stdout);
         fprintf(stderr, "%s: %s\n", filename, error ? strerror(error) : "file is empty");
         return -1;
@@ -61,7 +61,8 @@ void io_dump(const unsigned char *buf, size_t count, uint64_t offset)
     }
 }
 
-/* What a first sector must begin with to be taken for another format by some prober. */
+/* What a first sector must begin with to be taken for another format by some prober; the first also
+ * has a version behind it. */
 static const char *const magics[] = {
     "QFI\xfb",
     "QED",
@@ -89,6 +90,6 @@ bool io_disguises(io_session *session, const unsigned char *buf, size_t count, u
            count < sizeof sector - offset ? count : sizeof sector - (size_t)offset);
     for (size_t i = 0; i < sizeof magics / sizeof *magics; i++)
         if (memcmp(sector, magics[i], strlen(magics[i])) == 0)
-            return true;
+            return i > 0 || memcmp(sector + 4, "\0\0\0\0", 4) != 0;
     return false;
 }

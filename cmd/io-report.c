@@ -54,23 +54,22 @@ static void print_duration(uint64_t nanoseconds, bool machine)
         printf("%02u.%02u sec", (unsigned)seconds, hundredths);
 }
 
-void io_report(const io_request *request, const char *verb, uint64_t count, uint64_t offset,
-               uint64_t nanoseconds)
+void io_report(const io_transfer *t)
 {
-    double seconds = (double)(nanoseconds ? nanoseconds : 1) / SECOND;
+    double seconds = (double)(t->nanoseconds ? t->nanoseconds : 1) / SECOND;
     char size[IO_SIZE_LENGTH], rate[IO_SIZE_LENGTH];
 
-    if (request->given['q'])
+    if (t->quiet)
         return;
-    if (request->given['C']) {
-        printf("%" PRIu64 ",1,", count);
-        print_duration(nanoseconds, true);
-        printf(",%.3f,%.3f\n", (double)count / seconds, 1 / seconds);
+    if (t->machine) {
+        printf("%" PRIu64 ",1,", t->count);
+        print_duration(t->nanoseconds, true);
+        printf(",%.3f,%.3f\n", (double)t->count / seconds, 1 / seconds);
         return;
     }
-    printf("%s %" PRIu64 "/%" PRIu64 " bytes at offset %" PRIu64 "\n%s, 1 ops; ", verb, count,
-           count, offset, io_size_text(size, (double)count));
-    print_duration(nanoseconds, false);
-    printf(" (%s/sec and %.4f ops/sec)\n", io_size_text(rate, (double)count / seconds),
+    printf("%s %" PRIu64 "/%" PRIu64 " bytes at offset %" PRIu64 "\n%s, 1 ops; ", t->verb, t->count,
+           t->count, t->offset, io_size_text(size, (double)t->count));
+    print_duration(t->nanoseconds, false);
+    printf(" (%s/sec and %.4f ops/sec)\n", io_size_text(rate, (double)t->count / seconds),
            1 / seconds);
 }

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* io-transfer.c - commands of qcow-io that move data: read, write, discard, flush and their kin
  *
- * The vectored and the asynchronous commands of qemu-io are here in name: their lengths are added
- * up, and the request is done when the command returns.
+ *     prepare   from a line to a transfer: where, how much, what is written or expected
+ *     run       the library's call, and how long it took; in a thread of its own for aio_
+ *     finish    what became of it
+ *
+ * The lengths of a vectored command are added up.
  */
 
 #include <errno.h>
@@ -18,64 +21,205 @@
 enum {
     MAX_LENGTH = 2147483136, /* bytes of a request: what qemu-io allows */
     DEFAULT_PATTERN = 0xcd,
-    SECTOR = 512, /* bytes */
+    SECTOR = 512,  /* bytes */
+    MISALIGN = 16, /* bytes by which -m moves a buffer */
 };
 
-/* Where and how much. */
-typedef struct {
-    uint64_t offset, count;
-} span;
+/* ------------------------------------------------------------------------------------------------
+ * Operations
+ */
 
-/* What reading is checked against. */
-typedef struct {
-    int byte;              /* -1: nothing */
-    uint64_t start, count; /* within what was read */
-} expectation;
+static void fail(io_transfer *t)
+{
+    t->error = qcow2_get_errno();
+    t->sentence = xstrdup(qcow2_get_error());
+}
+
+/* The library knows how large a VM state may be. */
+static void operate_read_vm_state(io_session *session, io_transfer *t)
+{
+    if (qcow2_vm_state_pread(session->image, t->buf, t->count, t->offset, t->flags))
+        fail(t);
+}
+
+static void operate_write_vm_state(io_session *session, io_transfer *t)
+{
+    if (qcow2_vm_state_pwrite(session->image, t->buf, t->count, t->offset, t->flags))
+        fail(t);
+}
+
+static void operate_read(io_session *session, io_transfer *t)
+{
+    if (io_copy_up(session, t->offset, t->count) ||
+        qcow2_pread(session->image, t->buf, t->count, t->offset, t->flags))
+        fail(t);
+}
+
+static void operate_write(io_session *session, io_transfer *t)
+{
+    if (io_disguises(session, t->buf, t->count, t->offset))
+        t->error = EPERM;
+    else if (qcow2_pwrite(session->image, t->buf, t->count, t->offset, t->flags))
+        fail(t);
+}
+
+static void operate_write_compressed(io_session *session, io_transfer *t)
+{
+    if (qcow2_pwrite_compressed(session->image, t->buf, t->count, t->offset, t->flags))
+        fail(t);
+}
+
+static void operate_zero(io_session *session, io_transfer *t)
+{
+    if (qcow2_zero(session->image, t->count, t->offset, t->flags))
+        fail(t);
+}
+
+static void operate_discard(io_session *session, io_transfer *t)
+{
+    if (io_session_discards(session) &&
+        qcow2_discard(session->image, t->count, t->offset, t->flags))
+        fail(t);
+}
+
+/* Beyond the end of the disk nothing can be done, by any command; a VM state lies there. */
+static bool is_inside(io_session *session, io_transfer *t)
+{
+    uint64_t size = qcow2_get_size(session->image);
+
+    if (t->operate == operate_read_vm_state || t->operate == operate_write_vm_state)
+        return true;
+    if (t->offset <= size && t->count <= size - t->offset)
+        return true;
+    t->error = EIO;
+    return false;
+}
+
+void io_transfer_run(io_session *session, io_transfer *t)
+{
+    bool changes = t->operate != operate_read && t->operate != operate_read_vm_state;
+    uint64_t start = io_clock();
+
+    if (changes)
+        io_change_begin(session);
+    if (is_inside(session, t))
+        t->operate(session, t);
+    if (changes)
+        io_change_end(session);
+    t->nanoseconds = io_clock() - start;
+}
+
+void io_transfer_clear(io_transfer *t)
+{
+    free(t->memory);
+    free(t->sentence);
+    t->memory = NULL;
+    t->sentence = NULL;
+}
+
+/* The library's own sentence says more than the system's. */
+static int report_failure(const io_transfer *t)
+{
+    printf("%s failed: %s\n", t->what, strerror(t->error));
+    if (t->sentence)
+        error_report("%s", t->sentence);
+    return -1;
+}
+
+static int report_success(const io_transfer *t)
+{
+    bool as_expected = t->expected < 0 ||
+                       io_is_pattern(t->buf + t->expected_start, t->expected, t->expected_length);
+
+    if (!as_expected)
+        printf("Pattern verification failed at offset %" PRIu64 ", %" PRIu64 " bytes\n",
+               t->offset + t->expected_start, t->expected_length);
+    if (t->dump && !t->quiet)
+        io_dump(t->buf, t->count, t->offset);
+    io_report(t);
+    return as_expected ? 0 : -1;
+}
+
+int io_transfer_finish(io_transfer *t)
+{
+    int result = t->error ? report_failure(t) : report_success(t);
+
+    io_transfer_clear(t);
+    return result;
+}
+
+static int run_now(io_session *session, io_transfer *t)
+{
+    io_transfer_run(session, t);
+    return io_transfer_finish(t);
+}
 
 /* ------------------------------------------------------------------------------------------------
  * Arguments
  */
 
-/* Offset and lengths, from the first word on. */
-static int parse_span(const io_request *request, const char *exception, span *s)
+static io_transfer transfer_of(const io_command *command, const io_request *request)
 {
-    uint64_t length;
+    return (io_transfer){
+        .what = command->name,
+        .expected = -1,
+        .dump = request->given['v'],
+        .quiet = request->given['q'],
+        .machine = request->given['C'],
+    };
+}
 
-    *s = (span){ 0 };
-    if (io_parse_size(request->words[0], &s->offset))
+/* Each command has its own sentence. */
+static int refuse_length(const io_command *command, const char *length, bool is_sum)
+{
+    if (!(command->traits & IO_VECTORED))
+        printf("length cannot exceed %d%s, given %s\n", MAX_LENGTH,
+               strcmp(command->name, "write") == 0 ? " without -n" : "", length);
+    else if (is_sum)
+        printf("The total number of bytes exceed the maximum size %d\n", MAX_LENGTH);
+    else
+        printf("Argument '%s' exceeds maximum size %d\n", length, MAX_LENGTH);
+    return -1;
+}
+
+/* Offset and lengths, from the first word on. */
+static int parse_span(const io_command *command, const io_request *request, io_transfer *t)
+{
+    bool any = request->given['n'] || ((command->traits & IO_VECTORED) && request->given['z']);
+    uint64_t length, max = any ? INT64_MAX : MAX_LENGTH;
+
+    if (io_parse_size(request->words[0], &t->offset))
         return -1;
     for (size_t i = 1; i < request->nb_words; i++) {
         if (io_parse_size(request->words[i], &length))
             return -1;
-        if (s->count + length > MAX_LENGTH && !request->given['n']) {
-            printf("length cannot exceed %d%s, given %s\n", MAX_LENGTH, exception,
-                   request->words[i]);
-            return -1;
-        }
-        s->count += length;
+        if (length > max || t->count + length > max)
+            return refuse_length(command, request->words[i], length <= max);
+        t->count += length;
     }
     return 0;
 }
 
-/* Returns 1 when the options make no sense. */
-static int parse_expectation(const io_request *request, const span *s, expectation *e)
+static int parse_expectation(const io_request *request, io_transfer *t)
 {
-    *e = (expectation){ .byte = -1 };
-    if (request->values['P'] && io_parse_pattern(request->values['P'], &e->byte))
+    if (request->values['P'] && io_parse_pattern(request->values['P'], &t->expected))
         return -1;
-    if (request->values['l'] && io_parse_size(request->values['l'], &e->count))
+    if (request->values['l'] && io_parse_size(request->values['l'], &t->expected_length))
         return -1;
-    if (request->values['s'] && io_parse_size(request->values['s'], &e->start))
-        return -1;
+    return request->values['s'] ? io_parse_size(request->values['s'], &t->expected_start) : 0;
+}
+
+/* Once the range is known. */
+static int check_expectation(const io_command *command, const io_request *request, io_transfer *t)
+{
     if (!request->values['P'] && (request->values['l'] || request->values['s']))
-        return 1;
-    if (!request->values['l'])
-        e->count = e->start < s->count ? s->count - e->start : 0;
-    if (e->start > s->count || e->count > s->count - e->start) {
-        printf("pattern verification range exceeds end of read data\n");
-        return -1;
-    }
-    return 0;
+        return io_usage(command);
+    if (!request->values['l'] && t->expected_start < t->count)
+        t->expected_length = t->count - t->expected_start;
+    if (t->expected_start <= t->count && t->expected_length <= t->count - t->expected_start)
+        return 0;
+    printf("pattern verification range exceeds end of read data\n");
+    return -1;
 }
 
 /* Of options that do not go together, and of what each says. */
@@ -99,240 +243,186 @@ static bool any_given(const io_request *request, const char *letters)
     return false;
 }
 
-static int check_write_options(const io_request *request)
+/* Returns the sentence, or NULL. */
+static const char *contradiction(const io_request *request)
 {
     for (size_t i = 0; i < sizeof write_conflicts / sizeof write_conflicts[0]; i++)
         if (any_given(request, write_conflicts[i].with) &&
-            any_given(request, write_conflicts[i].letters) != write_conflicts[i].absent) {
-            puts(write_conflicts[i].complaint);
-            return -1;
-        }
-    if (request->given['z'] + request->given['P'] + request->given['s'] > 1) {
-        printf("Only one of -z, -P, and -s can be specified at the same time\n");
-        return -1;
-    }
-    return 0;
+            any_given(request, write_conflicts[i].letters) != write_conflicts[i].absent)
+            return write_conflicts[i].complaint;
+    if (request->given['z'] + request->given['P'] + request->given['s'] > 1)
+        return "Only one of -z, -P, and -s can be specified at the same time";
+    return NULL;
+}
+
+static int refuse(const char *sentence)
+{
+    if (!sentence)
+        return 0;
+    printf("%s\n", sentence);
+    return -1;
 }
 
 /* Data are compressed, and VM states move, in whole sectors only. */
-static int check_sectors(const io_request *request, const span *s)
+static int check_sectors(const io_request *request, const io_transfer *t)
 {
-    bool offset_bad = s->offset % SECTOR != 0;
+    bool offset_bad = t->offset % SECTOR != 0;
 
-    if (!any_given(request, "bc") || (!offset_bad && s->count % SECTOR == 0))
+    if (!any_given(request, "bc") || (!offset_bad && t->count % SECTOR == 0))
         return 0;
     printf("%" PRIu64 " is not a sector-aligned value for '%s'\n",
-           offset_bad ? s->offset : s->count, offset_bad ? "offset" : "count");
+           offset_bad ? t->offset : t->count, offset_bad ? "offset" : "count");
     return -1;
 }
 
 /* ------------------------------------------------------------------------------------------------
- * Doing it
+ * Preparing
  */
 
-/* Beyond the end of the disk nothing can be done, by any command.  The library's own sentence says
- * more than the system's. */
-static int fail(const char *what, int error)
+static void take_memory(const io_session *session, io_transfer *t)
 {
-    printf("%s failed: %s\n", what, strerror(error));
-    return -1;
+    t->memory = xrealloc(NULL, t->count + MISALIGN);
+    t->buf = (unsigned char *)t->memory + (session->misaligned ? MISALIGN : 0);
 }
 
-static int fail_library(const char *what)
+int io_prepare_read(io_session *session, const io_command *command, const io_request *request,
+                    io_transfer *t)
 {
-    int error = qcow2_get_errno();
-    CLEANUP_FREE char *sentence = xstrdup(qcow2_get_error());
-
-    fail(what, error);
-    error_report("%s", sentence);
-    return -1;
+    *t = transfer_of(command, request);
+    t->operate = request->given['b'] ? operate_read_vm_state : operate_read;
+    t->verb = "read";
+    if (strcmp(t->what, "aio_read") == 0)
+        t->what = "readv"; /* as qemu-io calls it */
+    if (parse_expectation(request, t) || parse_span(command, request, t) ||
+        check_expectation(command, request, t) || check_sectors(request, t))
+        return -1;
+    take_memory(session, t);
+    return 0;
 }
 
-/* The library knows how large a VM state may be. */
-static bool is_inside(const io_session *session, const io_request *request, const span *s)
+/* What is written: the content of a file, or a byte. */
+static int fill(const io_session *session, const io_request *request, int byte, io_transfer *t)
 {
-    uint64_t size = qcow2_get_size(session->image);
-
-    return request->given['b'] || (s->offset <= size && s->count <= size - s->offset);
-}
-
-static int pread_as_asked(io_session *session, const io_request *request, void *buf, const span *s)
-{
-    if (request->given['b'])
-        return qcow2_vm_state_pread(session->image, buf, s->count, s->offset, 0);
-    return qcow2_pread(session->image, buf, s->count, s->offset, 0);
-}
-
-static int read_span(io_session *session, const io_request *request, const span *s,
-                     const expectation *e, const char *what)
-{
-    CLEANUP_FREE unsigned char *buf = NULL;
-    uint64_t start;
-    int result = 0;
-
-    if (!is_inside(session, request, s))
-        return fail(what, EIO);
-    buf = xrealloc(NULL, s->count);
-    start = io_clock();
-    if (pread_as_asked(session, request, buf, s))
-        return fail_library(what);
-    start = io_clock() - start;
-    if (e->byte >= 0 && !io_is_pattern(buf + e->start, e->byte, e->count)) {
-        printf("Pattern verification failed at offset %" PRIu64 ", %" PRIu64 " bytes\n",
-               s->offset + e->start, e->count);
-        result = -1;
+    take_memory(session, t);
+    if (!request->values['s']) {
+        memset(t->buf, byte, t->count);
+        return 0;
     }
-    if (request->given['v'] && !request->given['q'])
-        io_dump(buf, s->count, s->offset);
-    io_report(request, "read", s->count, s->offset, start);
-    return result;
+    if (io_fill_from_file(request->values['s'], t->buf, t->count) == 0)
+        return 0;
+    io_transfer_clear(t);
+    return -1;
 }
 
-static int pwrite_as_asked(io_session *session, const io_request *request, const void *buf,
-                           const span *s)
-{
-    uint32_t flags = request->given['f'] ? QCOW2_FUA : 0;
-
-    if (request->given['b'])
-        return qcow2_vm_state_pwrite(session->image, buf, s->count, s->offset, flags);
-    if (request->given['c'])
-        return qcow2_pwrite_compressed(session->image, buf, s->count, s->offset, flags);
-    return qcow2_pwrite(session->image, buf, s->count, s->offset, flags);
-}
-
-static int fill(const io_request *request, unsigned char *buf, size_t count)
+int io_prepare_write(io_session *session, const io_command *command, const io_request *request,
+                     io_transfer *t)
 {
     int byte = DEFAULT_PATTERN;
 
-    if (request->values['s'])
-        return io_fill_from_file(request->values['s'], buf, count);
+    *t = transfer_of(command, request);
+    t->verb = "wrote";
+    t->flags = request->given['f'] ? QCOW2_FUA : 0;
     if (request->values['P'] && io_parse_pattern(request->values['P'], &byte))
         return -1;
-    memset(buf, byte, count);
-    return 0;
-}
-
-static int write_data(io_session *session, const io_request *request, const span *s,
-                      const char *what)
-{
-    CLEANUP_FREE unsigned char *buf = xrealloc(NULL, s->count);
-    uint64_t start;
-
-    if (fill(request, buf, s->count))
+    if (parse_span(command, request, t) || check_sectors(request, t))
         return -1;
-    if (!request->given['b'] && io_disguises(session, buf, s->count, s->offset))
-        return fail(what, EPERM);
-    start = io_clock();
-    if (pwrite_as_asked(session, request, buf, s))
-        return fail_library(what);
-    io_report(request, "wrote", s->count, s->offset, io_clock() - start);
-    return 0;
-}
-
-static int write_zeroes(io_session *session, const io_request *request, const span *s,
-                        const char *what)
-{
-    uint32_t flags = (request->given['f'] ? QCOW2_FUA : 0) |
-                     (request->given['u'] ? QCOW2_MAY_UNMAP : 0) |
-                     (request->given['n'] ? QCOW2_FAST_ZERO : 0);
-    uint64_t start = io_clock();
-
-    if (qcow2_zero(session->image, s->count, s->offset, flags))
-        return fail_library(what);
-    io_report(request, "wrote", s->count, s->offset, io_clock() - start);
-    return 0;
-}
-
-static int write_span(io_session *session, const io_request *request, const span *s,
-                      const char *what)
-{
-    if (!is_inside(session, request, s))
-        return fail(what, EIO);
-    if (request->given['z'])
-        return write_zeroes(session, request, s, what);
-    return write_data(session, request, s, what);
+    if (request->given['z']) {
+        t->operate = operate_zero;
+        t->flags |= (request->given['u'] ? QCOW2_MAY_UNMAP : 0) |
+                    (request->given['n'] ? QCOW2_FAST_ZERO : 0);
+        return 0;
+    }
+    t->operate = request->given['b']   ? operate_write_vm_state
+                 : request->given['c'] ? operate_write_compressed
+                                       : operate_write;
+    return fill(session, request, byte, t);
 }
 
 /* ------------------------------------------------------------------------------------------------
  * Commands
  */
 
-static int run_read(io_session *session, const io_command *command, const io_request *request,
-                    const char *what)
-{
-    expectation e;
-    span s;
-    int error;
-
-    if (parse_span(request, "", &s))
-        return -1;
-    error = parse_expectation(request, &s, &e);
-    if (error)
-        return error > 0 ? io_usage(command) : -1;
-    if (check_sectors(request, &s))
-        return -1;
-    return read_span(session, request, &s, &e, what);
-}
-
 int io_read(io_session *session, const io_command *command, const io_request *request)
 {
+    io_transfer t;
+
     if (request->nb_words != 2)
         return io_usage(command);
-    return run_read(session, command, request, "read");
+    return io_prepare_read(session, command, request, &t) ? -1 : run_now(session, &t);
 }
 
 int io_readv(io_session *session, const io_command *command, const io_request *request)
 {
+    io_transfer t;
+
     if (request->nb_words < 2)
         return io_usage(command);
-    return run_read(session, command, request, "readv");
+    return io_prepare_read(session, command, request, &t) ? -1 : run_now(session, &t);
 }
 
-static int run_write(io_session *session, const io_request *request, const char *what)
+int io_aio_read(io_session *session, const io_command *command, const io_request *request)
 {
-    span s;
+    io_transfer t;
 
-    if (check_write_options(request) || parse_span(request, " without -n", &s) ||
-        check_sectors(request, &s))
-        return -1;
-    return write_span(session, request, &s, what);
+    if (request->given['i'])
+        return refuse("injecting invalid read request"), 0;
+    if (request->nb_words < 2)
+        return io_usage(command);
+    return io_prepare_read(session, command, request, &t) ? -1 : io_async_begin(session, &t);
 }
 
 int io_write(io_session *session, const io_command *command, const io_request *request)
 {
+    io_transfer t;
+
     if (request->nb_words != 2)
         return io_usage(command);
-    return run_write(session, request, "write");
+    return refuse(contradiction(request)) || io_prepare_write(session, command, request, &t)
+               ? -1
+               : run_now(session, &t);
 }
 
 int io_writev(io_session *session, const io_command *command, const io_request *request)
 {
+    io_transfer t;
+
     if (request->nb_words < 2)
         return io_usage(command);
-    return run_write(session, request, command->name);
+    return io_prepare_write(session, command, request, &t) ? -1 : run_now(session, &t);
+}
+
+int io_aio_write(io_session *session, const io_command *command, const io_request *request)
+{
+    io_transfer t;
+
+    if (request->given['i'])
+        return refuse("injecting invalid write request"), 0;
+    if (request->nb_words < 2)
+        return io_usage(command);
+    if (request->given['z'] && request->nb_words > 2)
+        return refuse("-z supports only a single length parameter");
+    if (request->given['u'] && !request->given['z'])
+        return refuse("-u requires -z to be specified");
+    return io_prepare_write(session, command, request, &t) ? -1 : io_async_begin(session, &t);
 }
 
 int io_discard(io_session *session, const io_command *command, const io_request *request)
 {
-    uint64_t start;
-    span s;
+    io_transfer t = transfer_of(command, request);
 
     if (request->nb_words != 2)
         return io_usage(command);
-    if (parse_span(request, "", &s))
-        return -1;
-    if (!is_inside(session, request, &s))
-        return fail("discard", EIO);
-    start = io_clock();
-    if (qcow2_discard(session->image, s.count, s.offset, 0))
-        return fail_library("discard");
-    io_report(request, "discard", s.count, s.offset, io_clock() - start);
-    return 0;
+    t.operate = operate_discard;
+    t.verb = "discard";
+    return parse_span(command, request, &t) ? -1 : run_now(session, &t);
 }
 
 int io_flush(io_session *session, const io_command *command, const io_request *request)
 {
-    (void)command;
-    (void)request;
-    return qcow2_flush(session->image, 0) ? fail_library("flush") : 0;
+    io_transfer t = transfer_of(command, request);
+
+    if (qcow2_flush(session->image, 0) == 0)
+        return 0;
+    fail(&t);
+    return io_transfer_finish(&t);
 }

@@ -87,13 +87,17 @@ qcow_img_sources = \
 
 qcow_io_sources = \
 	$(shared_sources) \
+	io-async.c \
 	io-commands.c \
+	io-copy-on-read.c \
 	io-main.c \
 	io-manage.c \
 	io-pattern.c \
+	io-process.c \
 	io-report.c \
+	io-session.c \
 	io-transfer.c \
 	io.h
 
 completionsdir = $(datadir)/bash-completion/completions
-dist_completions_DATA = qcow-img.bash
+dist_completions_DATA = qcow-img.bash qcow-io.bash

@@ -50,10 +50,14 @@ fuzz_fuzz_words_SOURCES = \
 	../cmd/human.c \
 	../cmd/image-keys.c \
 	../cmd/image-open.c \
+	../cmd/io-async.c \
 	../cmd/io-commands.c \
+	../cmd/io-copy-on-read.c \
 	../cmd/io-manage.c \
 	../cmd/io-pattern.c \
+	../cmd/io-process.c \
 	../cmd/io-report.c \
+	../cmd/io-session.c \
 	../cmd/io-transfer.c \
 	../cmd/json-keys.c \
 	../cmd/json.c \
