@@ -2,6 +2,7 @@
 # Completion for bash offers what the tables of verbs and options hold.
 set -eu
 . "$abs_top_srcdir/cmd/qcow-img.bash"
+. "$abs_top_srcdir/cmd/qcow-io.bash"
 compopt() { :; }
 
 # offers WANTED WORDS...: the last word can be completed to WANTED.
@@ -10,7 +11,7 @@ offers() {
     shift
     COMP_WORDS=("$@")
     COMP_CWORD=$(($# - 1))
-    _qcow_img
+    "_${1/-/_}"
     printf '%s\n' "${COMPREPLY[@]}" | grep -qxF -e "$wanted" || {
         echo "$*: $wanted is not offered, but: ${COMPREPLY[*]}"
         exit 1
@@ -25,3 +26,11 @@ offers --untrusted qcow-img map --
 offers json qcow-img check --output j
 offers writeback qcow-img info --cache w
 offers qcow2 qcow-img convert --target-format q
+offers --snapshot qcow-io --sn
+offers --copy-on-read qcow-io -
+offers aio_write qcow-io -c aio
+offers wait_break qcow-io --cmd w
+offers luks qcow-io -f l
+offers directsync qcow-io --cache d
+offers ignore qcow-io -d ''
+offers io_uring qcow-io -i io

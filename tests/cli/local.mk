@@ -16,6 +16,7 @@ cli_tests = \
 	cli/cli-info-speaks-as-qemu-img.sh \
 	cli/cli-info-stops-at-a-loop-of-backing-files.sh \
 	cli/cli-io-and-qemu-io-write-the-same-bytes.sh \
+	cli/cli-io-rows-are-as-with-qemu-io.sh \
 	cli/cli-io-reads-commands-from-standard-input.sh \
 	cli/cli-io-speaks-as-qemu-io.sh \
 	cli/cli-layers-of-keys-name-images.sh \
@@ -35,7 +36,8 @@ cli_tests = \
 	cli/cli-untrusted-opens-the-named-file-only.sh \
 	cli/cli-usage-errors-are-those-of-qemu-img.sh
 TESTS += $(cli_tests)
-EXTRA_DIST += cli/README cli/twins.sh $(cli_tests)
+EXTRA_DIST += cli/README cli/twins.sh cli/io-rows/async.rows cli/io-rows/image.rows \
+	cli/io-rows/open.rows cli/io-rows/transfer.rows $(cli_tests)
 
 include $(srcdir)/cli/rows.mk
 
