@@ -60,6 +60,8 @@ libqcow2_sources = \
 	store/store.h \
 	store/transfer.c \
 	store/transfer.h \
+	store/withheld.c \
+	store/withheld.h \
 	table/cache.c \
 	table/cache.h \
 	table/expand_zeroes.c \
@@ -116,6 +118,9 @@ libqcow2_sources = \
 	guest/streams.c \
 	guest/streams.h \
 	guest/write.c \
+	guest/allocation.c \
+	guest/allocation.h \
+	guest/preallocate.c \
 	guest/zero.c \
 	image/amend.c \
 	image/bitmap.c \

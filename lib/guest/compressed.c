@@ -69,7 +69,7 @@ static int publish_stream(struct guest *g, uint64_t offset, struct l2_entry entr
     old = l2_run_entry(t, &run, 0);
     if (l2_set_locked(t, offset, entry) == -1)
         return -1;
-    return guest_drop_entry(g, old, FREED_OTHERWISE);
+    return guest_drop_entry(g, &old, FREED_OTHERWISE);
 }
 
 static void abandon_stream(struct guest *g, uint64_t host_offset, uint64_t size)

@@ -18,17 +18,17 @@ static bool within_file(struct tables *t, uint64_t offset)
     return true;
 }
 
-const char *data_file_flaw(struct guest *g, uint64_t guest_offset, struct l2_entry entry)
+const char *data_file_flaw(struct guest *g, uint64_t guest_offset, const struct l2_entry *entry)
 {
     uint64_t cluster = geometry_cluster_start(&g->tables->geometry, guest_offset);
 
     if (!tables_has_data_file(g->tables))
         return NULL;
-    if (l2_entry_is_compressed(entry))
+    if (l2_entry_is_compressed(*entry))
         return "describes a compressed cluster, which no image with a data file has";
-    if (entry.placed && l2_entry_host_offset(entry) != cluster)
+    if (entry->placed && l2_entry_host_offset(*entry) != cluster)
         return "does not match the guest offset, as it must in a data file";
-    if (entry.bitmap & L2_BITMAP_ALLOCATED && !within_file(g->tables, cluster))
+    if (entry->bitmap & L2_BITMAP_ALLOCATED && !within_file(g->tables, cluster))
         return "points beyond the end of the data file";
     return NULL;
 }

@@ -61,9 +61,9 @@ int guest_cut(struct guest *guest, uint64_t count, uint64_t offset);
 int guest_preallocate(struct guest *guest, uint64_t count, uint64_t offset);
 
 /* What an L2 entry refers to loses that reference. */
-int guest_drop_entry(struct guest *guest, struct l2_entry entry, enum freed_by by);
+int guest_drop_entry(struct guest *guest, const struct l2_entry *entry, enum freed_by by);
 
 /* Is the entry possible?  0, or -1 with the error set (and the image marked). */
-int guest_validate_entry(struct guest *guest, uint64_t guest_offset, struct l2_entry entry);
+int guest_validate_entry(struct guest *guest, uint64_t guest_offset, const struct l2_entry *entry);
 
 #endif

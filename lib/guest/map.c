@@ -47,24 +47,24 @@ static int validate_compressed(struct guest *g, uint64_t guest_offset, struct l2
     return 0;
 }
 
-int guest_validate_entry(struct guest *g, uint64_t guest_offset, struct l2_entry entry)
+int guest_validate_entry(struct guest *g, uint64_t guest_offset, const struct l2_entry *entry)
 {
     const char *flaw = data_file_flaw(g, guest_offset, entry);
-    uint64_t host = l2_entry_host_offset(entry);
+    uint64_t host = l2_entry_host_offset(*entry);
 
     if (flaw != NULL)
-        return bad_entry(g, guest_offset, entry, flaw);
-    if (l2_entry_is_compressed(entry))
-        return validate_compressed(g, guest_offset, entry);
-    if (!l2_entry_is_valid(entry))
-        return bad_bitmap(g, guest_offset, entry);
-    if (entry.bitmap & L2_BITMAP_ZERO && g->tables->header.version < 3)
-        return bad_entry(g, guest_offset, entry,
+        return bad_entry(g, guest_offset, *entry, flaw);
+    if (l2_entry_is_compressed(*entry))
+        return validate_compressed(g, guest_offset, *entry);
+    if (!l2_entry_is_valid(*entry))
+        return bad_bitmap(g, guest_offset, *entry);
+    if (entry->bitmap & L2_BITMAP_ZERO && g->tables->header.version < 3)
+        return bad_entry(g, guest_offset, *entry,
                          "has the zero flag, which version 2 does not know");
     if (!is_aligned(host, g->tables->geometry.cluster_size))
-        return bad_entry(g, guest_offset, entry, "points to no cluster boundary");
-    if (entry.bitmap & L2_BITMAP_ALLOCATED && !within_file(g->tables, host))
-        return bad_entry(g, guest_offset, entry, "points beyond the end of the file");
+        return bad_entry(g, guest_offset, *entry, "points to no cluster boundary");
+    if (entry->bitmap & L2_BITMAP_ALLOCATED && !within_file(g->tables, host))
+        return bad_entry(g, guest_offset, *entry, "points beyond the end of the file");
     return 0;
 }
 
@@ -110,7 +110,7 @@ static int add_entry(struct guest *g, struct l2_entry entry, bool exclusive, str
     uint64_t cluster = geometry_cluster_start(geometry, f->offset);
     uint64_t end = min_u64(cluster + geometry->cluster_size, f->end);
 
-    if (guest_validate_entry(g, f->offset, entry) == -1)
+    if (guest_validate_entry(g, f->offset, &entry) == -1)
         return -1;
     while (f->offset < end) {
         uint64_t run_end =

@@ -82,8 +82,8 @@ static bool loses_host(struct l2_entry old, struct l2_entry new)
 enum { CHANGE_STOPPED = 0, CHANGE_GOES_ON = 1 };
 
 /* The subclusters of one cluster, [start, end), whose entry is number i of the run. */
-static int change_entry_locked(struct guest *g, const struct l2_run *run, uint64_t i,
-                               uint64_t start, uint64_t end, enum change change)
+static int change_entry_locked(struct guest *g, struct l2_run *run, uint64_t i, uint64_t start,
+                               uint64_t end, enum change change)
 {
     struct tables *t = g->tables;
     uint32_t first_subcluster = geometry_subcluster(&t->geometry, start);
@@ -91,18 +91,16 @@ static int change_entry_locked(struct guest *g, const struct l2_run *run, uint64
     bool whole = end_subcluster - first_subcluster == t->geometry.subclusters;
     struct l2_entry old = l2_run_entry(t, run, i);
     struct l2_entry new = changed_entry(g, old, change, first_subcluster, end_subcluster);
-    uint64_t at = i * t->geometry.l2_entry_size;
 
     if (!whole && l2_entry_is_compressed(old))
         return CHANGE_STOPPED;
-    if (!whole && guest_validate_entry(g, start, old) == -1)
+    if (!whole && guest_validate_entry(g, start, &old) == -1)
         return -1;
     if (l2_entry_equal(new, old))
         return CHANGE_GOES_ON;
-    if (loses_host(old, new) && guest_drop_entry(g, old, FREED_BY_REQUEST) == -1)
+    if (loses_host(old, new) && guest_drop_entry(g, &old, FREED_BY_REQUEST) == -1)
         return -1;
-    l2_entry_store(&t->geometry, run->entries + at, new);
-    cache_mark_dirty(&t->l2_cache, run->offset + at);
+    l2_run_set_locked(t, run, i, new);
     return CHANGE_GOES_ON;
 }
 

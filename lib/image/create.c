@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* create.c - new images
  *
- * A new qcow2 image is made in memory first, by the same engine that changes images later, so that
- * the layout is what the allocator gives: header, refcount table, first refcount block, L1 table.
- * Then it is copied to the file, its first sector last: until that is durable, nobody takes the file
- * for an image.
+ * A new qcow2 image is made by the same engine that changes images later, so that the layout is what
+ * the allocator gives: header, refcount table, first refcount block, L1 table.  Its first sector is
+ * written last: until that is durable, nobody takes the file for an image.  An empty image is made in
+ * memory before: an image that cannot be must not cost the file that has its name now.
  */
 
 #include <errno.h>
@@ -23,10 +23,9 @@
 #include "image/size.h"
 #include "store/luks_volume.h"
 #include "store/memory.h"
+#include "store/withheld.h"
 #include "table/flush.h"
 #include "table/refcount.h"
-
-#define COPY_PIECE (UINT64_C(1) << 20)
 
 /* ------------------------------------------------------------------------------------------------
  * What can be created
@@ -177,8 +176,9 @@ static bool maps_all(const struct qcow2_create_options *o)
     return o->preallocation != PREALLOCATION_OFF || o->data_file_raw;
 }
 
-static int format_store(struct store *store, struct store *data,
-                        const struct qcow2_create_options *o)
+/* An opened image of this size that holds nothing. */
+static struct qcow2_image *make_empty(struct store *store, struct store *data,
+                                      const struct qcow2_create_options *o)
 {
     struct qcow2_open_options open = { .format = FORMAT_QCOW2,
                                        .data_store = data,
@@ -198,88 +198,89 @@ static int format_store(struct store *store, struct store *data,
         .data_file = o->data_file,
     };
     struct qcow2_image *image;
-    int r;
 
     if (check_options(o) == -1 || write_skeleton(store, &h) == -1)
-        return -1;
+        return NULL;
     image = image_open_store(store, &open);
     if (image == NULL)
-        return -1;
-    image->tables.encrypted = o->crypt_method != CRYPT_NONE;
-    r = image_grow_data_file(image, 0, round_up(o->size, 512));
-    if (r == 0)
-        r = image_set_size(image, round_up(o->size, 512));
-    if (r == 0 && maps_all(o))
-        r = image_preallocate(image, image->disk->size, 0, PREALLOCATION_METADATA);
-    if (r == 0 && o->crypt_method == CRYPT_LUKS)
-        r = add_encryption(image, o);
+        return NULL;
     image->store_lent = true;
-    return image_close(image) == -1 ? -1 : r;
+    image->tables.encrypted = o->crypt_method != CRYPT_NONE;
+    if (image_grow_data_file(image, 0, round_up(o->size, 512)) == 0 &&
+        image_set_size(image, round_up(o->size, 512)) == 0)
+        return image;
+    image_close(image);
+    return NULL;
 }
 
-int image_format_store(struct store *store, const struct qcow2_create_options *o)
+/* A data file is made by itself, and its space with it. */
+static int fill(struct qcow2_image *image, const struct qcow2_create_options *o)
 {
-    struct store *data = NULL; /* stands in for the data file, which is made by itself */
-    int r;
+    enum preallocation mode = o->data_file ? PREALLOCATION_METADATA : o->preallocation;
+
+    if (maps_all(o) && image_preallocate(image, image->disk->size, 0, mode) == -1)
+        return -1;
+    return o->crypt_method == CRYPT_LUKS ? add_encryption(image, o) : 0;
+}
+
+enum how_much { ONLY_EMPTY, WHOLE };
+
+static int format_store(struct store *store, const struct qcow2_create_options *o,
+                        enum how_much how_much)
+{
+    struct store *data = NULL; /* stands in for the data file */
+    struct qcow2_image *image;
+    int r = -1;
 
     if (o->data_file != NULL) {
         data = store_memory_new(o->data_file);
         if (data == NULL)
             return -1;
     }
-    r = format_store(store, data, o);
+    image = make_empty(store, data, o);
+    if (image != NULL) {
+        r = how_much == WHOLE ? fill(image, o) : 0;
+        if (image_close(image) == -1)
+            r = -1;
+    }
     store_close(data);
     return r;
+}
+
+int image_format_store(struct store *store, const struct qcow2_create_options *o)
+{
+    return format_store(store, o, WHOLE);
 }
 
 /* ------------------------------------------------------------------------------------------------
  * Into a file
  */
 
-/* Copy what from holds beyond the first sector; to is empty or a device.  The holes are unwritten
- * clusters. */
-static int copy_rest(struct store *to, struct store *from, uint64_t length, enum preallocation mode)
+/* Can there be such an image? */
+static int rehearse(const char *filename, const struct qcow2_create_options *o)
 {
-    CLEANUP_FREE uint8_t *piece = malloc(COPY_PIECE);
-    uint64_t old_length, new_length;
+    struct store *memory = store_memory_new(filename);
+    int r;
 
-    if (piece == NULL)
-        return error_no_memory(), -1;
-    if (store_size(to, &old_length) == -1)
+    if (memory == NULL)
         return -1;
-    for (uint64_t at = HEADER_SECTOR; at < length;) {
-        struct store_extent extent;
-        uint64_t n;
-
-        if (store_extent_at(from, length - at, at, &extent) == -1)
-            return -1;
-        n = min_u64(extent.length, extent.hole ? length - at : COPY_PIECE);
-        if (extent.hole) {
-            if (at < old_length && store_zero(to, n, at, true) == -1)
-                return -1;
-            if (preallocate_store(to, n, at, mode) == -1)
-                return -1;
-        } else if (store_pread(from, piece, n, at) == -1 || store_pwrite(to, piece, n, at) == -1) {
-            return -1;
-        }
-        at += n;
-    }
-    if (store_size(to, &new_length) == -1)
-        return -1;
-    return new_length < length ? store_truncate(to, length) : 0;
+    r = format_store(memory, o, ONLY_EMPTY);
+    store_close(memory);
+    return r;
 }
 
-static int copy_image(struct store *to, struct store *from, enum preallocation mode)
+static int make_image(struct store *file, const struct qcow2_create_options *o)
 {
-    uint8_t sector[HEADER_SECTOR], none[HEADER_SECTOR] = { 0 };
-    uint64_t length;
+    struct store *withheld = store_withheld_new(file);
+    int r;
 
-    if (store_size(from, &length) == -1 || store_pread(from, sector, sizeof sector, 0) == -1)
+    if (withheld == NULL)
         return -1;
-    if (store_pwrite(to, none, sizeof none, 0) == -1 || copy_rest(to, from, length, mode) == -1 ||
-        store_flush(to) == -1)
-        return -1;
-    return store_pwrite(to, sector, sizeof sector, 0) == -1 ? -1 : store_flush(to);
+    r = image_format_store(withheld, o);
+    if (r == 0)
+        r = store_withheld_finish(withheld);
+    store_close(withheld);
+    return r;
 }
 
 /* What is there on an NBD server is written over, as on a device. */
@@ -329,34 +330,25 @@ static int create_data_file(const struct qcow2_create_options *options)
     return r;
 }
 
-static int fill(struct store *file, struct store *image, const struct qcow2_create_options *options)
-{
-    if (options->data_file == NULL)
-        return copy_image(file, image, options->preallocation);
-    if (create_data_file(options) == -1)
-        return -1;
-    if (copy_image(file, image, PREALLOCATION_FALLOC) == 0) /* its holes are parts of tables */
-        return 0;
-    remove_failed(options->data_file);
-    return -1;
-}
-
 static int create_qcow2(const char *filename, const struct qcow2_create_options *options)
 {
-    struct store *memory = store_memory_new(filename), *file = NULL;
-    int r = -1;
+    struct store *file;
+    int r;
 
-    if (memory == NULL)
+    if (rehearse(filename, options) == -1)
         return -1;
-    if (image_format_store(memory, options) == 0)
-        file = open_new(filename, options, STORE_LOCK_WRITER);
-    if (file != NULL) {
-        r = fill(file, memory, options);
-        store_close(file);
-        if (r == -1)
-            remove_image(filename, options);
+    file = open_new(filename, options, STORE_LOCK_WRITER);
+    if (file == NULL)
+        return -1;
+    r = options->data_file ? create_data_file(options) : 0;
+    if (r == 0) {
+        r = make_image(file, options);
+        if (r == -1 && options->data_file)
+            remove_failed(options->data_file);
     }
-    store_close(memory);
+    store_close(file);
+    if (r == -1)
+        remove_image(filename, options);
     return r;
 }
 

@@ -116,6 +116,14 @@ int l2_make_writable_locked(struct tables *t, uint64_t guest_offset)
     return old ? release_table(t, old) : 0;
 }
 
+void l2_run_set_locked(struct tables *t, struct l2_run *run, uint64_t index, struct l2_entry entry)
+{
+    if (!run->changed)
+        cache_mark_dirty(&t->l2_cache, run->offset);
+    run->changed = true;
+    l2_entry_store(&t->geometry, run->entries + index * t->geometry.l2_entry_size, entry);
+}
+
 int l2_set_locked(struct tables *t, uint64_t guest_offset, struct l2_entry entry)
 {
     uint64_t l2_index = geometry_l2_index(&t->geometry, guest_offset);

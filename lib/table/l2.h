@@ -20,6 +20,7 @@ struct l2_run {
     uint64_t offset;  /* of entries, in the store */
     uint64_t count;   /* clusters the answer speaks for: entries in the slice, or of the table */
     bool exclusive;   /* the table has COPIED set: entries may be changed in place */
+    bool changed;     /* by l2_run_set_locked */
 };
 
 /* guest_offset lies below the end of what the L1 table maps.  Lock held shared (exclusively if load
@@ -31,6 +32,10 @@ static inline struct l2_entry l2_run_entry(const struct tables *tables, const st
 {
     return l2_entry_load(&tables->geometry, run->entries + index * tables->geometry.l2_entry_size);
 }
+
+/* Change an entry of a run of a writable table; nothing was loaded since the run was found. */
+void l2_run_set_locked(struct tables *tables, struct l2_run *run, uint64_t index,
+                       struct l2_entry entry);
 
 /* Make sure that the table of this guest offset exists and belongs to the active L1 table alone. */
 int l2_make_writable_locked(struct tables *tables, uint64_t guest_offset);

@@ -194,20 +194,35 @@ static int check_cursor(struct tables *t)
     return 0;
 }
 
+/* How many clusters from the cursor on are free, as far as one run of counts tells; 0 if the first is
+ * not. */
+static int free_ahead(struct tables *t, uint64_t *clusters, uint64_t most)
+{
+    struct refcount_run run;
+
+    *clusters = 0;
+    if (refcount_run(t, t->free_cursor, &run) == -1)
+        return -1;
+    for (uint64_t n = min_u64(run.count, most); *clusters < n; ++*clusters)
+        if (refcount_run_get(&t->geometry, &run, t->free_cursor + *clusters) != 0)
+            break;
+    return 0;
+}
+
 /* The cursor passes the found run. */
 static int find_free(struct tables *t, uint64_t clusters, uint64_t *first)
 {
-    uint64_t run = 0;
+    uint64_t found = 0;
 
-    while (run < clusters) {
-        uint64_t count;
+    while (found < clusters) {
+        uint64_t ahead;
 
-        if (get(t, t->free_cursor, &count) == -1 || (count != 0 && check_cursor(t) == -1))
+        if (free_ahead(t, &ahead, clusters - found) == -1 || (ahead == 0 && check_cursor(t) == -1))
             return -1;
-        if (t->free_cursor == 0 && count == 0) /* nothing that the counts say can be believed */
+        if (t->free_cursor == 0 && ahead > 0) /* nothing that the counts say can be believed */
             return tables_corrupt(t, "the header cluster has a refcount of 0");
-        t->free_cursor++;
-        run = count == 0 ? run + 1 : 0;
+        t->free_cursor += max_u64(ahead, 1);
+        found = ahead == 0 ? 0 : found + ahead;
     }
     *first = t->free_cursor - clusters;
     return t->free_cursor > MAX_HOST_OFFSET >> t->geometry.cluster_bits ? check_cursor(t) : 0;
