@@ -6,9 +6,19 @@ set -eu
 . "$(dirname "$0")/common.sh"
 need qemu-img qemu-io
 
+# nbdkit before 1.36 may assert that a connection is still open while another of its threads closes
+# it.  Then the image has to stand a killed server, as it does in other tests, and a new one goes on.
+nbdkit_gave_up() {
+    grep -q 'raw_send_socket: Assertion' "$work/disk.log"
+}
+
+next_client() {
+    qemu-io -f raw -c 'write -P 9 100M 1M' -c 'read -P 9 100M 1M' "$uri" > "$work/next.log" 2>&1
+}
+
 qemu-img create -q -f qcow2 "$work/disk.qcow2" 1G
 serve disk qcow2 "$work/disk.qcow2"
-
+cut=
 for delay in 0.05 0.2 0.5 1; do
     qemu-img bench -f raw -w -c 100000000 -d 32 -s 20000 -S 196608 --flush-interval=100 "$uri" \
         > "$work/bench.log" 2>&1 &
@@ -16,11 +26,18 @@ for delay in 0.05 0.2 0.5 1; do
     sleep "$delay"
     kill -0 "$client" || fail "the client ended by itself: $(cat "$work/bench.log")"
     kill_hard "$client"
-    qemu-io -f raw -c 'write -P 9 100M 1M' -c 'read -P 9 100M 1M' "$uri" > /dev/null ||
-        fail "the server does not serve the next client"
+    next_client && continue
+    nbdkit_gave_up || fail "the server does not serve the next client: $(cat "$work/next.log")"
+    cut=yes
+    serve disk qcow2 "$work/disk.qcow2"
+    next_client || fail "a new server does not serve the next client: $(cat "$work/next.log")"
 done
 stop_server
-clean "$work/disk.qcow2"
+if [[ -n $cut ]]; then
+    not_corrupt "$work/disk.qcow2"
+else
+    clean "$work/disk.qcow2"
+fi
 
 # Written, not flushed, client killed; then the server, too.
 qemu-img create -q -f qcow2 "$work/disk.qcow2" 16M
