@@ -54,7 +54,12 @@ struct bad_image {
     uint64_t length; /* of the file, bytes; 0: as it is */
 };
 
-extern const struct bad_image bad_images[];
-extern const size_t nb_bad_images;
+/* The rows of one file. */
+struct bad_images {
+    const struct bad_image *rows;
+    size_t count;
+};
+
+extern const struct bad_images bad_header, bad_tables, bad_refcounts, bad_snapshots, bad_bitmaps;
 
 #endif

@@ -24,9 +24,14 @@ TESTS += interop/bad-images $(bad_tests)
 EXTRA_DIST += $(bad_tests)
 
 interop_bad_images_SOURCES = \
+	interop/bad-bitmaps.c \
+	interop/bad-fields.h \
+	interop/bad-header.c \
 	interop/bad-images.c \
 	interop/bad-images.h \
-	interop/bad-images-table.c \
+	interop/bad-refcounts.c \
+	interop/bad-snapshots.c \
+	interop/bad-tables.c \
 	interop/twin-tools.c \
 	interop/twin-tools.h
 
