@@ -23,7 +23,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "cleanup.h"
 #include "convert-bitmaps.h"
@@ -298,14 +297,6 @@ static int check_target_is_no_source(const conversion *c, const char *target)
     return 0;
 }
 
-/* Of a link, itself: it is not ours to follow when a file is taken away. */
-static bool is_removable(const char *filename)
-{
-    struct stat status;
-
-    return lstat(filename, &status) == 0 && S_ISREG(status.st_mode);
-}
-
 /* The size is not the user's to choose. */
 static int create_in_format(conversion *c)
 {
@@ -327,7 +318,7 @@ static int create_in_format(conversion *c)
 
 static int create_target(conversion *c)
 {
-    bool existed = is_removable(c->filename);
+    bool existed = path_is_plain_file(c->filename);
     int result;
 
     if (check_target_is_no_source(c, c->filename) == -1)
@@ -450,8 +441,8 @@ static int convert_with_progress(conversion *c)
     result = convert(c);
     if (close_all(c) == -1)
         result = -1;
-    if (result == -1 && c->created && is_removable(c->filename))
-        unlink(c->filename);
+    if (result == -1 && c->created)
+        path_remove(c->filename);
     if (result == 0)
         progress_at(&c->progress, 1, 1);
     progress_end(&c->progress);

@@ -16,6 +16,7 @@
 #include "image-open.h"
 #include "location.h"
 #include "message.h"
+#include "path.h"
 #include "verb.h"
 
 #define PIECE (2u << 20) /* bytes read and written at once */
@@ -147,28 +148,40 @@ static int copy(qcow2_image *from, uint64_t offset, uint64_t count, qcow2_image 
     return 0;
 }
 
-static int copy_into(const operands *o, const location *where, const char *format,
-                     qcow2_image *input)
+static int copy_into_new(const operands *o, const location *where, const char *format,
+                         qcow2_image *input, uint64_t offset, uint64_t count)
 {
     image_source target = { .filename = where->name, .format = format };
-    uint64_t offset, count, size = qcow2_get_size(input);
     qcow2_image *output;
     int result;
 
-    if (image_chain_depth(input, where->name) >= 0) {
-        error_report("%s: the input image is read from this file", o->output);
-        return -1;
-    }
-    range_of(o, size, &offset, &count);
-    if (create_output(o, where, format, count))
-        return -1;
-    if (o->skip > size / o->block_size)
+    if (o->skip > qcow2_get_size(input) / o->block_size)
         error_report("%s: cannot skip to specified offset", o->input);
     output = open_image(&target);
     if (!output)
         return -1;
     result = copy(input, offset, count, output);
     return close_image(output) ? -1 : result;
+}
+
+/* What could not be copied as a whole does not stay. */
+static int copy_into(const operands *o, const location *where, const char *format,
+                     qcow2_image *input)
+{
+    uint64_t offset, count;
+
+    if (image_chain_depth(input, where->name) >= 0) {
+        error_report("%s: the input image is read from this file", o->output);
+        return -1;
+    }
+    range_of(o, qcow2_get_size(input), &offset, &count);
+    if (create_output(o, where, format, count))
+        return -1;
+    if (copy_into_new(o, where, format, input, offset, count) == 0)
+        return 0;
+    if (!where->nbd)
+        path_remove(where->name);
+    return -1;
 }
 
 /* ------------------------------------------------------------------------------------------------

@@ -7,8 +7,10 @@ crash_tests = \
 	crash/crash-compressed-clusters-share-safely.sh \
 	crash/crash-data-files-and-images-agree.sh \
 	crash/crash-discards-show-no-foreign-data.sh \
+	crash/crash-failing-calls-are-told-by-commands.sh \
 	crash/crash-failed-requests-are-told.sh \
 	crash/crash-growing-tables-stay-reachable.sh \
+	crash/crash-killed-commands-leave-good-images.sh \
 	crash/crash-lazy-refcounts-are-made-right.sh \
 	crash/crash-lost-flushes-are-noticed.sh \
 	crash/crash-overwritten-streams-keep-what-was-flushed.sh \
@@ -20,7 +22,18 @@ crash_tests = \
 
 TESTS += $(crash_tests)
 check_PROGRAMS += crash/crash-simulate
-EXTRA_DIST += $(crash_tests) crash/README crash/simulate.sh
+EXTRA_DIST += \
+	$(crash_tests) \
+	crash/README \
+	crash/check-crash.sh \
+	crash/commands.sh \
+	crash/simulate.sh
+
+# Loaded into programs before the C library.
+check_LTLIBRARIES = crash/calls.la
+crash_calls_la_SOURCES = crash/calls.c
+crash_calls_la_CFLAGS = $(AM_CFLAGS) -fvisibility=default
+crash_calls_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
 
 crash_crash_simulate_SOURCES = \
 	crash/after.c \
@@ -47,3 +60,8 @@ crash_crash_simulate_SOURCES = \
 	crash/states.h \
 	crash/tracked.c \
 	crash/tracked.h
+
+# The long run.
+.PHONY: check-crash
+check-crash: $(check_PROGRAMS)
+	srcdir=$(srcdir) $(top_builddir)/run $(BASH_PROGRAM) $(srcdir)/crash/check-crash.sh

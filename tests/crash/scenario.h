@@ -8,7 +8,8 @@
 
 struct script {
     const char *name;
-    bool chain; /* for shapes with other images below, else for those without */
+    const char *rules; /* what it is about: R1-R7 of table/tables.h, I1-I13 of the README */
+    bool chain;        /* for shapes with other images below, else for those without */
     void (*run)(struct session *session);
     bool (*suits)(const struct shape *shape); /* NULL: every shape */
 };

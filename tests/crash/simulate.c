@@ -22,7 +22,8 @@
 struct simulation {
     const char *pattern; /* of scenarios */
     uint64_t seed;
-    uint64_t enough; /* distinct states; further seeds are tried until there are so many */
+    uint64_t seeds;  /* at least so many, */
+    uint64_t enough; /* and further ones until there are so many distinct states */
     uint64_t lost_flush;
     bool lose_flushes;
     uint64_t faults;    /* per scenario and kind of fault; 0: cuts instead */
@@ -130,7 +131,7 @@ static void run_scenario(struct simulation *sim, const struct scenario *scenario
 {
     sim->scenarios++;
     if (sim->effort.verbose || sim->list)
-        printf("%s\n", scenario->name);
+        printf("%-45s %s\n", scenario->name, scenario->script->rules);
     if (sim->list)
         return;
     if (sim->faults)
@@ -157,11 +158,13 @@ static void simulate(struct simulation *sim)
 
     do
         run_all(sim, seed++);
-    while (sim->distinct.count < sim->enough && sim->violations == 0 && sim->scenarios > 0);
+    while ((seed - sim->seed < sim->seeds || sim->distinct.count < sim->enough) &&
+           sim->violations == 0 && sim->scenarios > 0);
     if (!sim->list)
         printf("crash: %" PRIu64 " distinct states, %" PRIu64 " scenarios, %" PRIu64
-               " runs, %" PRIu64 " violations, seed %" PRIu64 "\n",
-               sim->distinct.count, sim->scenarios, sim->runs, sim->violations, sim->seed);
+               " runs, %" PRIu64 " seeds, %" PRIu64 " violations, seed %" PRIu64 "\n",
+               sim->distinct.count, sim->scenarios, sim->runs, seed - sim->seed, sim->violations,
+               sim->seed);
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -175,6 +178,7 @@ static const struct {
 } options[] = {
     { { "scenario", required_argument, NULL, 'n' }, "PATTERN", "only these: *, @(a|b)*" },
     { { "seed", required_argument, NULL, 's' }, "N", "start with this seed (1)" },
+    { { "seeds", required_argument, NULL, 'e' }, "N", "with N seeds (1)" },
     { { "states", required_argument, NULL, 'S' }, "N", "go on with further seeds for N states" },
     { { "state", required_argument, NULL, 'o' }, "N", "look at the state of this number only" },
     { { "subsets", required_argument, NULL, 'r' }, "N", "random subsets per flush (8)" },
@@ -185,7 +189,7 @@ static const struct {
     { { "faults", required_argument, NULL, 'f' }, "N", "no cuts: N faults of each kind" },
     { { "fault", required_argument, NULL, 'F' }, "KIND:N", "no cuts: the Nth request fails" },
     { { "slow", no_argument, NULL, 'w' }, "", "with the large clusters, which take long" },
-    { { "list", no_argument, NULL, 'i' }, "", "print the scenarios' names" },
+    { { "list", no_argument, NULL, 'i' }, "", "print the scenarios and the rules they are about" },
     { { "verbose", no_argument, NULL, 'v' }, "", "print what is done" },
     { { "help", no_argument, NULL, 'h' }, "", "print this" },
 };
@@ -232,6 +236,7 @@ static void take_option(struct simulation *sim, int option, const char *argument
     switch (option) {
     case 'n': sim->pattern = argument; break;
     case 's': sim->seed = number(argument); break;
+    case 'e': sim->seeds = number(argument); break;
     case 'S': sim->enough = number(argument); break;
     case 'o': sim->effort.only = number(argument); break;
     case 'r': sim->effort.subsets = (unsigned)number(argument); break;

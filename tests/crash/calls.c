@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* calls.c - a program's changes of files, one of which goes wrong
+ *
+ * Loaded before the C library (LD_PRELOAD) it counts the calls by which the programs change image files:
+ * pwritev, fallocate, ftruncate and fdatasync.  What is to happen is in the environment:
+ *
+ *   CALLS=count      nothing
+ *   CALLS=kill:N     before call N the program is killed; if it is a write, half of it is done
+ *   CALLS=eio:N      call N fails with EIO
+ *   CALLS=enospc:N   call N fails with ENOSPC
+ *   CALLS=full:N     from call N on every one that would make a file longer fails with ENOSPC
+ *   CALLS=memory:N   the Nth time memory is asked for there is none
+ *   CALLS_COUNT=FILE when the program ends by itself, how many calls there were, and how often memory was
+ *                    asked for, is written there, if there was any call
+ */
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* The C library's own. */
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *old, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
+
+enum plan { PLAN_NOTHING, PLAN_KILL, PLAN_EIO, PLAN_ENOSPC, PLAN_FULL, PLAN_MEMORY };
+
+static const char *const plan_names[] = { "count", "kill", "eio", "enospc", "full", "memory" };
+
+static enum plan plan;
+static unsigned long at;
+static atomic_ulong calls, allocations;
+
+static ssize_t (*real_pwritev)(int, const struct iovec *, int, off_t);
+static int (*real_fallocate)(int, int, off_t, off_t);
+static int (*real_ftruncate)(int, off_t);
+static int (*real_fdatasync)(int);
+
+/* ------------------------------------------------------------------------------------------------
+ * The beginning and the end
+ */
+
+static void *next(const char *name)
+{
+    return dlsym(RTLD_NEXT, name);
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+    const char *text = getenv("CALLS");
+    size_t length = text ? strcspn(text, ":") : 0;
+
+    *(void **)&real_pwritev = next("pwritev");
+    *(void **)&real_fallocate = next("fallocate");
+    *(void **)&real_ftruncate = next("ftruncate");
+    *(void **)&real_fdatasync = next("fdatasync");
+    for (enum plan p = PLAN_NOTHING; text && p <= PLAN_MEMORY; p++)
+        if (strlen(plan_names[p]) == length && strncmp(plan_names[p], text, length) == 0) {
+            at = text[length] ? strtoul(text + length + 1, NULL, 10) : 0;
+            plan = p;
+        }
+}
+
+__attribute__((destructor)) static void end(void)
+{
+    const char *name = getenv("CALLS_COUNT");
+    FILE *file;
+
+    plan = PLAN_NOTHING;
+    file = name && atomic_load(&calls) > 0 ? fopen(name, "w")
+                                           : NULL; /* a program that it starts: none */
+    if (file == NULL)
+        return;
+    fprintf(file, "%lu %lu\n", atomic_load(&calls), atomic_load(&allocations));
+    fclose(file);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Calls
+ */
+
+/* Would the file be longer? */
+static bool grows(int fd, off_t file_end)
+{
+    struct stat status;
+
+    return fstat(fd, &status) == 0 && file_end > status.st_size;
+}
+
+/* Is this the call that fails?  If it is the one before which the program is killed: true, too. */
+static bool is_due(int fd, off_t file_end)
+{
+    unsigned long number = atomic_fetch_add(&calls, 1) + 1;
+
+    switch (plan) {
+    case PLAN_KILL:
+    case PLAN_EIO:
+    case PLAN_ENOSPC: return number == at;
+    case PLAN_FULL: return number >= at && grows(fd, file_end);
+    default: return false;
+    }
+}
+
+static int fail(void)
+{
+    if (plan == PLAN_KILL)
+        kill(getpid(), SIGKILL);
+    errno = plan == PLAN_EIO ? EIO : ENOSPC;
+    return -1;
+}
+
+/* The first half of a write. */
+static void write_half(int fd, const struct iovec *iov, int count, off_t offset)
+{
+    struct iovec half = iov[0];
+
+    if (count == 1)
+        half.iov_len /= 2;
+    (void)!real_pwritev(fd, &half, 1, offset);
+}
+
+ssize_t pwritev(int fd, const struct iovec *iov, int count, off_t offset)
+{
+    off_t file_end = offset;
+
+    for (int i = 0; i < count; i++)
+        file_end += (off_t)iov[i].iov_len;
+    if (!is_due(fd, file_end))
+        return real_pwritev(fd, iov, count, offset);
+    if (plan == PLAN_KILL)
+        write_half(fd, iov, count, offset);
+    return fail();
+}
+
+int fallocate(int fd, int mode, off_t offset, off_t count)
+{
+    bool keeps = mode & FALLOC_FL_KEEP_SIZE;
+
+    return is_due(fd, keeps ? 0 : offset + count) ? fail()
+                                                  : real_fallocate(fd, mode, offset, count);
+}
+
+int ftruncate(int fd, off_t length)
+{
+    return is_due(fd, length) ? fail() : real_ftruncate(fd, length);
+}
+
+int fdatasync(int fd)
+{
+    return is_due(fd, 0) ? fail() : real_fdatasync(fd);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Memory
+ */
+
+static bool is_short(void)
+{
+    if (atomic_fetch_add(&allocations, 1) + 1 != at || plan != PLAN_MEMORY)
+        return false;
+    errno = ENOMEM;
+    return true;
+}
+
+void *malloc(size_t size)
+{
+    return is_short() ? NULL : __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size)
+{
+    return is_short() ? NULL : __libc_calloc(count, size);
+}
+
+void *realloc(void *old, size_t size)
+{
+    return is_short() ? NULL : __libc_realloc(old, size);
+}
+
+void *reallocarray(void *old, size_t count, size_t size)
+{
+    size_t bytes;
+
+    if (__builtin_mul_overflow(count, size, &bytes)) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return realloc(old, bytes);
+}
+
+void *aligned_alloc(size_t alignment, size_t size)
+{
+    return is_short() ? NULL : __libc_memalign(alignment, size);
+}

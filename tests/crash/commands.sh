@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# commands.sh - every command that writes, with one call gone wrong, and what must be true afterwards
+#
+# A row: a name; what the image must show; the image; the command.  What it must show:
+#
+#   same     what it showed before (the guest never sees a difference)
+#   either   what it showed before, or what it shows after the whole command
+#   any      something: its sectors are old or new, which the simulation looks at
+#   new      there was no image: if the command fails there is none, and it may be given again
+#   repair   the same, but the image was damaged: one more repair must make it clean
+#
+# In each case an image that was there opens for writing again without further ado, and its check finds
+# nothing but leaks.  A command that says it succeeded has done what it does without the fault.
+
+calls=${CALLS_LIBRARY:-$PWD/crash/.libs/calls.so}
+[ -r "$calls" ] || {
+    echo "$calls is not built: make check builds it, or set CALLS_LIBRARY" >&2
+    exit 99
+}
+command -v qemu-img >/dev/null && command -v qemu-io >/dev/null && command -v nbdkit >/dev/null || {
+    echo "skipped: qemu-img, qemu-io or nbdkit is not installed"
+    exit 77
+}
+
+seed=${CRASH_SEED:-$(date -u +%Y%m%d)}
+RANDOM=$((seed % 32768))
+runs=${CRASH_RUNS:-1} # of each row and kind of fault
+top=$(mktemp -d)
+trap 'rm -rf "$top"' EXIT
+done_runs=0
+qemu_every=6
+
+rows=$(
+    cat <<'ROWS'
+write|any|disk.qcow2|qcow-io -f qcow2 -c 'write -P 1 100k 300k' -c flush -c 'write -z 64k 64k' -c 'discard 512k 128k' -c flush -c 'write -P 3 700k 9k' disk.qcow2
+write-small|any|small.qcow2|qcow-io -f qcow2 -c 'write -P 1 10k 90k' -c flush -c 'write -zu 4k 64k' -c flush -c 'write -P 3 200k 9k' small.qcow2
+write-compressed|any|disk.qcow2|qcow-io -f qcow2 -c 'write -c -P 1 0 192k' -c flush -c 'write -P 2 5k 70k' -c flush disk.qcow2
+write-subclusters|any|extended.qcow2|qcow-io -f qcow2 -c 'write -P 1 10k 90k' -c 'write -z 2k 4k' -c flush -c 'discard 32k 64k' extended.qcow2
+write-lazy|any|lazy.qcow2|qcow-io -f qcow2 -c 'write -P 1 10k 300k' -c flush -c 'write -P 2 600k 100k' lazy.qcow2
+write-data-file|any|outside.qcow2|qcow-io -f qcow2 -c 'write -P 1 10k 300k' -c flush -c 'discard 64k 128k' outside.qcow2
+write-bitmap|any|bits.qcow2|qcow-io -f qcow2 -c 'write -P 1 10k 300k' -c flush -c 'write -P 2 600k 100k' bits.qcow2
+bench|any|disk.qcow2|qcow-img bench -f qcow2 -w -c 40 -d 4 -s 5000 -S 20000 --flush-interval=7 disk.qcow2
+served|any|disk.qcow2|nbdkit -U - "$QCOW2_PLUGIN" disk.qcow2 --run 'qemu-img bench -f raw -w -c 60 -d 8 -s 5000 -S 17000 --flush-interval=16 "$uri"'
+snapshot-create|same|disk.qcow2|qcow-img snapshot -c second disk.qcow2
+snapshot-apply|either|disk.qcow2|qcow-img snapshot -a first disk.qcow2
+snapshot-delete|same|disk.qcow2|qcow-img snapshot -d first disk.qcow2
+resize-larger|any|small.qcow2|qcow-img resize -q -f qcow2 small.qcow2 60M
+resize-full|any|small.qcow2|qcow-img resize -q -f qcow2 --preallocation=full small.qcow2 2M
+resize-smaller|any|plain.qcow2|qcow-img resize -q -f qcow2 --shrink plain.qcow2 300k
+amend-version|same|plain.qcow2|qcow-img amend -f qcow2 -o compat=v2 plain.qcow2
+amend-refcounts|same|small.qcow2|qcow-img amend -f qcow2 -o refcount_bits=64 small.qcow2
+rebase|same|overlay.qcow2|qcow-img rebase -f qcow2 -b other.qcow2 -F qcow2 overlay.qcow2
+rebase-to-nothing|same|overlay.qcow2|qcow-img rebase -f qcow2 -b '' overlay.qcow2
+rebase-unsafe|either|overlay.qcow2|qcow-img rebase -f qcow2 -u -b other.qcow2 -F qcow2 overlay.qcow2
+commit|same|overlay.qcow2|qcow-img commit -q -f qcow2 -t writeback overlay.qcow2
+commit-keeping|same|overlay.qcow2|qcow-img commit -q -f qcow2 -t writeback -d overlay.qcow2
+commit-deep|same|overlay.qcow2|qcow-img commit -q -f qcow2 -t writeback -b bottom.raw overlay.qcow2
+bitmap-add|same|bits.qcow2|qcow-img bitmap -f qcow2 --add -g 4k bits.qcow2 third
+bitmap-remove|same|bits.qcow2|qcow-img bitmap -f qcow2 --remove bits.qcow2 first
+bitmap-clear|same|bits.qcow2|qcow-img bitmap -f qcow2 --clear bits.qcow2 first
+bitmap-merge|same|bits.qcow2|qcow-img bitmap -f qcow2 --merge first bits.qcow2 second
+repair-leaks|same|leaky.qcow2|qcow-img check -q -f qcow2 -r leaks leaky.qcow2
+repair-all|repair|damaged.qcow2|qcow-img check -q -f qcow2 -r all damaged.qcow2
+repair-extended|repair|damaged-extended.qcow2|qcow-img check -q -f qcow2 -r all damaged-extended.qcow2
+convert-over|any|disk.qcow2|qcow-img convert -n -t writeback -f raw -O qcow2 bottom.raw disk.qcow2
+convert-over-extended|any|extended.qcow2|qcow-img convert -n -t writeback -f raw -O qcow2 bottom.raw extended.qcow2
+convert|new|new.qcow2|qcow-img convert -t writeback -f raw -O qcow2 bottom.raw new.qcow2
+convert-compressed|new|new.qcow2|qcow-img convert -c -t writeback -f raw -O qcow2 bottom.raw new.qcow2
+convert-small|new|new.qcow2|qcow-img convert -t writeback -f qcow2 -O qcow2 -o cluster_size=512,refcount_bits=1 disk.qcow2 new.qcow2
+convert-raw|new|new.raw|qcow-img convert -t writeback -f qcow2 -O raw disk.qcow2 new.raw
+convert-preallocated|new|new.qcow2|qcow-img convert -t writeback -f raw -O qcow2 -o preallocation=full bottom.raw new.qcow2
+create|new|new.qcow2|qcow-img create -q -f qcow2 -o preallocation=metadata new.qcow2 30M
+dd|new|new.qcow2|qcow-img dd -f raw -O qcow2 bs=64k if=bottom.raw of=new.qcow2
+ROWS
+)
+
+fail()
+{
+    echo "FAILED: $*"
+    echo "again: CRASH_SEED=$seed CRASH_ROWS=$name CRASH_RUNS=$runs $0"
+    head -c 2000 "$top/said" 2>/dev/null || true
+    exit 1
+}
+
+# ------------------------------------------------------------------------------------------------
+# The images
+
+fill()
+{
+    qemu-io -f qcow2 -c 'write -P 17 0 200k' -c 'write -P 18 300k 64k' -c 'write -z 128k 64k' "$1" \
+        >/dev/null
+}
+
+new_image()
+{
+    qemu-img create -q -f qcow2 "$@" 1M
+}
+
+make_images()
+{
+    mkdir "$top/before"
+    cd "$top/before"
+    head -c 1M /dev/urandom >bottom.raw
+    dd if=/dev/zero of=bottom.raw bs=64k seek=5 count=4 conv=notrunc status=none
+    new_image disk.qcow2
+    fill disk.qcow2
+    qemu-io -f qcow2 -c 'write -c -P 19 512k 128k' disk.qcow2 >/dev/null
+    qemu-img snapshot -c first disk.qcow2
+    qemu-io -f qcow2 -c 'write -P 20 100k 100k' -c 'write -P 21 550k 9k' disk.qcow2 >/dev/null
+    new_image -o cluster_size=512 small.qcow2
+    new_image plain.qcow2
+    new_image -o extended_l2=on,cluster_size=32k -b bottom.raw -F raw extended.qcow2
+    new_image -o lazy_refcounts=on,cluster_size=4k lazy.qcow2
+    new_image -o data_file=outside.data outside.qcow2
+    new_image -b bottom.raw -F raw base.qcow2
+    new_image -b base.qcow2 -F qcow2 -o cluster_size=4k overlay.qcow2
+    new_image other.qcow2
+    new_image bits.qcow2
+    for image in small plain extended lazy outside base other bits; do
+        fill $image.qcow2
+    done
+    qemu-io -f qcow2 -c 'write -P 30 30k 70k' -c 'write -z 600k 40k' overlay.qcow2 >/dev/null
+    qemu-img bitmap --add -g 8k bits.qcow2 first
+    qemu-img bitmap --add bits.qcow2 second
+    qemu-io -f qcow2 -c 'write -P 31 300k 300k' bits.qcow2 >/dev/null
+    # 16-bit refcounts, in the third cluster: cluster 40 is counted, cluster 5 is not.
+    cp plain.qcow2 leaky.qcow2
+    truncate -s 3M leaky.qcow2
+    printf '\0\1' | dd of=leaky.qcow2 bs=1 seek=$((2 * 65536 + 80)) conv=notrunc status=none
+    cp leaky.qcow2 damaged.qcow2
+    printf '\0\0' | dd of=damaged.qcow2 bs=1 seek=$((2 * 65536 + 10)) conv=notrunc status=none
+    cp extended.qcow2 damaged-extended.qcow2
+    printf '\0\0\0\3' | dd of=damaged-extended.qcow2 bs=1 seek=$((2 * 32768 + 10)) conv=notrunc \
+        status=none
+}
+
+# ------------------------------------------------------------------------------------------------
+# One run
+
+shows_the_same()
+{
+    qcow-img compare -q "$1" "$2" || fail "$name, $plan: $1 and $2 differ"
+}
+
+# A clear COPIED flag on a cluster with one reference costs a copy and harms nobody.
+harmful()
+{
+    grep '^ERROR' "$top/said" | grep -v -E 'OFLAG_COPIED .*_entry=[0-9a-f]{1,15} refcount=1$'
+}
+
+only_leaks()
+{
+    local status=0
+
+    qcow-img check -q -f qcow2 "$image" >"$top/said" 2>&1 || status=$?
+    case $status in
+    0 | 3) ;;
+    2) ! harmful || fail "$name, $plan: the check objects $1" ;;
+    *) fail "$name, $plan: the check ends with $status $1" ;;
+    esac
+    [[ $((done_runs % qemu_every)) -eq 0 ]] || return 0
+    qemu-img check -f qcow2 "$image" 2>&1 | head -c 4000 >"$top/said" || true
+    ! harmful || fail "$name, $plan: qemu-img check objects $1"
+}
+
+look_at_old()
+{
+    [[ $rule != repair ]] || qcow-img check -q -f qcow2 -r all "$image" >"$top/said" 2>&1 ||
+        fail "$name, $plan: a second repair fails"
+    case $name in
+    *lazy*) ;; # what opens it repairs it
+    *) only_leaks "at once" ;;
+    esac
+    case $rule in
+    same | repair) shows_the_same "../before/$image" "$image" ;;
+    either)
+        qcow-img compare -q "../before/$image" "$image" ||
+            shows_the_same "../after/$image" "$image"
+        ;;
+    esac
+    [[ $status -ne 0 || $rule == repair ]] || shows_the_same "../after/$image" "$image"
+    qcow-io -f qcow2 -c 'write -q -P 99 12k 100k' "$image" >"$top/said" 2>&1 ||
+        fail "$name, $plan: it does not open for writing"
+    only_leaks "after it was written"
+}
+
+look_at_new()
+{
+    if [[ $status -ne 0 && $plan != kill:* && -e $image ]]; then
+        fail "$name, $plan: a target was left behind"
+    fi
+    if [[ $status -ne 0 ]]; then
+        bash -c "$command" >"$top/said" 2>&1 || fail "$name, $plan: it cannot be done again"
+    fi
+    shows_the_same "../after/$image" "$image"
+}
+
+# Sets status, and count and memory if the program came to its end.
+run_command()
+{
+    plan=$1
+    rm -rf "${top:?}/now"
+    cp -r "$top/before" "$top/now"
+    cd "$top/now"
+    status=0
+    rm -f "$top/count"
+    { bash -c "exec env LD_PRELOAD='$calls' CALLS=$plan CALLS_COUNT=$top/count $command" \
+        >"$top/said" 2>&1; } 2>/dev/null || status=$?
+    done_runs=$((done_runs + 1))
+}
+
+run_and_look()
+{
+    run_command "$1"
+    [[ $status -lt 128 || $plan == kill:* ]] || fail "$name, $plan: status $status"
+    if [[ $rule == new ]]; then
+        look_at_new
+    else
+        look_at_old
+    fi
+}
+
+# How many calls the command makes, and what it leaves.
+run_once_whole()
+{
+    run_command count
+    [[ $status -eq 0 && -s $top/count ]] || fail "$name fails, or changes nothing"
+    read -r count memory <"$top/count"
+    rm -rf "${top:?}/after"
+    mv "$top/now" "$top/after"
+}
+
+# for_each_row FUNCTION: with name, rule, image, command, count and memory set.
+for_each_row()
+{
+    while IFS='|' read -r name rule image command; do
+        [[ ,${CRASH_ROWS:-$name}, == *,$name,* ]] || continue
+        run_once_whole
+        for ((i = 0; i < runs; i++)); do
+            "$1"
+        done
+    done <<<"$rows"
+    echo "$done_runs runs, seed $seed"
+}
+
+# below N: from 1 to N.
+below()
+{
+    echo $((1 + (RANDOM * 32768 + RANDOM) % $1))
+}
+
+make_images
