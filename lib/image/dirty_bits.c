@@ -22,9 +22,12 @@ int dirty_bits_init(struct dirty_bits *bits, uint64_t count)
 {
     uint64_t nb_pages = div_round_up(count, DIRTY_PAGE_BITS);
 
-    *bits = (struct dirty_bits){ .count = count, .nb_pages = nb_pages };
+    *bits = (struct dirty_bits){ .count = count };
     bits->pages = calloc(nb_pages ? nb_pages : 1, sizeof bits->pages[0]);
-    return bits->pages ? 0 : (error_no_memory(), -1);
+    if (bits->pages == NULL)
+        return error_no_memory(), -1;
+    bits->nb_pages = nb_pages;
+    return 0;
 }
 
 static struct dirty_page *page_at(const struct dirty_bits *bits, uint64_t index)
