@@ -160,7 +160,7 @@ static int parse(io_options *o, int argc, char **argv)
             return letter == 'h' ? EXIT_SUCCESS : EXIT_FAILURE;
         }
         if (letter == 'V') {
-            printf("%s version %s (qcow-tools)\n", message_program(), qcow2_get_version());
+            message_print_version(qcow2_get_version());
             return EXIT_SUCCESS;
         }
         result = set_option(o, letter);

@@ -12,24 +12,29 @@
 #include "verb.h"
 
 static const verb verbs[] = {
-    { "amend", VERB_AMEND, "FILE", "change the format options of an existing image", run_amend },
-    { "audit", VERB_AUDIT, "FILE...", "judge images from strangers", run_audit },
-    { "bench", VERB_BENCH, "FILE", "measure how long requests take", run_bench },
-    { "bitmap", VERB_BITMAP, "FILE BITMAP", "change a persistent bitmap of an image", run_bitmap },
-    { "check", VERB_CHECK, "FILE", "look for damage in an image", run_check },
-    { "commit", VERB_COMMIT, "FILE", "write an image's content into its backing file", run_commit },
-    { "compare", VERB_COMPARE, "FILE1 FILE2", "compare the content of two images", run_compare },
-    { "convert", VERB_CONVERT, "SOURCE... TARGET", "copy images into a new image", run_convert },
-    { "create", VERB_CREATE, "FILE [SIZE]", "create an image", run_create },
-    { "dd", VERB_DD, "if=FILE of=FILE [bs=SIZE] [count=BLOCKS] [skip=BLOCKS]",
+    { "amend", VERB_AMEND, "filename", "change the format options of an existing image",
+      run_amend },
+    { "audit", VERB_AUDIT, "filename...", "judge images from strangers", run_audit },
+    { "bench", VERB_BENCH, "filename", "measure how long requests take", run_bench },
+    { "bitmap", VERB_BITMAP, "filename bitmap", "change a persistent bitmap of an image",
+      run_bitmap },
+    { "check", VERB_CHECK, "filename", "look for damage in an image", run_check },
+    { "commit", VERB_COMMIT, "filename", "write an image's content into its backing file",
+      run_commit },
+    { "compare", VERB_COMPARE, "filename1 filename2", "compare the content of two images",
+      run_compare },
+    { "convert", VERB_CONVERT, "filename [filename2 [...]] output_filename",
+      "copy images into a new image", run_convert },
+    { "create", VERB_CREATE, "filename [size]", "create an image", run_create },
+    { "dd", VERB_DD, "[bs=block_size] [count=blocks] [skip=blocks] if=input of=output",
       "copy blocks of an image into a new image", run_dd },
-    { "info", VERB_INFO, "FILE", "print facts about an image", run_info },
-    { "map", VERB_MAP, "FILE", "print where the content of an image is stored", run_map },
-    { "measure", VERB_MEASURE, "--size SIZE | FILE", "say how large a new image would become",
+    { "info", VERB_INFO, "filename", "print facts about an image", run_info },
+    { "map", VERB_MAP, "filename", "print where the content of an image is stored", run_map },
+    { "measure", VERB_MEASURE, "[--size size | filename]", "say how large a new image would become",
       run_measure },
-    { "rebase", VERB_REBASE, "FILE", "give an image another backing file", run_rebase },
-    { "resize", VERB_RESIZE, "FILE [+-]SIZE", "change the size of the disk", run_resize },
-    { "snapshot", VERB_SNAPSHOT, "FILE", "list, create, apply or delete internal snapshots",
+    { "rebase", VERB_REBASE, "filename", "give an image another backing file", run_rebase },
+    { "resize", VERB_RESIZE, "filename [+ | -]size", "change the size of the disk", run_resize },
+    { "snapshot", VERB_SNAPSHOT, "filename", "list, create, apply or delete internal snapshots",
       run_snapshot },
 };
 
@@ -37,8 +42,10 @@ enum {
     NB_VERBS = sizeof verbs / sizeof *verbs,
 };
 
+/* Scripts look here for the version, for options and for formats. */
 static void print_program_help(void)
 {
+    message_print_version(qcow2_get_version());
     printf("usage: %s [-h | -V] VERB [OPTIONS] ...\n"
            "Create, look at and change disk images.\n\n"
            "  -h, --help\n        show this help and exit\n"
@@ -47,9 +54,16 @@ static void print_program_help(void)
            message_program());
     for (size_t i = 0; i < NB_VERBS; i++)
         printf("  %-10s %s\n", verbs[i].name, verbs[i].summary);
+    printf("\nSyntax:\n");
+    for (size_t i = 0; i < NB_VERBS; i++) {
+        printf("  %s", verbs[i].name);
+        options_print_synopsis(stdout, verbs[i].bit);
+        printf(" %s\n", verbs[i].arguments);
+    }
     printf("\n'%s VERB --help' tells more about a verb.\n"
            "Sizes are in bytes, or with one of the suffixes k, M, G, T, P, E (powers of 1024).\n"
-           "Supported formats: qcow2 raw; reading only: qcow\n",
+           "Images in the format qcow are only read.\n\n"
+           "Supported formats: file host_device luks nbd qcow qcow2 raw\n",
            message_program());
 }
 
@@ -111,7 +125,7 @@ int main(int argc, char **argv)
         return EXIT_SUCCESS;
     }
     if (is_option(argv[first], "-V", "--version")) {
-        printf("%s version %s (qcow-tools)\n", message_program(), qcow2_get_version());
+        message_print_version(qcow2_get_version());
         return EXIT_SUCCESS;
     }
     if (argv[first][0] == '-')

@@ -12,6 +12,8 @@
 #include "message.h"
 #include "utf8.h"
 
+#define FOLLOWED_VERSION "7.2.0" /* of QEMU */
+
 static const char *program = "qcow-img";
 
 /* libtool runs an uninstalled program under a name of its own. */
@@ -27,6 +29,19 @@ void message_set_program(const char *argv0)
 const char *message_program(void)
 {
     return program;
+}
+
+static bool is_called_as_qemu(void)
+{
+    return strncmp(program, "qemu-", strlen("qemu-")) == 0;
+}
+
+void message_print_version(const char *version)
+{
+    if (is_called_as_qemu())
+        printf("%s version %s (qcow-tools %s)\n", program, FOLLOWED_VERSION, version);
+    else
+        printf("%s version %s (qcow-tools)\n", program, version);
 }
 
 static void out_of_memory(void)

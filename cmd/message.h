@@ -15,6 +15,10 @@
 void message_set_program(const char *argv0);
 const char *message_program(void);
 
+/* "qcow-img version 0.1.0 (qcow-tools)".  Under QEMU's own name scripts want to know what they can
+ * expect: "qemu-img version 7.2.0 (qcow-tools 0.1.0)", the version whose ways are followed. */
+void message_print_version(const char *version);
+
 /* "qcow-img: SENTENCE" and a newline on standard error, made printable but for its newlines. */
 void error_report(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void warning_report(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -502,6 +502,20 @@ static void print_row(void *opaque, const option_row *row)
     fprintf(opaque, "  %s\n        %s\n", left, row->help);
 }
 
+static void print_in_brackets(void *opaque, const option_row *row)
+{
+    if (row->letters[0])
+        fprintf(opaque, " [-%c", row->letters[0]);
+    else
+        fprintf(opaque, " [--%s", row->name);
+    fprintf(opaque, row->argument ? " %s]" : "]", row->argument);
+}
+
+void options_print_synopsis(FILE *stream, verb_bit bit)
+{
+    options_for_each(bit, print_in_brackets, stream);
+}
+
 void options_print_help(FILE *stream, verb_bit bit)
 {
     options_for_each(bit, print_row, stream);

@@ -169,6 +169,9 @@ int options_parse(options *o, verb_bit bit, int argc, char **argv);
 void options_clear(options *o);
 
 /* The options of one verb, a line or more each. */
+/* " [-f FMT] [--output FORMAT] ...": all options of the verb, for one line. */
+void options_print_synopsis(FILE *stream, verb_bit bit);
+
 void options_print_help(FILE *stream, verb_bit bit);
 
 /* Calls fn for each row that the verb takes, in the order of help. */

@@ -16,3 +16,6 @@ cd "$top"
 ./qemu-img info 2>err && exit 1
 grep -qx "Try 'qemu-img --help' for more information" err
 ./qemu-img --help | grep -q '^usage: qemu-img '
+./qemu-img --version | grep -qE '^qemu-img version [0-9.]+ \(qcow-tools [0-9.]+\)$'
+[ "$(./qemu-img --help | head -n 1)" = "$(./qemu-img --version)" ]
+qcow-img --version | grep -qE '^qcow-img version [0-9.]+ \(qcow-tools\)$'

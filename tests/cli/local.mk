@@ -26,6 +26,7 @@ cli_tests = \
 	cli/cli-measure-is-never-exceeded.sh \
 	cli/cli-measure-speaks-as-qemu-img.sh \
 	cli/cli-names-inside-images-are-printed-harmlessly.sh \
+	cli/cli-programs-in-the-wild-get-what-they-parse.sh \
 	cli/cli-rebase-speaks-as-qemu-img.sh \
 	cli/cli-resize-preallocates-as-qemu-img.sh \
 	cli/cli-resize-speaks-as-qemu-img.sh \
@@ -37,7 +38,8 @@ cli_tests = \
 	cli/cli-usage-errors-are-those-of-qemu-img.sh
 TESTS += $(cli_tests)
 EXTRA_DIST += cli/README cli/twins.sh cli/io-rows/async.rows cli/io-rows/image.rows \
-	cli/io-rows/open.rows cli/io-rows/transfer.rows $(cli_tests)
+	cli/io-rows/open.rows cli/io-rows/transfer.rows \
+	cli/wild/builders.wild cli/wild/openstack.wild cli/wild/ovirt.wild cli/wild/platforms.wild $(cli_tests)
 
 include $(srcdir)/cli/rows.mk
 
