@@ -421,6 +421,10 @@ int run_compare(const options *o)
         error_report("Invalid source cache option: %s", o->source_cache);
         return EXIT_NOT_OPENED;
     }
+    if (o->image_opts && (o->format || o->second_format)) {
+        error_report("--image-opts and --format are mutually exclusive");
+        return EXIT_NOT_OPENED;
+    }
     progress_begin(&c.progress, o->progress && speaks(&c), 2);
     if ((first = open_one(o, 0, o->format)) && (second = open_one(o, 1, o->second_format)))
         status = compare_images(&c, first, second);

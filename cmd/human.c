@@ -89,6 +89,16 @@ int size_parse(const char *text, uint64_t *bytes)
     return 0;
 }
 
+char *size_refusal(const char *name, const char *text, int error)
+{
+    if (error == -ERANGE)
+        return xasprintf("Value '%s' is out of range for parameter '%s'", text, name);
+    return xasprintf("Parameter '%s' expects a non-negative number below 2^64\n"
+                     "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-\n"
+                     "and exabytes, respectively.",
+                     name);
+}
+
 int size_parse_argument(const char *what, const char *text, uint64_t *bytes)
 {
     return size_parse_range(what, text, 0, INT64_MAX, bytes);

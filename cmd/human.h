@@ -16,7 +16,11 @@ const char *human_size(char buf[HUMAN_SIZE_LENGTH], uint64_t bytes);
  * Returns 0, -EINVAL (not a size) or -ERANGE (16 EiB or more). */
 int size_parse(const char *text, uint64_t *bytes);
 
-/* The same for a command's argument, below 8 EiB: reports "Invalid WHAT specified..." and returns
+/* What to say of a text that size_parse refused with this error, where it is the value of a named
+ * parameter.  The caller frees it. */
+char *size_refusal(const char *name, const char *text, int error);
+
+/* size_parse for a command's argument, below 8 EiB: reports "Invalid WHAT specified..." and returns
  * -1. */
 int size_parse_argument(const char *what, const char *text, uint64_t *bytes);
 

@@ -158,12 +158,11 @@ static int parse_switch(const char *key, const char *value, bool *on, char **why
 
 static int parse_size(const char *key, const char *value, uint64_t *size, char **why)
 {
-    if (size_parse(value, size) == 0)
+    int error = size_parse(value, size);
+
+    if (error == 0)
         return 0;
-    *why = xasprintf("Parameter '%s' expects a non-negative number below 2^64\n"
-                     "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-\n"
-                     "and exabytes, respectively.",
-                     key);
+    *why = size_refusal(key, value, error);
     return -1;
 }
 

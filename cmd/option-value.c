@@ -3,6 +3,7 @@
 
 #include "option-value.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,17 +13,11 @@
 #include "human.h"
 #include "message.h"
 
-static char *complain_of_number(const char *name)
+static char *number_refusal(const char *name, const char *text)
 {
+    if (errno == ERANGE)
+        return xasprintf("Value '%s' is too large for parameter '%s'", text, name);
     return xasprintf("Parameter '%s' expects a number", name);
-}
-
-static char *complain_of_size(const char *name)
-{
-    return xasprintf("Parameter '%s' expects a non-negative number below 2^64\n"
-                     "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-\n"
-                     "and exabytes, respectively.",
-                     name);
 }
 
 int option_value_switch(const char *word, bool *on)
@@ -47,18 +42,21 @@ char *option_value_rewrite(const char *name, value_type type, const char *value,
     uint64_t number;
     bool on;
     char *end;
+    int error;
 
     switch (type) {
     case VALUE_SIZE:
-        if (size_parse(value, &number) == 0)
+        error = size_parse(value, &number);
+        if (error == 0)
             return xasprintf("%" PRIu64, number);
-        *why = complain_of_size(name);
+        *why = size_refusal(name, value, error);
         return NULL;
     case VALUE_NUMBER:
+        errno = 0;
         number = strtoull(value, &end, 0);
-        if (end != value && *end == '\0')
+        if (errno == 0 && end != value && *end == '\0')
             return xasprintf("%" PRIu64, number);
-        *why = complain_of_number(name);
+        *why = number_refusal(name, value);
         return NULL;
     case VALUE_SWITCH:
         if (option_value_switch(value, &on) == 0)

@@ -366,8 +366,9 @@ static const option_row table[] = {
     FLAG(VERB_CONVERT, "skip-broken-bitmaps", "", skip_broken_bitmaps,
          "leave out inconsistent bitmaps (needs --bitmaps)"),
 
-    CALL(VERB_AUDIT | VERB_CHECK | VERB_COMPARE | VERB_INFO | VERB_MAP | VERB_MEASURE, "output", "",
-         "FORMAT", set_output, 0, "human (default) or json"),
+    CALL(VERB_AUDIT | VERB_CHECK | VERB_COMPARE | VERB_INFO | VERB_MAP | VERB_MEASURE |
+             VERB_SNAPSHOT,
+         "output", "", "FORMAT", set_output, 0, "human (default) or json"),
     FLAG(VERB_AMEND | VERB_COMMIT | VERB_COMPARE | VERB_CONVERT | VERB_REBASE, "progress", "p",
          progress, "show progress"),
     FLAG(EVERY_VERB & ~(VERB_BITMAP | VERB_DD | VERB_INFO | VERB_MAP | VERB_MEASURE), "quiet", "q",
@@ -472,7 +473,7 @@ int options_parse(options *o, verb_bit bit, int argc, char **argv)
     }
     o->arguments = argv + optind;
     o->nb_arguments = (size_t)(argc - optind);
-    if (o->image_opts && o->format) {
+    if (bit != VERB_COMPARE && o->image_opts && o->format) {
         error_report("--image-opts and --format are mutually exclusive");
         return -1;
     }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cleanup.h"
 #include "human.h"
 #include "image-open.h"
 #include "message.h"
@@ -18,12 +19,16 @@ typedef struct {
 
 static int parse_change(const char *text, size_change *change)
 {
+    CLEANUP_FREE char *why = NULL;
+    int error;
+
     *change = (size_change){ .sign = text[0] == '+' || text[0] == '-' ? text[0] : 0 };
-    if (size_parse(change->sign ? text + 1 : text, &change->bytes) == 0)
+    text += change->sign ? 1 : 0;
+    error = size_parse(text, &change->bytes);
+    if (error == 0)
         return 0;
-    error_report("Parameter 'size' expects a non-negative number below 2^64\n"
-                 "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-\n"
-                 "and exabytes, respectively.");
+    why = size_refusal("size", text, error);
+    error_report("%s", why);
     return -1;
 }
 

@@ -13,7 +13,7 @@
 #include "message.h"
 #include "verb.h"
 
-typedef int action(qcow2_image *image, const char *snapshot);
+typedef int action(const options *o, qcow2_image *image);
 
 static bool has_no_snapshots(qcow2_image *image)
 {
@@ -22,50 +22,49 @@ static bool has_no_snapshots(qcow2_image *image)
     return qcow2_get_info(image, &info, sizeof info) == 0 && strcmp(info.format, "qcow2") != 0;
 }
 
-static int list(qcow2_image *image, const char *snapshot)
+static int list(const options *o, qcow2_image *image)
 {
-    CLEANUP_JSON json_t *snapshots = NULL;
+    CLEANUP_JSON json_t *snapshots =
+        has_no_snapshots(image) ? json_array() : facts_of_snapshots(image);
 
-    (void)snapshot;
-    if (has_no_snapshots(image))
-        return 0;
-    snapshots = facts_of_snapshots(image);
     if (!snapshots) {
         error_report("Could not list the snapshots: %s", qcow2_get_error());
         return -1;
     }
-    facts_print_snapshots(snapshots);
+    if (o->output == OUTPUT_JSON)
+        json_print(snapshots);
+    else
+        facts_print_snapshots(snapshots);
     return 0;
 }
 
-static int create(qcow2_image *image, const char *snapshot)
+static int create(const options *o, qcow2_image *image)
 {
-    if (qcow2_snapshot_create(image, snapshot) == 0)
+    if (qcow2_snapshot_create(image, o->snapshot) == 0)
         return 0;
     if (qcow2_get_errno() == ENOTSUP)
-        error_report("Could not create snapshot '%s': %d (%s)", snapshot, -ENOTSUP,
+        error_report("Could not create snapshot '%s': %d (%s)", o->snapshot, -ENOTSUP,
                      strerror(ENOTSUP));
     else
-        error_report("Could not create snapshot '%s': %s", snapshot, qcow2_get_error());
+        error_report("Could not create snapshot '%s': %s", o->snapshot, qcow2_get_error());
     return -1;
 }
 
-/* Of a raw image nothing can be applied; with a data file there is nothing that could be. */
-static bool is_said_shortly(qcow2_image *image)
+static int apply(const options *o, qcow2_image *image)
 {
-    return qcow2_get_errno() == ENOENT ||
-           (qcow2_get_errno() == ENOTSUP && !has_no_snapshots(image));
-}
+    int error;
 
-static int apply(qcow2_image *image, const char *snapshot)
-{
-    if (qcow2_snapshot_apply(image, snapshot) == 0)
+    if (qcow2_snapshot_apply(image, o->snapshot) == 0)
         return 0;
-    if (is_said_shortly(image))
-        error_report("Could not apply snapshot '%s': Failed to load snapshot: %s", snapshot,
-                     strerror(qcow2_get_errno()));
+    error = qcow2_get_errno();
+    if (error == ENOTSUP && has_no_snapshots(image))
+        error_report("Could not apply snapshot '%s': Block driver does not support snapshots",
+                     o->snapshot);
+    else if (error == ENOENT || error == ENOTSUP)
+        error_report("Could not apply snapshot '%s': Failed to load snapshot: %s", o->snapshot,
+                     strerror(error));
     else
-        error_report("Could not apply snapshot '%s': %s", snapshot, qcow2_get_error());
+        error_report("Could not apply snapshot '%s': %s", o->snapshot, qcow2_get_error());
     return -1;
 }
 
@@ -85,23 +84,23 @@ static int match_name(void *opaque, const qcow2_snapshot *snapshot)
 }
 
 /* Deleting goes by the name alone, so that a snapshot called "1" is not taken for the first. */
-static int delete (qcow2_image *image, const char *snapshot)
+static int delete (const options *o, qcow2_image *image)
 {
-    name_search search = { .name = snapshot };
+    name_search search = { .name = o->snapshot };
     CLEANUP_FREE char *id = NULL;
 
     if (!has_no_snapshots(image) && qcow2_snapshot_list(image, match_name, &search) == -1) {
-        error_report("Could not delete snapshot '%s': %s", snapshot, qcow2_get_error());
+        error_report("Could not delete snapshot '%s': %s", o->snapshot, qcow2_get_error());
         return -1;
     }
     id = search.id;
     if (!id) {
-        error_report("Could not delete snapshot '%s': snapshot not found", snapshot);
+        error_report("Could not delete snapshot '%s': snapshot not found", o->snapshot);
         return -1;
     }
     if (qcow2_snapshot_delete(image, id) == 0)
         return 0;
-    error_report("Could not delete snapshot '%s': %s", snapshot, qcow2_get_error());
+    error_report("Could not delete snapshot '%s': %s", o->snapshot, qcow2_get_error());
     return -1;
 }
 
@@ -139,7 +138,7 @@ int run_snapshot(const options *o)
     image = open_image(&source);
     if (!image)
         return EXIT_FAILURE;
-    result = act ? act(image, o->snapshot) : 0;
+    result = act ? act(o, image) : 0;
     if (close_image(image))
         result = -1;
     return result ? EXIT_FAILURE : EXIT_SUCCESS;

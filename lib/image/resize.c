@@ -158,11 +158,7 @@ static int resize_qcow2(struct qcow2_image *image, uint64_t size, enum prealloca
         return error_set(EINVAL, "Resizing '%s' needs its backing file, which was not opened",
                          image->filename);
     if (image->tables.header.version < 3 && image->snapshots.count > 0)
-        return error_set(ENOTSUP, "Can't resize a version 2 image which has snapshots");
-    if (mode != PREALLOCATION_OFF && image->disk->backing &&
-        image->tables.geometry.subclusters == 1)
-        return error_set(ENOTSUP, "'%s' has a backing file: what is preallocated would hide it",
-                         image->filename);
+        return error_set(ENOTSUP, "Can't resize a v2 image which has snapshots");
     if (size == old_size)
         return 0;
     if (bitmaps_mark(image) == -1)

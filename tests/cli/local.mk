@@ -5,7 +5,6 @@ cli_tests = \
 	cli/cli-audit-judges-images.sh \
 	cli/cli-bench-speaks-as-qemu-img.sh \
 	cli/cli-bitmap-speaks-as-qemu-img.sh \
-	cli/cli-check-speaks-as-qemu-img.sh \
 	cli/cli-commit-speaks-as-qemu-img.sh \
 	cli/cli-completion-offers-verbs-and-options.sh \
 	cli/cli-create-preallocates-as-qemu-img.sh \
@@ -13,7 +12,6 @@ cli_tests = \
 	cli/cli-encryption-speaks-as-qemu-img.sh \
 	cli/cli-help-names-every-verb-and-option.sh \
 	cli/cli-image-opts-open-what-they-name.sh \
-	cli/cli-info-speaks-as-qemu-img.sh \
 	cli/cli-info-stops-at-a-loop-of-backing-files.sh \
 	cli/cli-io-and-qemu-io-write-the-same-bytes.sh \
 	cli/cli-io-rows-are-as-with-qemu-io.sh \
@@ -22,16 +20,13 @@ cli_tests = \
 	cli/cli-layers-of-keys-name-images.sh \
 	cli/cli-locked-images-are-refused-as-by-qemu-img.sh \
 	cli/cli-long-names-of-newer-qemu-img-are-known.sh \
-	cli/cli-map-speaks-as-qemu-img.sh \
 	cli/cli-measure-is-never-exceeded.sh \
 	cli/cli-measure-speaks-as-qemu-img.sh \
 	cli/cli-names-inside-images-are-printed-harmlessly.sh \
 	cli/cli-programs-in-the-wild-get-what-they-parse.sh \
 	cli/cli-rebase-speaks-as-qemu-img.sh \
 	cli/cli-resize-preallocates-as-qemu-img.sh \
-	cli/cli-resize-speaks-as-qemu-img.sh \
 	cli/cli-secrets-are-taken-as-by-qemu-img.sh \
-	cli/cli-snapshot-speaks-as-qemu-img.sh \
 	cli/cli-speaks-under-the-name-it-is-called-by.sh \
 	cli/cli-untrusted-is-a-sandbox.sh \
 	cli/cli-untrusted-opens-the-named-file-only.sh \

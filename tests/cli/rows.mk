@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Tables of command lines that QEMU's tools and ours are to treat alike, a test each.
 row_tables = \
-	cli/rows/create.rows
+	cli/rows/check.rows \
+	cli/rows/compare.rows \
+	cli/rows/create.rows \
+	cli/rows/info.rows \
+	cli/rows/map.rows \
+	cli/rows/resize.rows \
+	cli/rows/snapshot.rows
 TESTS += $(row_tables)
 EXTRA_DIST += cli/rows.py cli/rows/setups $(row_tables)
 

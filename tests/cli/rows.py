@@ -12,15 +12,15 @@ A table (rows/VERB.rows) has setups, and rows that start from one of them:
 
 COMMANDS      A verb and its arguments, quoted as in a shell; "io ..." is qemu-io or qcow-io, "-" the bare
               program.  Several are separated by " ; ".  {dir} stands for the folder they run in, {port}
-              for a free port of this host.
+              for a free port of this host.  With (x|y|z) the line stands for a row with each of them.
 FILES         What they leave: NAME or NAME:ASPECT,...; see the class File.  May be left out.
 ASPECTS       What is not the same, on purpose, and why; may be left out.  Everything else must be the
               same, and these must differ, so that no reason outlives its difference.  Aspects are those
               of files, and stdout, stderr, status (of any command) and files (which are there).
 
 Each row has a fresh copy of its setup for each of the two programs.  What must differ is masked: the
-program's name, the folder, the time of day, how long something took, and how much of the host's
-space a file takes (which is compared with some tolerance, instead).
+program's name, the folder, the time of day, how long something took, in how many steps progress
+is shown, and how much of the host's space a file takes (which is compared with some tolerance, instead).
 
     rows.py [-v] [--differences] TABLE...     ROWS=PATTERN chooses rows by "VERB:COMMANDS"
 """
@@ -64,6 +64,15 @@ class Setup:
         (self.script if serve == line else self.servers).append(serve)
 
 
+def expand(line):
+    """A line for each choice of "(x|y|z)"."""
+    choice = re.search(r"\(([^()]*\|[^()]*)\)", line)
+    if not choice:
+        return [line]
+    return [whole for one in choice[1].split("|")
+            for whole in expand(line[:choice.start()] + one + line[choice.end():])]
+
+
 class Row:
     def __init__(self, setup, line, where):
         fields = (re.split(r"\s\|(?=\s|$)", line) + ["", ""])[:3]
@@ -100,7 +109,7 @@ def read_table(path, setups):
             if isinstance(current, Setup):
                 current.add(line.strip())
             else:
-                rows.append(Row(current, line.strip(), where))
+                rows += [Row(current, one, where) for one in expand(line.strip())]
         elif words[0] == "setup" and len(words) in (2, 4):
             current = setups[words[1]] = Setup(words[1], words[3] if len(words) == 4 else None, where)
         elif words[0] == "with" and len(words) == 2 and words[1] in setups:
@@ -123,6 +132,7 @@ MASKS = [(re.compile(pattern, re.MULTILINE), to) for pattern, to in (
     (r"[0-9:.]+( sec)? \([^)]*sec\)$", "TIME"),
     (r"^(Run completed in) .*", r"\1 TIME"),
     (r"(\[[^]]*\]\?) \(held by .*\)$", r"\1"),
+    (r"(    \([0-9]+\.[0-9]{2}/100%\)\r)+", "    (PROGRESS)\r"),
 )]
 
 
