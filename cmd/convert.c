@@ -36,6 +36,7 @@
 #include "snapshot-open.h"
 #include "verb.h"
 
+#define DEFAULT_SPARSE_SIZE 4096
 #define MAX_SPARSE_SIZE (16u << 20)
 
 typedef struct {
@@ -73,6 +74,11 @@ static const char *backing_format_of(const conversion *c)
     return keyval_get(&c->creation, "backing_fmt");
 }
 
+static uint64_t sparse_size(const options *o)
+{
+    return o->sparse_size == UINT64_MAX ? DEFAULT_SPARSE_SIZE : o->sparse_size;
+}
+
 static bool preallocates(const conversion *c)
 {
     const char *mode = keyval_get(&c->creation, "preallocation");
@@ -97,10 +103,12 @@ static const char *contradiction(const conversion *c)
         bool refused;
         const char *sentence;
     } rules[] = {
-        { o->sparse_size % 512 != 0 || o->sparse_size > MAX_SPARSE_SIZE,
+        { sparse_size(o) % 512 != 0 || sparse_size(o) > MAX_SPARSE_SIZE,
           "Invalid buffer size for sparse output specified. Valid sizes are multiples of 512 up to "
           "16777216. Select 0 to disable sparse detection (fully allocates output)." },
         { o->copy_offload && o->compress, "Cannot enable copy offloading when -c is used" },
+        { o->copy_offload && o->sparse_size != UINT64_MAX,
+          "Cannot enable copy offloading when -S is used" },
         { o->copy_offload && o->salvage, "Cannot use copy offloading in salvaging mode" },
         { o->target_image_opts && !o->no_create, "--target-image-opts requires use of -n flag" },
         { o->target_image_opts && o->target_format,
@@ -145,7 +153,9 @@ static char *plain_refusal(const conversion *c)
 static char *qcow2_refusal(const conversion *c)
 {
     if (backing_format_of(c) && !backing_of(c))
-        return xstrdup("Backing format cannot be used without backing file");
+        return xasprintf("%s: error while converting qcow2: Backing format cannot be used without "
+                         "backing file",
+                         c->filename);
     if (c->options->compress && preallocates(c))
         return xstrdup("Compression and preallocation not supported at the same time");
     if (c->options->compress && encrypts(c))
@@ -250,6 +260,17 @@ static int open_sources(conversion *c)
  * The target and its backing file
  */
 
+/* Words that are no values of their options, like what else stops an image from being made. */
+static int check_words(const conversion *c)
+{
+    CLEANUP_FREE char *why = NULL;
+
+    if (c->options->no_create || create_options_check_words(&c->creation, c->format, &why) == 0)
+        return 0;
+    error_report("%s: error while converting %s: %s", c->filename, c->format, why);
+    return -1;
+}
+
 /* Copying over what is being read would destroy it. */
 static int check_not_read(qcow2_image *image, const char *target)
 {
@@ -263,15 +284,19 @@ static int check_not_read(qcow2_image *image, const char *target)
 /* A backing file that cannot be opened is found out before anything is written. */
 static int check_backing(const conversion *c)
 {
+    CLEANUP_FREE char *why = NULL;
     image_source source = {
         .filename = c->backing_path,
         .format = backing_format_of(c),
         .flags = QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_NO_IO,
         .backing = c->options->untrusted ? QCOW2_BACKING_REFUSE : QCOW2_BACKING_ALLOW_PROBE,
     };
-    CLEANUP_IMAGE qcow2_image *image = open_image(&source);
+    CLEANUP_IMAGE qcow2_image *image = try_open_image(&source, &why);
 
-    return image ? check_not_read(image, c->filename) : -1;
+    if (image)
+        return check_not_read(image, c->filename);
+    error_report("Could not open '%s': Could not open backing file: %s", c->filename, why);
+    return -1;
 }
 
 /* Above a file that the target shares with the source's chain everything is copied.  A file that is
@@ -349,7 +374,7 @@ static int open_target(conversion *c)
         .format = o->target_image_opts ? NULL : c->format,
         .image_opts = o->target_image_opts,
         .cache = o->cache ? o->cache : "unsafe",
-        .flags = o->sparse_size > 0 ? QCOW2_OPEN_DISCARD : 0,
+        .flags = sparse_size(o) > 0 ? QCOW2_OPEN_DISCARD : 0,
         .compression_level = keyval_get(&c->creation, "compression_level"),
         .compression_window = keyval_get(&c->creation, "compression_window"),
         .backing = o->untrusted ? QCOW2_BACKING_REFUSE : QCOW2_BACKING_ALLOW_PROBE,
@@ -395,7 +420,7 @@ static int copy(conversion *c)
         .base_depth = c->base_depth,
         .target_is_empty = c->created ? reads_as_new(c) : o->target_is_zero,
         .cluster_size = c->cluster_size,
-        .sparse_size = o->sparse_size,
+        .sparse_size = sparse_size(o),
         .rate_limit = o->rate_limit,
         .workers = o->workers,
         .salvage = o->salvage,
@@ -414,8 +439,9 @@ static int convert(conversion *c)
 {
     const options *o = c->options;
 
-    if (open_sources(c) == -1 || settle_backing(c) == -1 || open_target(c) == -1 ||
-        (o->bitmaps && check_target_bitmaps(c->target) == -1) || copy(c) == -1)
+    if (open_sources(c) == -1 || check_words(c) == -1 || settle_backing(c) == -1 ||
+        open_target(c) == -1 || (o->bitmaps && check_target_bitmaps(c->target) == -1) ||
+        copy(c) == -1)
         return -1;
     return o->bitmaps ? copy_bitmaps(c->sources[0], c->target, o->skip_broken_bitmaps) : 0;
 }

@@ -453,7 +453,7 @@ int options_parse(options *o, verb_bit bit, int argc, char **argv)
     *o = (options){
         .max_length = UINT64_MAX,
         .measured_size = UINT64_MAX,
-        .sparse_size = 4096,
+        .sparse_size = UINT64_MAX,
         .bench = { .count = 75000, .depth = 64, .buffer_size = 4096 },
         .workers = 8,
     };

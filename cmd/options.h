@@ -134,7 +134,7 @@ typedef struct options {
     bool salvage;             /* convert */
     bool bitmaps;             /* convert */
     bool skip_broken_bitmaps; /* convert */
-    uint64_t sparse_size;     /* convert -S: bytes; default 4096; 0: allocate everything */
+    uint64_t sparse_size;     /* convert -S: bytes; 0: allocate everything; UINT64_MAX: not given */
     unsigned workers;         /* convert -m: 1 to 16; default 8 */
     uint64_t rate_limit;      /* commit, convert -r: bytes a second; 0: none */
 } options;

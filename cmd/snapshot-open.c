@@ -34,12 +34,18 @@ static char *find(const image_source *source, search *s)
 {
     image_source metadata = *source;
     CLEANUP_IMAGE qcow2_image *image = NULL;
+    qcow2_info info;
 
     metadata.flags |= QCOW2_OPEN_NO_IO;
     image = open_image(&metadata);
     if (!image)
         return NULL;
-    if (qcow2_snapshot_list(image, match, s) == -1)
+    if (qcow2_get_info(image, &info, sizeof info) == 0 && strcmp(info.format, "qcow2") != 0)
+        error_report(
+            "Failed to load snapshot: Block format '%s' used by device '' does not support "
+            "temporarily loading internal snapshots",
+            info.format);
+    else if (qcow2_snapshot_list(image, match, s) == -1)
         error_report("Failed to load snapshot: %s", qcow2_get_error());
     else if (!s->found)
         error_report("Failed to load snapshot: Can't find snapshot");

@@ -3,6 +3,7 @@
 row_tables = \
 	cli/rows/check.rows \
 	cli/rows/compare.rows \
+	cli/rows/convert.rows \
 	cli/rows/create.rows \
 	cli/rows/info.rows \
 	cli/rows/map.rows \

@@ -158,9 +158,11 @@ def run(words, folder):
 class File:
     """A file that both leave, and how it is compared.  QEMU's tools are the judge.
 
-    content  the disk: qemu-img compare        info   qemu-img info
-    check    qemu-img check                    map    what is allocated, zero, and at what depth
-    space    the host's space, roughly         bytes  every byte (only where it is asked for)
+    content   the disk: qemu-img compare       map    what is allocated, zero, and at what depth
+    check     qemu-img check                   space  the host's space, roughly: no more than theirs
+    info      qemu-img info
+    and only where it is asked for
+    bytes     every byte                       reserve  the host's space, roughly: nor less
     """
 
     ASPECTS = {"qcow2": ("content", "check", "info", "map", "space"), "raw": ("content", "space")}
@@ -174,7 +176,7 @@ class File:
         """Yields (aspect, theirs, ours) for what differs.  The same bytes have the same meaning."""
         paths = [os.path.join(folders[side], self.name) for side in SIDES]
         same = filecmp.cmp(*paths, shallow=False)
-        for aspect in ["space"] if same else self.aspects:
+        for aspect in {"space", "reserve"}.intersection(self.aspects) if same else self.aspects:
             theirs, ours = getattr(self, aspect)(folders)
             if theirs != ours:
                 yield "%s:%s" % (self.name, aspect), theirs, ours
@@ -197,7 +199,7 @@ class File:
         """Asked for only where they differ."""
         return "the same bytes", "others"
 
-    def space(self, folders):
+    def reserve(self, folders):
         """Within two clusters: metadata may lie elsewhere, or not at all where it lies in a hole."""
         paths = [os.path.join(folders[side], self.name) for side in SIDES]
         theirs, ours = (os.stat(path).st_blocks * 512 for path in paths)
@@ -205,6 +207,10 @@ class File:
             head = file.read(24)
         cluster = 1 << int.from_bytes(head[20:24], "big") % 22 if head.startswith(b"QFI\xfb") else 4096
         return (theirs, theirs if abs(theirs - ours) <= 2 * cluster + (64 << 10) else ours)
+
+    def space(self, folders):
+        theirs, ours = self.reserve(folders)
+        return theirs, max(theirs, ours)
 
     def check(self, folders):
         """Where the image ends and how it is scattered is for each to decide."""
@@ -224,12 +230,12 @@ class File:
         return found
 
     def map(self, folders):
-        """Runs of equal state, wherever they are stored."""
+        """Runs of equal state, wherever they are stored; data may lie in holes of the file."""
         found = []
         for _, status, report in self.look(folders, "map", "-U"):
             runs = []
             for entry in report if isinstance(report, list) else []:
-                state = [entry["depth"], entry["present"], entry["zero"], entry["data"]]
+                state = [entry["depth"], entry["present"], entry["zero"] and not entry["data"], entry["data"]]
                 if runs and runs[-1][2] == state:
                     runs[-1][1] += entry["length"]
                 else:
