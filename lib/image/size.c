@@ -32,10 +32,7 @@ static int prepare_l1(struct tables *t, uint64_t needed, struct new_l1 *l1)
 
     *l1 = (struct new_l1){ .offset = t->l1_table_offset, .size = t->l1_size };
     if (needed > MAX_L1_BYTES / L1_ENTRY_SIZE)
-        return error_set(EFBIG,
-                         "'%s' cannot become that large: its L1 table would have %" PRIu64
-                         " entries (at most %" PRIu64 ")",
-                         t->store->name, needed, (uint64_t)(MAX_L1_BYTES / L1_ENTRY_SIZE));
+        return error_set(EFBIG, "Failed to grow the L1 table: %s", strerror(EFBIG));
     if (needed <= t->l1_size)
         return 0;
     l1->size = (uint32_t)needed;
