@@ -581,7 +581,8 @@ typedef void qcow2_check_message(void *opaque, const char *message);
  * (EINVAL, EROFS).  What was repaired is counted in leaks_fixed and corruptions_fixed, what could not
  * be is in leaks and corruptions; a second check tells what is left.  With REPAIR_LEAKS alone, EUCLEAN
  * says that the reference counts must be rebuilt as a whole.  The data of the disk and of its
- * snapshots are never written.  A power cut meanwhile leaves an image that a later call repairs.
+ * snapshots are never written; with REPAIR_ALL what lies beyond the end of the file is given up, and reads as
+ * zeroes, if there is a message to tell it to.  A power cut meanwhile leaves an image that a later call repairs.
  * The dirty and corrupt bits are cleared when nothing is left that they speak of. */
 QCOW2_PUBLIC int qcow2_check(qcow2_image *image, uint32_t flags, qcow2_check_result *result,
                              size_t result_size, qcow2_check_message *message, void *opaque);

@@ -169,6 +169,7 @@ libqcow2_sources = \
 	check/checking.h \
 	check/compare.c \
 	check/copied.c \
+	check/drop.c \
 	check/map.c \
 	check/map.h \
 	check/rebuild.c \

@@ -163,7 +163,7 @@ static void end(struct checking *c)
     free(c->l2_tables);
     c->l2_tables = NULL;
     c->nb_l2_tables = c->l2_capacity = 0;
-    c->overflowed = c->rebuild = false;
+    c->overflowed = c->rebuild = c->l1_leads_nowhere = false;
 }
 
 static int count_references(struct checking *c)
@@ -186,7 +186,7 @@ static int count_all(struct checking *c)
     if (c->gave_up)
         return 0;
     if (repair_fixes_errors(c) &&
-        (repair_misplaced(c) == -1 || repair_overhanging_snapshots(c) == -1))
+        (repair_dropped(c) == -1 || repair_overhanging_snapshots(c) == -1))
         return -1;
     return checking_count_refcount_structures(c);
 }

@@ -25,11 +25,11 @@
 /* One L2 table and the ways to it. */
 struct l2_table {
     uint64_t offset;
-    uint64_t weight;   /* L1 entries that point here, of all L1 tables */
-    uint64_t active;   /* of these, entries of the active L1 table */
-    uint64_t l1_index; /* of the first of them */
-    bool copied_wrong; /* some COPIED flag contradicts the stored refcount */
-    bool misplaced;    /* some zero cluster that keeps its place has an impossible one */
+    uint64_t weight;    /* L1 entries that point here, of all L1 tables */
+    uint64_t active;    /* of these, entries of the active L1 table */
+    uint64_t l1_index;  /* of the first of them */
+    bool copied_wrong;  /* some COPIED flag contradicts the stored refcount */
+    bool leads_nowhere; /* some entry refers to what a repair drops */
 };
 
 struct repair;
@@ -54,6 +54,7 @@ struct checking {
     size_t nb_l2_tables;
     size_t l2_capacity;
     struct map l2_by_offset;   /* offset -> index in l2_tables */
+    bool l1_leads_nowhere;     /* the same of some L1 entry */
     uint64_t unaligned_budget; /* bytes of L2 tables at odd places that will still be read */
 
     bool gave_up; /* something could not be decoded: there is nothing to compare */
@@ -97,6 +98,8 @@ int checking_count_active_l1(struct checking *c);
 int checking_count_snapshot_l1s(struct checking *c, const struct snapshot_table *table);
 int checking_count_l2_tables(struct checking *c);
 int checking_visit_active_l1(struct checking *c, source_word *visit);
+int checking_visit_snapshot_l1s(struct checking *c, const struct snapshot_table *table,
+                                source_word *visit);
 
 /* bitmaps.c */
 int checking_count_bitmaps(struct checking *c);

@@ -21,6 +21,11 @@ int entry_tables_add(struct entry_tables *t, uint64_t offset, uint64_t bytes)
     return 0;
 }
 
+void entry_tables_add_known(struct entry_tables *t, uint64_t offset, uint64_t bytes)
+{
+    sweep_add(&t->entries, offset, offset + bytes);
+}
+
 /* Whole clusters, of which the last one may be half inside the file: its first byte is enough. */
 static int refer_stretch(void *opaque, uint64_t start, uint64_t end, uint64_t weight)
 {
@@ -39,8 +44,11 @@ static int visit_stretch(void *opaque, uint64_t start, uint64_t end, uint64_t we
 
 int entry_tables_count(struct entry_tables *t)
 {
-    if (sweep_walk(&t->clusters, refer_stretch, t) == -1)
-        return -1;
+    return sweep_walk(&t->clusters, refer_stretch, t) == -1 ? -1 : entry_tables_visit(t);
+}
+
+int entry_tables_visit(struct entry_tables *t)
+{
     return sweep_walk(&t->entries, visit_stretch, t);
 }
 

@@ -22,8 +22,12 @@ struct entry_tables {
 int entry_tables_init(struct entry_tables *t, struct checking *c, size_t count, source_word *visit);
 int entry_tables_add(struct entry_tables *t, uint64_t offset, uint64_t bytes);
 
+/* One that was counted before, and is only visited. */
+void entry_tables_add_known(struct entry_tables *t, uint64_t offset, uint64_t bytes);
+
 /* Count what all tables refer to. */
 int entry_tables_count(struct entry_tables *t);
+int entry_tables_visit(struct entry_tables *t);
 void entry_tables_destroy(struct entry_tables *t);
 
 #endif

@@ -5,7 +5,8 @@
  *
  *   1  unknown autoclear bits are cleared, before anything else is written
  *   2  what must go loses its references: zero clusters with impossible places become plain zeroes,
- *      snapshots that overhang the table are dropped
+ *      what lies beyond the end of the file is told and dropped (drop.c), as are snapshots that
+ *      overhang the table
  *   3  refcounts: corrected in place, or the whole structure is written anew into free space and
  *      comes into use with one write of the header (rebuild.c); what the old one occupied is then a
  *      leak, and corrected as one
@@ -15,7 +16,7 @@
  *
  * A cut at any instant harms nothing: every refcount and every flag on disk is the old one or the
  * true one, whatever arrived, and the next repair goes on from there.  The guest's data, those of
- * snapshots included, are never written.  When something could not be understood nothing is changed
+ * snapshots included, are never written, and what it reads stays, but for what the file has lost.  When something could not be understood nothing is changed
  * at all.
  */
 
@@ -23,6 +24,7 @@
 #define QCOW2_CHECK_REPAIR_H
 
 #include "check/checking.h"
+#include "format/l2_entry.h"
 
 struct repair {
     struct header *header; /* of the image, brought up to date with what is written */
@@ -42,8 +44,11 @@ int repair_barrier(struct checking *c);
 /* One write inside the header's first sector, durable, after all before it. */
 int repair_header(struct checking *c, uint32_t at, const void *bytes, size_t count);
 
-/* Step 2: make plain zeroes of misplaced zero clusters; those that must stay are counted and told. */
-int repair_misplaced(struct checking *c);
+/* drop.c, step 2: does what the entry refers to go? */
+bool repair_drops_entry(const struct checking *c, struct l2_entry entry);
+bool repair_drops_l1_entry(const struct checking *c, uint64_t entry);
+/* It goes; what must stay is counted and told. */
+int repair_dropped(struct checking *c);
 /* Step 2: the snapshots behind the last that the table has room for. */
 int repair_overhanging_snapshots(struct checking *c);
 /* rebuild.c, step 3: new refcount table and blocks. */

@@ -212,9 +212,9 @@ static int switch_table(struct checking *c, struct tables *t, const uint8_t *buf
 /* The refcounts are right by now, so that clusters can be had in the usual way. */
 int repair_snapshot_table(struct checking *c)
 {
-    struct header copy = *c->header;
     CLEANUP_FREE uint8_t *buf = NULL;
     struct tables tables;
+    struct header copy;
     uint64_t bytes;
     int r;
 
@@ -223,9 +223,11 @@ int repair_snapshot_table(struct checking *c)
     buf = encode_table(c, &bytes);
     if (buf == NULL)
         return -1;
-    copy.backing_file = copy.backing_format = copy.data_file = NULL;
-    if (tables_open(&tables, c->source.store, &copy, false) == -1)
+    if (header_copy(&copy, c->header) == -1 ||
+        tables_open(&tables, c->source.store, &copy, false) == -1) {
+        header_destroy(&copy);
         return -1;
+    }
     r = switch_table(c, &tables, buf, bytes);
     tables_close(&tables);
     return r;

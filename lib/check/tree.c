@@ -67,6 +67,10 @@ static int count_l1_entry(struct checking *c, uint64_t entry, uint64_t weight, i
     uint64_t offset = entry & L1_OFFSET_MASK;
     struct l2_table *table;
 
+    if (repair_drops_l1_entry(c, entry)) {
+        c->l1_leads_nowhere = true; /* repair_dropped looks at it again */
+        return 0;
+    }
     if (entry & L1_RESERVED_MASK)
         checking_corruption(c, weight, "ERROR found L1 entry with reserved bits set: %" PRIx64,
                             entry);
@@ -133,6 +137,21 @@ int checking_count_snapshot_l1s(struct checking *c, const struct snapshot_table 
     return result;
 }
 
+int checking_visit_snapshot_l1s(struct checking *c, const struct snapshot_table *table,
+                                source_word *visit)
+{
+    struct entry_tables tables;
+    int result = entry_tables_init(&tables, c, table->count, visit);
+
+    for (uint32_t i = 0; i < table->count && result == 0; i++)
+        entry_tables_add_known(&tables, table->entries[i].l1_table_offset,
+                               (uint64_t)table->entries[i].l1_size * L1_ENTRY_SIZE);
+    if (result == 0)
+        result = entry_tables_visit(&tables);
+    entry_tables_destroy(&tables);
+    return result;
+}
+
 /* ------------------------------------------------------------------------------------------------
  * L2 tables
  */
@@ -141,8 +160,8 @@ bool tree_has_host_cluster(const struct checking *c, struct l2_entry entry)
 {
     if (l2_entry_host_offset(entry) != 0)
         return true;
-    return has_data_file(c) && !l2_entry_is_compressed(entry) && entry.descriptor & ENTRY_COPIED &&
-           !(l2_entry_word(c->geometry, entry) & L2_ZERO);
+    return tree_has_data_file(c) && !l2_entry_is_compressed(entry) &&
+           entry.descriptor & ENTRY_COPIED && !(l2_entry_word(c->geometry, entry) & L2_ZERO);
 }
 
 static int count_compressed(struct checking *c, const struct l2_item *item)
@@ -156,7 +175,7 @@ static int count_compressed(struct checking *c, const struct l2_item *item)
                             "ERROR: coffset=0x%" PRIx64
                             ": copied flag must never be set for compressed clusters",
                             offset);
-    if (has_data_file(c)) {
+    if (tree_has_data_file(c)) {
         checking_corruption(c, weight,
                             "ERROR compressed cluster %" PRIu64 " with data file, entry=0x%" PRIx64,
                             item->index, word);
@@ -180,7 +199,8 @@ bool tree_copied_is_wrong(const struct checking *c, struct l2_entry entry, uint6
     uint64_t offset = l2_entry_host_offset(entry);
 
     *refcount = 1; /* nothing shares the clusters of a data file */
-    if (!has_data_file(c) && !stored_get(&c->stored, offset >> c->geometry->cluster_bits, refcount))
+    if (!tree_has_data_file(c) &&
+        !stored_get(&c->stored, offset >> c->geometry->cluster_bits, refcount))
         return false;
     return copied_contradicts(entry.descriptor, *refcount);
 }
@@ -197,14 +217,14 @@ static void check_place(struct checking *c, const struct l2_item *item, uint64_t
     const struct geometry *g = c->geometry;
     uint64_t cluster = (item->table->l1_index << g->l2_bits) + item->index;
 
-    if (has_data_file(c) && item->table->active > 0 && offset != cluster << g->cluster_bits)
+    if (tree_has_data_file(c) && item->table->active > 0 && offset != cluster << g->cluster_bits)
         checking_corruption(c, item->table->weight,
                             "ERROR offset=%" PRIx64 ": Cluster of guest offset %" PRIx64
                             " is not at its place in the data file",
                             offset, cluster << g->cluster_bits);
 }
 
-int tree_count_allocated(struct checking *c, const struct l2_item *item)
+static int count_allocated(struct checking *c, const struct l2_item *item)
 {
     uint64_t cluster_size = c->geometry->cluster_size;
     uint64_t weight = item->table->weight, active = item->table->active;
@@ -227,10 +247,10 @@ int tree_count_allocated(struct checking *c, const struct l2_item *item)
     *item->expected = offset + cluster_size;
     if (active > 0 && tree_copied_is_wrong(c, item->entry, &refcount))
         item->table->copied_wrong = true;
-    return has_data_file(c) ? 0 : checking_refer(c, offset, cluster_size, weight);
+    return tree_has_data_file(c) ? 0 : checking_refer(c, offset, cluster_size, weight);
 }
 
-static int count_l2_entry(struct checking *c, const struct l2_item *item)
+int tree_count_l2_entry(struct checking *c, const struct l2_item *item)
 {
     if (l2_entry_is_compressed(item->entry))
         return count_compressed(c, item);
@@ -238,12 +258,8 @@ static int count_l2_entry(struct checking *c, const struct l2_item *item)
         checking_corruption(c, item->table->weight,
                             "ERROR found l2 entry with reserved bits set: %" PRIx64,
                             l2_entry_word(c->geometry, item->entry));
-    if (tree_has_host_cluster(c, item->entry)) {
-        if (!repair_fixes_errors(c) || !tree_is_misplaced(c, item->entry))
-            return tree_count_allocated(c, item);
-        item->table->misplaced = true; /* repair_misplaced looks at it again */
-        return 0;
-    }
+    if (tree_has_host_cluster(c, item->entry))
+        return count_allocated(c, item);
     if (!l2_entry_is_valid(item->entry))
         checking_corruption(c, item->table->weight,
                             "ERROR: Unallocated cluster has non-zero subcluster allocation map");
@@ -271,7 +287,11 @@ static int count_l2_table(struct checking *c, struct l2_table *table, uint8_t *b
         struct l2_item item = { table, at / g->l2_entry_size, l2_entry_load(g, buf + at),
                                 &expected };
 
-        if ((item.entry.descriptor | item.entry.bitmap) != 0 && count_l2_entry(c, &item) == -1)
+        if ((item.entry.descriptor | item.entry.bitmap) == 0)
+            continue;
+        if (repair_drops_entry(c, item.entry))
+            table->leads_nowhere = true; /* repair_dropped looks at it again */
+        else if (tree_count_l2_entry(c, &item) == -1)
             return -1;
     }
     return 0;

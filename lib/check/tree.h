@@ -15,7 +15,7 @@ struct l2_item {
     uint64_t *expected; /* where the next cluster would not be a fragment; 0: anywhere */
 };
 
-static inline bool has_data_file(const struct checking *c)
+static inline bool tree_has_data_file(const struct checking *c)
 {
     return c->header->incompatible_features & INCOMPATIBLE_DATA_FILE;
 }
@@ -30,8 +30,8 @@ int tree_read_l2_table(struct checking *c, const struct l2_table *table, uint8_t
  * gives the place up. */
 bool tree_is_misplaced(const struct checking *c, struct l2_entry entry);
 
-/* Count what a standard entry that has a host cluster refers to. */
-int tree_count_allocated(struct checking *c, const struct l2_item *item);
+/* Count what an entry refers to. */
+int tree_count_l2_entry(struct checking *c, const struct l2_item *item);
 
 /* Does COPIED say something else than the refcount? */
 static inline bool copied_contradicts(uint64_t word, uint64_t refcount)

@@ -20,6 +20,7 @@
 #include "image/encryption.h"
 #include "image/vm_state.h"
 #include "table/flush.h"
+#include "table/l1.h"
 
 #define FIRST_READ 65536u /* the first cluster of most images */
 
@@ -122,6 +123,8 @@ static int open_parts(struct qcow2_image *image, const struct qcow2_open_options
         return -1;
     if (image->flags & QCOW2_OPEN_NO_IO)
         return image_open_backing(image, options);
+    if (l1_check_room(t) == -1)
+        return image_could_not_open(image->filename);
     image->disk = guest_disk_new(t, &options->compression);
     if (image->disk == NULL)
         return image_could_not_open(image->filename);

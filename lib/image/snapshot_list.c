@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "image/image.h"
+#include "table/l1.h"
 
 /* ------------------------------------------------------------------------------------------------
  * Loading
@@ -157,7 +158,7 @@ int image_show_snapshot(struct qcow2_image *image, const char *id_or_name)
         return -1;
     tables_show_l1(&image->tables, l1, s->l1_table_offset, s->l1_size);
     image->disk->size = round_down(s->disk_size, 512);
-    return 0;
+    return l1_check_room(&image->tables) == -1 ? image_could_not_open(image->filename) : 0;
 }
 
 /* ------------------------------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 
 #include "table/l1.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
@@ -27,6 +29,24 @@ int l1_write_active_locked(struct tables *t)
                              METADATA_ACTIVE_L1) == -1)
         return -1;
     return l1_write(t, t->l1, t->l1_size, t->l1_table_offset, L1_KEEP_COPIED);
+}
+
+int l1_check_room(struct tables *t)
+{
+    uint64_t clusters = t->high_water >> t->geometry.cluster_bits, inside = 0;
+
+    for (uint32_t i = 0; i < t->l1_size; i++) {
+        uint64_t offset = t->l1[i] & L1_OFFSET_MASK;
+
+        inside += offset != 0 && offset < t->high_water;
+    }
+    if (inside <= clusters)
+        return 0;
+    return error_set(EINVAL,
+                     "The L1 table at offset 0x%" PRIx64 " names %" PRIu64
+                     " L2 tables, the file has only %" PRIu64
+                     " clusters: it names the same ones over and over",
+                     t->l1_table_offset, inside, clusters);
 }
 
 /* Bytes 24 to 47 of the header: size, crypt_method, l1_size, l1_table_offset. */

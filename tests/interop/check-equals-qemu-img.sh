@@ -9,22 +9,8 @@
 # qemu-img goes on; and it tells of clusters that are elsewhere in a data file than they should be.
 set -eu
 
-for program in qemu-img qemu-io; do
-    command -v "$program" >/dev/null || { echo "SKIP: $program is not installed"; exit 77; }
-done
-case $(qemu-img --version) in
-*"version 7.2"*) ;;
-*) echo "SKIP: the findings and counts are those of qemu-img 7.2"; exit 77 ;;
-esac
-
-tests=${abs_top_builddir:-$PWD/..}/tests/interop
-only=${1-${SEED-}}
 rounds=${ROUNDS:-12} # damaged copies of each image
 first_seed=${FIRST_SEED:-1000}
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-cd "$tmp"
-
 . "$abs_top_srcdir/tests/interop/check-images.sh"
 
 # ---- the comparison ----
@@ -79,23 +65,14 @@ for image in *.qcow2; do
     fi
 done
 
-seed=$first_seed
-for image in *.qcow2; do
-    for _ in $(seq "$rounds"); do
-        seed=$((seed + 1))
-        [ -z "$only" ] || [ "$only" = "$seed" ] || continue
-        cp --sparse=always "$image" damaged
-        "$tests/damage-image" damaged "$seed" >damage.txt
-        [ -z "$only" ] || { echo "$image"; cat damage.txt; }
-        compare damaged || {
-            echo "FAIL: $image with seed $seed (qemu-img <, ours >):"
-            cat damage.txt
-            exit 1
-        }
-    done
-done
-echo "$compared images compared"
-if [ -z "$only" ] && [ "$compared" -lt "$((rounds * 20))" ]; then
-    echo "FAIL: too few images could be compared"
-    exit 1
-fi
+compare_damaged() {
+    [ -z "$only" ] || { echo "$image"; cat damage.txt; }
+    compare damaged || {
+        echo "FAIL: $image with seed $seed (qemu-img <, ours >):"
+        cat damage.txt
+        exit 1
+    }
+}
+
+damaged_images compare_damaged
+enough "$compared" images

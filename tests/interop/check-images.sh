@@ -1,5 +1,23 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# check-images.sh - images of every kind that qemu-img makes, in the present folder, to be damaged
+# check-images.sh - how tests begin that hold check against qemu-img's: images of every kind that
+# qemu-img makes, in a folder of their own, to be damaged
+#
+# Sets tests (where the programs are that damage and check) and only (the one seed to be tried).  One
+# argument or SEED in the environment names it; ROUNDS and FIRST_SEED are for long runs.
+
+for program in qemu-img qemu-io; do
+    command -v "$program" >/dev/null || { echo "SKIP: $program is not installed"; exit 77; }
+done
+case $(qemu-img --version) in
+*"version 7.2"*) ;;
+*) echo "SKIP: the findings and counts are those of qemu-img 7.2"; exit 77 ;;
+esac
+
+tests=${abs_top_builddir:-$PWD/..}/tests/interop
+only=${1-${SEED-}}
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+cd "$tmp"
 
 io() { # IMAGE COMMAND...
     local image=$1 arguments=()
@@ -70,3 +88,27 @@ for _ in 1 2 3 4 5; do
         -o encrypt.key-secret=s,encrypt.iter-time=10,cluster_size=4k luks.qcow2 4M && break
     rm -f luks.qcow2
 done
+
+# damaged_images TRY: damage each image in some ways; TRY is called for each with "damaged" and damage.txt,
+# with image and seed set.
+damaged_images() {
+    seed=$first_seed
+    for image in *.qcow2; do
+        for _ in $(seq "$rounds"); do
+            seed=$((seed + 1))
+            [ -z "$only" ] || [ "$only" = "$seed" ] || continue
+            cp --sparse=always "$image" damaged
+            "$tests/damage-image" damaged "$seed" >damage.txt
+            "$1"
+        done
+    done
+}
+
+# enough COUNT WHAT: of those that there were to compare.
+enough() {
+    echo "$1 $2 compared"
+    if [ -z "$only" ] && [ "$1" -lt "$((rounds * 20))" ]; then
+        echo "FAIL: too few $2 could be compared"
+        exit 1
+    fi
+}

@@ -5,6 +5,8 @@ interop_check_image_SOURCES = interop/check-image.c
 interop_damage_image_SOURCES = interop/damage-image.c
 check_equality_tests = \
 	interop/check-equals-qemu-img.sh \
-	interop/repair-equals-qemu-img.sh
+	interop/repair-drops-what-is-beyond-the-end.sh \
+	interop/repair-equals-qemu-img.sh \
+	interop/repair-snapshot-tables-as-qemu-img.sh
 TESTS += $(check_equality_tests)
 EXTRA_DIST += $(check_equality_tests) interop/check-images.sh

@@ -13,24 +13,13 @@
 #   - A refcount block beyond the end of the file calls for new structures, not for a longer file.
 #   - Flags in a cluster that is an L2 table and something else besides are left alone (qemu-img changes
 #     what the guest reads there).
+#   - What lies beyond the end of the file is told, and reads as zeroes from then on; qemu-img, where the
+#     disk reads as zeroes there, leaves the entries as they are.
 #   - Bad entries of the refcount table are repaired (qemu-img fails, and marks the image as corrupt).
 set -eu
 
-for program in qemu-img qemu-io; do
-    command -v "$program" >/dev/null || { echo "SKIP: $program is not installed"; exit 77; }
-done
-case $(qemu-img --version) in
-*"version 7.2"*) ;;
-*) echo "SKIP: the findings and counts are those of qemu-img 7.2"; exit 77 ;;
-esac
-
-tests=${abs_top_builddir:-$PWD/..}/tests/interop
-only=${1-${SEED-}}
 rounds=${ROUNDS:-1} # damaged copies of each image
 first_seed=${FIRST_SEED:-5000}
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-cd "$tmp"
 . "$abs_top_srcdir/tests/interop/check-images.sh"
 
 fail() {
@@ -97,6 +86,7 @@ try() {
     views ours >after
     keeps before after || fail "something reads otherwise"
     grep -q '^ERROR failed to read the snapshot table' ours.txt && return
+    grep -q '^Repairing .* is beyond the end of the file' ours.txt && return
     if [ "$mode" = all ] && grep -q '^ERROR OFLAG_COPIED' ours.txt; then
         return
     fi
@@ -108,20 +98,12 @@ try() {
     fi
 }
 
-seed=$first_seed
-for image in *.qcow2; do
-    for _ in $(seq "$rounds"); do
-        seed=$((seed + 1))
-        [ -z "$only" ] || [ "$only" = "$seed" ] || continue
-        cp --sparse=always "$image" damaged
-        "$tests/damage-image" damaged "$seed" >damage.txt
-        mode=all
-        [ $((seed % 4)) -ne 0 ] || mode=leaks
-        try
-    done
-done
-echo "$compared repairs compared, $equal of them left the same bytes; $repaired clean"
-if [ -z "$only" ] && [ "$compared" -lt "$((rounds * 20))" ]; then
-    echo "FAIL: too few repairs could be compared"
-    exit 1
-fi
+try_one_way() {
+    mode=all
+    [ $((seed % 4)) -ne 0 ] || mode=leaks
+    try
+}
+
+damaged_images try_one_way
+echo "$equal repairs left the same bytes as qemu-img's; $repaired clean"
+enough "$compared" repairs
