@@ -4,4 +4,4 @@
 set -eu
 . "$(dirname "$0")/simulate.sh"
 
-"$crash_simulate" --scenario '@(resize|mixed)-*' --seed 4 --states 40000
+"$crash_simulate" --scenario '@(resize|shrink|mixed)-*' --seed 4 --states 40000

@@ -219,6 +219,8 @@ static int see_snapshot(struct judge *j, const struct snapshot *s, struct seen_d
         return -1;
     snprintf(seen->name, sizeof seen->name, "%s", s->name);
     r = judge_see(image, seen);
+    if (r == 0)
+        r = seen_state_read(&seen->state, image, s->vm_state_size);
     image_close(image);
     return r;
 }
@@ -289,6 +291,11 @@ static int compare_snapshot(const struct seen_disk *seen, const struct frozen *f
                                " instead of %016" PRIx64,
                                seen->name, i * SECTOR, judge_stamp(bytes), frozen->stamps[i]);
     }
+    if (!seen_state_is(&seen->state, &frozen->state))
+        return verdict_set(verdict, "state",
+                           "the VM state of snapshot '%s' is not the one of %" PRIu64
+                           " bytes that was saved",
+                           seen->name, frozen->state.count * SECTOR);
     return 0;
 }
 
@@ -402,8 +409,10 @@ int judge_look(struct judge *j, uint64_t moment, struct verdict *verdict)
 void judge_destroy(struct judge *j)
 {
     free(j->active.bytes);
-    for (size_t i = 0; i < MAX_SNAPSHOTS_KEPT; i++)
+    for (size_t i = 0; i < MAX_SNAPSHOTS_KEPT; i++) {
         free(j->snapshots[i].bytes);
+        seen_state_destroy(&j->snapshots[i].state);
+    }
     free(j->second_look.bytes);
     free(j->before_use.bytes);
     free(j->below.bytes);

@@ -14,6 +14,7 @@
  *   durable   an active sector without unflushed writes changed
  *   snapshot  a snapshot's content changed
  *   below     an image below has neither its old content nor its new one
+ *   state     a snapshot's VM state is not what was saved
  *   bitmap    a bitmap lacks bits, or is marked as in use without need
  *   repair    a repair fails, or does not make the image clean
  *   later     the image goes wrong in use after the cut
@@ -41,6 +42,7 @@ struct seen_disk {
     uint64_t size;
     uint8_t *bytes;
     size_t room;
+    struct seen_state state; /* of a snapshot */
 };
 
 /* Set the size, and have room for so many bytes. */

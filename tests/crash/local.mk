@@ -18,6 +18,7 @@ crash_tests = \
 	crash/crash-resizes-are-before-or-after.sh \
 	crash/crash-snapshots-are-before-or-after.sh \
 	crash/crash-subclusters-are-old-or-new.sh \
+	crash/crash-vm-states-are-whole-or-absent.sh \
 	crash/crash-writes-are-old-or-new.sh
 
 TESTS += $(crash_tests)
@@ -52,6 +53,7 @@ crash_crash_simulate_SOURCES = \
 	crash/scenario.c \
 	crash/scenario.h \
 	crash/session-bitmaps.c \
+	crash/session-states.c \
 	crash/session.c \
 	crash/session.h \
 	crash/simulate.c \
@@ -59,7 +61,9 @@ crash_crash_simulate_SOURCES = \
 	crash/states.c \
 	crash/states.h \
 	crash/tracked.c \
-	crash/tracked.h
+	crash/tracked.h \
+	crash/vm-state.c \
+	crash/vm-state.h
 
 # The long run.
 .PHONY: check-crash

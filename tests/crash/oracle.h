@@ -26,6 +26,7 @@
 
 #include "crash/record.h"
 #include "crash/tracked.h"
+#include "crash/vm-state.h"
 
 #define MAX_SNAPSHOTS_KEPT 8
 
@@ -34,6 +35,7 @@ struct frozen {
     char name[16];
     uint64_t size; /* bytes */
     uint64_t *stamps;
+    struct vm_state state;
     unsigned users; /* views that hold it */
 };
 

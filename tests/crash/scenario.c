@@ -339,6 +339,8 @@ enum request {
     REQUEST_FLUSH,
     REQUEST_REOPEN,
     REQUEST_RESIZE,
+    REQUEST_SHRINK,
+    REQUEST_SAVE,
     REQUEST_CREATE,
     REQUEST_APPLY,
     REQUEST_DELETE,
@@ -408,6 +410,15 @@ static void grow(struct session *s)
         session_resize(s, min_u64(most, size + 1 + random_below(&s->random, most / 6)));
 }
 
+/* Version 2 cannot do it once there are snapshots. */
+static void shrink(struct session *s)
+{
+    uint64_t size = session_size(s);
+
+    if (size > 20 && (s->version > 2 || session_snapshots(s) == 0))
+        session_resize(s, size - 1 - random_below(&s->random, size / 2));
+}
+
 static void change_bitmaps(struct session *s)
 {
     size_t index = random_below(&s->random, session_bitmaps(s) + 1);
@@ -446,6 +457,8 @@ static void make_request(struct session *s, enum request request)
     case REQUEST_FLUSH: session_flush(s); break;
     case REQUEST_REOPEN: session_reopen(s); break;
     case REQUEST_RESIZE: grow(s); break;
+    case REQUEST_SHRINK: shrink(s); break;
+    case REQUEST_SAVE: session_save(s, 1 + random_below(&s->random, s->shape->size)); break;
     case REQUEST_CREATE: session_snapshot_create(s); break;
     case REQUEST_APPLY: session_snapshot_apply(s, snapshot); break;
     case REQUEST_DELETE: session_snapshot_delete(s, snapshot); break;
@@ -517,6 +530,31 @@ static void run_resize(struct session *s)
                                [REQUEST_CREATE] = 2, [REQUEST_APPLY] = 2,  [REQUEST_DELETE] = 1 };
 
     run_mixture(s, 30, &m);
+}
+
+static void run_shrink(struct session *s)
+{
+    static const mixture m = {
+        [REQUEST_WRITE] = 10, [REQUEST_ZERO] = 1,   [REQUEST_COMPRESS] = 1, [REQUEST_FLUSH] = 2,
+        [REQUEST_REOPEN] = 1, [REQUEST_RESIZE] = 4, [REQUEST_SHRINK] = 6,   [REQUEST_CREATE] = 2,
+        [REQUEST_APPLY] = 2,  [REQUEST_DELETE] = 1
+    };
+
+    session_write(s, 0, session_size(s), false);
+    run_mixture(s, 30, &m);
+}
+
+/* The states of machines beside disks that change, their sizes, too. */
+static void run_states(struct session *s)
+{
+    static const mixture m = {
+        [REQUEST_WRITE] = 10, [REQUEST_DISCARD] = 1, [REQUEST_FLUSH] = 1, [REQUEST_REOPEN] = 1,
+        [REQUEST_RESIZE] = 1, [REQUEST_SHRINK] = 1,  [REQUEST_SAVE] = 6,  [REQUEST_CREATE] = 1,
+        [REQUEST_APPLY] = 4,  [REQUEST_DELETE] = 3
+    };
+
+    session_write(s, 0, session_size(s) / 3, false);
+    run_mixture(s, 24, &m);
 }
 
 /* Streams that share host clusters, and what overwrites them. */
@@ -666,6 +704,11 @@ static void run_growth(struct session *s)
     run_mixture(s, 4, &m);
 }
 
+static bool has_snapshots(const struct shape *shape)
+{
+    return shape->data_file == DATA_FILE_NONE;
+}
+
 static bool has_bitmaps(const struct shape *shape)
 {
     return shape->version >= 3 && shape->leaked == 0;
@@ -792,6 +835,8 @@ const struct script scripts[] = {
     { .name = "snapshots", .rules = "R1 R2 I1 I2 I9", .run = run_snapshots },
     { .name = "snapshot-life", .rules = "R1 R2 R7 I2 I8 I9", .run = run_snapshot_life },
     { .name = "resize", .rules = "R4 R7 I5 I8 I9", .run = run_resize },
+    { .name = "shrink", .rules = "R4 R5 R7 I5 I8 I9", .run = run_shrink },
+    { .name = "states", .rules = "R1 R2 R4 R7 I1 I2 I9", .run = run_states, .suits = has_snapshots },
     { .name = "amend", .rules = "R4 R7 I8 I9", .run = run_amend },
     { .name = "amend-versions", .rules = "R7 I8 I9", .run = run_amend_versions },
     { .name = "compressed", .rules = "R1 R6 I3 I7", .run = run_compressed },

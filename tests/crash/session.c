@@ -115,8 +115,8 @@ static void issue(struct session *s, uint64_t at, uint64_t count, uint64_t stamp
         oracle_issue(&s->oracle, i, stamp);
 }
 
-static void end_request(struct session *s, const char *what, int r, uint64_t at, uint64_t count,
-                        bool fua)
+void session_end_request(struct session *s, const char *what, int r, uint64_t at, uint64_t count,
+                         bool fua)
 {
     if (r == -1) {
         failed(s, what);
@@ -148,7 +148,7 @@ void session_write(struct session *s, uint64_t at, uint64_t count, bool fua)
         return;
     issue_new(s, at, count);
     r = image_write(s->image, s->bytes, count * SECTOR, at * SECTOR, fua ? QCOW2_FUA : 0);
-    end_request(s, "A write", r, at, count, fua);
+    session_end_request(s, "A write", r, at, count, fua);
 }
 
 static void compress(struct session *s, uint64_t at, uint64_t count)
@@ -163,7 +163,7 @@ static void compress(struct session *s, uint64_t at, uint64_t count)
     s->compressed = true;
     issue_new(s, at, end - at);
     r = image_write_compressed(s->image, s->bytes, (end - at) * SECTOR, at * SECTOR, 0);
-    end_request(s, "A compressed write", r, at, end - at, false);
+    session_end_request(s, "A compressed write", r, at, end - at, false);
 }
 
 void session_compress(struct session *s, uint64_t at, uint64_t count)
@@ -184,7 +184,7 @@ void session_zero(struct session *s, uint64_t at, uint64_t count, bool unmap)
         return;
     issue(s, at, count, 0);
     r = image_zero(s->image, count * SECTOR, at * SECTOR, unmap ? QCOW2_MAY_UNMAP : 0);
-    end_request(s, "Zeroing", r, at, count, false);
+    session_end_request(s, "Zeroing", r, at, count, false);
 }
 
 /* Whole clusters go, parts stay; version 2 cannot hide a backing file. */
@@ -201,7 +201,7 @@ void session_discard(struct session *s, uint64_t at, uint64_t count)
         first = last = at;
     issue(s, first, last - first, 0);
     r = image_discard(s->image, count * SECTOR, at * SECTOR, 0);
-    end_request(s, "Discarding", r, first, last - first, false);
+    session_end_request(s, "Discarding", r, first, last - first, false);
 }
 
 void session_flush(struct session *s)
@@ -310,8 +310,12 @@ void session_resize(struct session *s, uint64_t size)
         return;
     next = oracle_copy_view(&s->oracle);
     next.size = size * SECTOR;
+    if (size < session_size(s)) /* what is cut off may be gone before the disk is smaller */
+        issue(s, size, session_size(s) - size, 0);
     oracle_propose(&s->oracle, &next);
-    flags = s->shape->preallocated ? QCOW2_RESIZE_METADATA : 0;
+    flags = size < session_size(s)   ? QCOW2_RESIZE_SHRINK
+            : s->shape->preallocated ? QCOW2_RESIZE_METADATA
+                                     : 0;
     session_end_change(s, "Resizing", image_resize(s->image, size * SECTOR, flags),
                        s->version < 3 && (s->image->disk->backing || next.count > 0));
 }
@@ -353,8 +357,9 @@ void session_amend(struct session *s, uint32_t version, uint32_t refcount_bits)
     session_end_change(s, "Amending", r, true);
 }
 
-void session_snapshot_create(struct session *s)
+void session_freeze(struct session *s, const struct vm_state *state)
 {
+    qcow2_snapshot given = { .vm_state_size = state->count * SECTOR };
     struct view next;
     struct frozen *frozen;
     char name[16];
@@ -366,11 +371,18 @@ void session_snapshot_create(struct session *s)
         return;
     next = oracle_copy_view(&s->oracle);
     frozen = oracle_freeze(&s->oracle, name);
+    frozen->state = *state;
     next.snapshots[next.count++] = frozen;
     next.exactly = frozen_hold(frozen);
     oracle_propose(&s->oracle, &next);
-    session_end_change(s, "Creating a snapshot", image_snapshot_create(s->image, name),
+    given.name = name;
+    session_end_change(s, "Creating a snapshot", image_snapshot_create_with(s->image, &given),
                        !counts_suffice(s));
+}
+
+void session_snapshot_create(struct session *s)
+{
+    session_freeze(s, &(struct vm_state){ 0 });
 }
 
 void session_snapshot_apply(struct session *s, size_t index)
@@ -389,6 +401,7 @@ void session_snapshot_apply(struct session *s, size_t index)
     oracle_propose(&s->oracle, &next);
     session_end_change(s, "Applying a snapshot", image_snapshot_apply(s->image, frozen->name),
                        !counts_suffice(s));
+    session_compare_state(s, &frozen->state);
 }
 
 void session_snapshot_delete(struct session *s, size_t index)

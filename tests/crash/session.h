@@ -80,6 +80,8 @@ void session_resize(struct session *session, uint64_t size);
 /* To a version and a width of refcounts; it may be refused. */
 void session_amend(struct session *session, uint32_t version, uint32_t refcount_bits);
 void session_snapshot_create(struct session *session);
+/* Write the state of a machine, so many sectors, and create a snapshot that records it. */
+void session_save(struct session *session, uint64_t count);
 /* The snapshot of this index in the list. */
 void session_snapshot_apply(struct session *session, size_t index);
 void session_snapshot_delete(struct session *session, size_t index);
@@ -100,11 +102,18 @@ void session_bitmap_clear(struct session *session, size_t index);
 void session_bitmap_toggle(struct session *session, size_t index);
 void session_bitmap_merge(struct session *session, size_t index, size_t from);
 
-/* ---- Between session.c, session-bitmaps.c, chain.c, repairs.c and start.c ---- */
+/* ---- Between session.c, session-bitmaps.c, session-states.c, chain.c, repairs.c and start.c ---- */
 
 /* Before a request: is it to be made at all? */
 bool session_ask(struct session *session, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* How a request ended that changed these sectors of the disk. */
+void session_end_request(struct session *session, const char *what, int r, uint64_t at,
+                         uint64_t count, bool fua);
+/* A snapshot that records the state. */
+void session_freeze(struct session *session, const struct vm_state *state);
+/* After a snapshot was applied: its state is the image's. */
+void session_compare_state(struct session *session, const struct vm_state *state);
 /* How an operation that proposed a view ended.  After a failure nobody knows which view holds, so
  * that the session ends there, unless the failure was foreseen. */
 void session_end_change(struct session *session, const char *what, int r, bool may_refuse);
