@@ -37,9 +37,9 @@ int data_file_clear(struct guest *g, uint64_t start, uint64_t end, bool may_unma
 {
     struct tables *t = g->tables;
     bool punch = may_unmap && t->discard & FREED_BY_REQUEST;
-    uint64_t count = min_u64(end, g->disk.size) - start;
+    uint64_t count = start < g->disk.size ? min_u64(end, g->disk.size) - start : 0;
 
-    if (!tables_has_data_file(t))
+    if (!tables_has_data_file(t) || count == 0)
         return 0;
     if (data_file_is_raw(t))
         return store_zero(t->data, count, start, punch);

@@ -52,7 +52,8 @@ int guest_zero(struct guest *guest, uint64_t count, uint64_t offset, uint32_t fl
 int guest_discard(struct guest *guest, uint64_t count, uint64_t offset);
 
 /* Whole clusters up to the end of an L2 table or of the disk, which will end before them: they hold
- * nothing, and show no backing file. */
+ * nothing, and show no backing file.  Version 2 has no way to say the latter: there the disk has to end
+ * before them already. */
 int guest_cut(struct guest *guest, uint64_t count, uint64_t offset);
 
 /* Give every cluster of the range that has none a host cluster.  With a backing file only if the

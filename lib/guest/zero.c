@@ -323,7 +323,9 @@ static int give_up_range(struct guest *g, uint64_t count, uint64_t offset, enum 
     uint64_t first = round_up(offset, size);
     uint64_t last = end == g->disk.size ? round_up(end, size) : round_down(end, size);
 
-    if (first >= last || (g->tables->header.version < 3 && has_backing(g)))
+    if (first >= last)
+        return 0;
+    if (g->tables->header.version < 3 && has_backing(g) && change != CHANGE_CUT)
         return 0;
     return change_range(g, first, last, 0, change);
 }

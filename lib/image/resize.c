@@ -5,11 +5,14 @@
  *
  * Growing: what becomes visible must read as zeroes.  A backing file that is longer than the old disk
  * is covered with zeroes first, and so is the rest of a last cluster that the old disk used in part.
+ * Version 2, where nothing but data covers a backing file, needs host clusters for that: it grows only with
+ * preallocation then.
  *
  * Shrinking: what is cut off from an L2 table that stays becomes zeroes first, while the disk still has
- * its old size.  After the new size is in force, the L2 tables that lie wholly beyond it are released
- * and the end of the file is given back.  A power cut in between leaves such tables behind; growing
- * releases them before anything of them can be seen.
+ * its old size; in version 2 with a backing file, which would show instead, it goes when the disk has its
+ * new size.  After the new size is in force, the L2 tables that lie wholly beyond it are released
+ * and the end of the file is given back.  A power cut in between leaves such tables and entries behind;
+ * growing releases them before anything of them can be seen.
  *
  * A VM state lies behind the disk, wherever that ends: that of the active state does not survive.
  *
@@ -44,8 +47,25 @@ static int zero_beyond(struct qcow2_image *image, uint64_t count, uint64_t offse
     return r;
 }
 
+/* The same by host clusters, for the whole clusters of the range: version 2. */
+static int preallocate_beyond(struct qcow2_image *image, uint64_t count, uint64_t offset,
+                              enum preallocation mode)
+{
+    uint64_t old_size = image->disk->size, end = offset + count;
+    uint64_t boundary = min_u64(round_up(offset, image->tables.geometry.cluster_size), end);
+    int r = 0;
+
+    if (boundary > offset && zero_beyond(image, boundary - offset, offset) == -1)
+        return -1;
+    image->disk->size = max_u64(old_size, end);
+    if (boundary < end)
+        r = image_preallocate(image, end - boundary, boundary, mode);
+    image->disk->size = old_size;
+    return r;
+}
+
 /* What a longer backing file would show in the new part of the disk. */
-static int cover_backing(struct qcow2_image *image, uint64_t size)
+static int cover_backing(struct qcow2_image *image, uint64_t size, enum preallocation mode)
 {
     uint64_t old_size = image->disk->size;
     uint64_t backing_size = image->disk->backing ? image->disk->backing->size : 0;
@@ -53,13 +73,16 @@ static int cover_backing(struct qcow2_image *image, uint64_t size)
 
     if (end <= old_size)
         return 0;
-    if (image->tables.header.version < 3)
+    if (image->tables.header.version < 3 && mode == PREALLOCATION_OFF)
         return error_set(ENOTSUP,
                          "'%s' is a version 2 image and its backing file is longer than the disk: "
-                         "it cannot grow without showing the backing file's content",
+                         "it cannot grow without showing the backing file's content, unless the "
+                         "new part is preallocated",
                          image->filename);
     if (image_extend_l1(image, geometry_l1_entries(&image->tables.geometry, size)) == -1)
         return -1;
+    if (image->tables.header.version < 3)
+        return preallocate_beyond(image, size - old_size, old_size, mode);
     return zero_beyond(image, end - old_size, old_size);
 }
 
@@ -80,6 +103,36 @@ static int cover_last_cluster(struct qcow2_image *image, uint64_t size)
     return 0;
 }
 
+/* Does an L2 table have anything of a range but zeroes? */
+static int holds_any(struct qcow2_image *image, uint64_t offset, uint64_t end)
+{
+    while (offset < end) {
+        struct plan plan;
+
+        if (disk_plan(image->disk, end - offset, offset, &plan) == -1)
+            return -1;
+        for (unsigned i = 0; i < plan.count; i++) {
+            const struct extent *e = &plan.extents[i];
+
+            if (e->placed || e->kind == EXTENT_COMPRESSED)
+                return 1;
+            offset += e->length;
+        }
+    }
+    return 0;
+}
+
+/* Entries behind the last cluster, in its L2 table, which a power cut left behind. */
+static int clear_last_table(struct qcow2_image *image)
+{
+    const struct geometry *g = &image->tables.geometry;
+    uint64_t start = round_up(image->disk->size, g->cluster_size);
+    uint64_t end = round_up(start, geometry_l2_span(g));
+    int any = holds_any(image, start, end);
+
+    return any == 1 ? guest_cut((struct guest *)image->disk, end - start, start) : any;
+}
+
 /* L2 tables beyond the old end: a VM state, or what a power cut left behind when the disk shrank. */
 static int clear_new_part(struct qcow2_image *image)
 {
@@ -93,47 +146,58 @@ static int clear_new_part(struct qcow2_image *image)
 
 static int grow(struct qcow2_image *image, uint64_t size, enum preallocation mode)
 {
-    uint64_t old_size = image->disk->size;
+    uint64_t old_size = image->disk->size, start = old_size;
 
     if (image->tables.header.autoclear_features & AUTOCLEAR_RAW_DATA_FILE)
         mode = mode == PREALLOCATION_OFF ? PREALLOCATION_METADATA : mode;
-    if (clear_new_part(image) == -1 || cover_last_cluster(image, size) == -1 ||
-        cover_backing(image, size) == -1 || image_grow_data_file(image, old_size, size) == -1 ||
-        image_set_size(image, size) == -1)
+    if (clear_new_part(image) == -1 || clear_last_table(image) == -1 ||
+        cover_last_cluster(image, size) == -1 || cover_backing(image, size, mode) == -1 ||
+        image_grow_data_file(image, old_size, size) == -1 || image_set_size(image, size) == -1)
         return -1;
-    return image_preallocate(image, size - old_size, old_size, mode);
+    /* the old part of the last cluster may show the backing file */
+    if (image->disk->backing && image->tables.geometry.subclusters == 1)
+        start = min_u64(round_up(old_size, image->tables.geometry.cluster_size), size);
+    return image_preallocate(image, size - start, start, mode);
 }
 
 /* ------------------------------------------------------------------------------------------------
  * Shrinking
  */
 
-/* What is cut off, as far as its L2 table stays, becomes zeroes. */
-static int clear_cut_part(struct qcow2_image *image, uint64_t size)
+/* The rest of the last cluster that stays becomes zeroes. */
+static int clear_cut_cluster(struct qcow2_image *image, uint64_t size)
+{
+    uint64_t boundary =
+        min_u64(round_up(size, image->tables.geometry.cluster_size), image->disk->size);
+
+    return boundary > size
+               ? image->disk->ops->zero(image->disk, boundary - size, size, DISK_MAY_UNMAP)
+               : 0;
+}
+
+/* What is cut off of a disk of old_size bytes, as far as its L2 table stays, holds nothing. */
+static int clear_cut_table(struct qcow2_image *image, uint64_t size, uint64_t old_size)
 {
     const struct geometry *g = &image->tables.geometry;
-    uint64_t l2_span = geometry_l2_span(g);
-    uint64_t old_size = image->disk->size;
-    uint64_t boundary = min_u64(round_up(size, g->cluster_size), old_size);
-    uint64_t table_end = min_u64(round_up(boundary, l2_span), old_size);
+    uint64_t start = round_up(size, g->cluster_size);
+    uint64_t end =
+        min_u64(round_up(start, geometry_l2_span(g)), round_up(old_size, g->cluster_size));
 
-    if (boundary > size &&
-        image->disk->ops->zero(image->disk, boundary - size, size, DISK_MAY_UNMAP) == -1)
-        return -1;
-    if (table_end == boundary)
+    if (start >= end)
         return 0;
-    return guest_cut((struct guest *)image->disk, table_end - boundary, boundary);
+    return guest_cut((struct guest *)image->disk, end - start, start);
 }
 
 static int shrink(struct qcow2_image *image, uint64_t size)
 {
     struct tables *t = &image->tables;
+    uint64_t old_size = image->disk->size;
+    bool late = t->header.version < 3 && image->disk->backing;
 
-    if (t->header.version < 3 && image->disk->backing)
-        return error_set(ENOTSUP,
-                         "Shrinking '%s', a version 2 image with a backing file, is not supported",
-                         image->filename);
-    if (clear_cut_part(image, size) == -1 || image_set_size(image, size) == -1 ||
+    if (clear_cut_cluster(image, size) == -1 ||
+        (!late && clear_cut_table(image, size, old_size) == -1) ||
+        image_set_size(image, size) == -1 ||
+        (late && clear_cut_table(image, size, old_size) == -1) || tables_settle(t) == -1 ||
         image_release_tables(t, geometry_l1_entries(&t->geometry, size), t->l1_size) == -1 ||
         image_shrink_data_file(image, size) == -1)
         return -1;
