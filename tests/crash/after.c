@@ -97,6 +97,25 @@ static int use(struct judge *j, struct qcow2_image *image)
     return image_flush(image);
 }
 
+/* What a larger disk shows behind the old end are zeroes, whatever lay there once. */
+static int grow_and_shrink(struct judge *j, struct qcow2_image *image)
+{
+    uint64_t size = j->active.size, count = SECTOR * (1 + random_below(&j->random, 300));
+    uint8_t *bytes = seen_disk_room(&j->second_look, count);
+
+    if (image->data_store || j->bitmaps.count > 0)
+        return 0;
+    if (image_resize(image, size + count, 0) == -1) /* not every image of version 2 can */
+        return error_errno() == ENOTSUP ? 0 : -1;
+    if (image_read(image, bytes, count, size) == -1)
+        return -1;
+    for (uint64_t i = 0; i < count; i++)
+        if (bytes[i] != 0)
+            return error_set(EIO, "Guest offset 0x%" PRIx64 ", which is new, reads 0x%02x",
+                             size + i, bytes[i]);
+    return image_resize(image, size, QCOW2_RESIZE_SHRINK);
+}
+
 static int same_disk(struct judge *j, const struct seen_disk *expected, const char *snapshot,
                      struct verdict *verdict)
 {
@@ -201,7 +220,9 @@ int judge_use(struct judge *j, struct verdict *verdict)
     if (image == NULL)
         return verdict_set(verdict, "later", "It does not open for writing: %s", error_message());
     memcpy(seen_disk_room(&j->before_use, j->active.size), j->active.bytes, j->active.size);
-    r = j->active.size > 0 ? use(j, image) : 0;
+    r = random_below(&j->random, 3) == 0 ? grow_and_shrink(j, image) : 0;
+    if (r == 0 && j->active.size > 0)
+        r = use(j, image);
     if (r == -1)
         verdict_set(verdict, "later", "It cannot be written: %s", error_message());
     closed = image_close(image);
