@@ -389,6 +389,7 @@ void session_snapshot_apply(struct session *s, size_t index)
 {
     struct frozen *frozen;
     struct view next;
+    int r;
 
     if (index >= session_snapshots(s))
         return;
@@ -399,9 +400,10 @@ void session_snapshot_apply(struct session *s, size_t index)
     next.size = frozen->size;
     next.exactly = frozen_hold(frozen);
     oracle_propose(&s->oracle, &next);
-    session_end_change(s, "Applying a snapshot", image_snapshot_apply(s->image, frozen->name),
-                       !counts_suffice(s));
-    session_compare_state(s, &frozen->state);
+    r = image_snapshot_apply(s->image, frozen->name);
+    session_end_change(s, "Applying a snapshot", r, !counts_suffice(s));
+    if (r == 0)
+        session_compare_state(s, &frozen->state);
 }
 
 void session_snapshot_delete(struct session *s, size_t index)
