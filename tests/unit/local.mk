@@ -14,3 +14,4 @@ include $(srcdir)/unit/manual.mk
 include $(srcdir)/unit/qcow1.mk
 include $(srcdir)/unit/cache-clean.mk
 include $(srcdir)/unit/sandbox.mk
+include $(srcdir)/unit/vm-state.mk
