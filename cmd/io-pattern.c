@@ -56,7 +56,7 @@ void io_dump(const unsigned char *buf, size_t count, uint64_t offset)
             printf("%02x ", buf[line + i]);
         putchar(' ');
         for (size_t i = 0; i < rest; i++)
-            putchar(isascii(buf[line + i]) && isgraph(buf[line + i]) ? buf[line + i] : '.');
+            putchar(isascii(buf[line + i]) && isalnum(buf[line + i]) ? buf[line + i] : '.');
         putchar('\n');
     }
 }

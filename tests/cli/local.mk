@@ -14,6 +14,8 @@ cli_tests = \
 	cli/cli-image-opts-open-what-they-name.sh \
 	cli/cli-info-stops-at-a-loop-of-backing-files.sh \
 	cli/cli-io-and-qemu-io-write-the-same-bytes.sh \
+	cli/cli-io-keeps-requests-under-way-at-once.sh \
+	cli/cli-io-random-commands-leave-the-same-disk.sh \
 	cli/cli-io-rows-are-as-with-qemu-io.sh \
 	cli/cli-io-reads-commands-from-standard-input.sh \
 	cli/cli-io-speaks-as-qemu-io.sh \
