@@ -291,13 +291,17 @@ static int write_all_out(struct judge *j, const char *directory)
                : write_out(j, directory, PART_OTHER);
 }
 
-static int run_qemu(const char *path, struct findings *f)
+static int run_qemu(const char *path, bool encrypted, struct findings *f)
 {
     char command[512], line[512];
     FILE *output;
     int status;
 
-    snprintf(command, sizeof command, "qemu-img check -f qcow2 '%s' 2>&1", path);
+    snprintf(command, sizeof command,
+             encrypted ? "qemu-img check --object secret,id=pw,data='" PASSWORD "' --image-opts "
+                         "'driver=qcow2,encrypt.key-secret=pw,file.filename=%s' 2>&1"
+                       : "qemu-img check -f qcow2 '%s' 2>&1",
+             path);
     output = popen(command, "r");
     if (output == NULL)
         return -1;
@@ -318,7 +322,8 @@ int judge_ask_qemu(struct judge *j, const char *directory, struct verdict *verdi
     snprintf(path, sizeof path, "%s/%s", directory, part_places[PART_IMAGE].name);
     if (image == NULL ||
         check_run(cut_image(j->cut), &image->tables.header, count_finding, &ours, &result) == -1 ||
-        write_all_out(j, directory) == -1 || run_qemu(path, &theirs) == -1) {
+        write_all_out(j, directory) == -1 ||
+        run_qemu(path, image_is_encrypted(image), &theirs) == -1) {
         if (image != NULL)
             image_close(image);
         return verdict_set(verdict, "agree", "qemu-img check of %s could not be run", path);

@@ -58,9 +58,11 @@ static void suit_version(struct store *image, struct runtime_options *runtime)
 static struct qcow2_image *open_alone(struct store *store, enum image_format format, uint32_t flags,
                                       const char *snapshot, const struct runtime_options *runtime)
 {
+    uint8_t password[] = PASSWORD;
     struct qcow2_open_options options = {
         .format = format,
         .flags = flags,
+        .secret = { password, sizeof password - 1 },
         .backing_policy = QCOW2_BACKING_IGNORE,
         .data_store = format == FORMAT_QCOW2 ? data_of(store) : NULL,
         .snapshot = (char *)(uintptr_t)snapshot,

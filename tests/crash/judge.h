@@ -68,6 +68,8 @@ struct judge {
     uint64_t random; /* state, for what is done after the cut */
 };
 
+#define PASSWORD "open sesame" /* of encrypted images */
+
 /* A clear COPIED flag on a cluster with one reference costs a copy and harms nobody. */
 bool judge_is_harmless(const char *finding);
 

@@ -69,3 +69,5 @@ crash_crash_simulate_SOURCES = \
 .PHONY: check-crash
 check-crash: $(check_PROGRAMS)
 	srcdir=$(srcdir) $(top_builddir)/run $(BASH_PROGRAM) $(srcdir)/crash/check-crash.sh
+
+include $(srcdir)/crash/encryption.mk

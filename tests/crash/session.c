@@ -168,7 +168,7 @@ static void compress(struct session *s, uint64_t at, uint64_t count)
 
 void session_compress(struct session *s, uint64_t at, uint64_t count)
 {
-    if (s->shape->data_file) {
+    if (s->shape->data_file || s->shape->luks) {
         session_write(s, at, count, false);
         return;
     }

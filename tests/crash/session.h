@@ -34,9 +34,10 @@ struct shape {
     bool keeps;        /* clusters that are discarded stay with the guest's */
     bool preallocated; /* host clusters for the whole disk */
     enum data_file data_file; /* then nothing is compressed, and there are no snapshots */
+    bool luks;                /* encrypted; then nothing is compressed */
     bool discard;             /* punch holes for freed clusters */
     bool scribble;            /* ... which then hold garbage */
-    bool slow;                /* many bytes are looked at: only where that is asked for */
+    bool slow;                /* large clusters, or encrypted: only where that is asked for */
     bool qemu;                /* made by QEMU, with compressed clusters and two snapshots */
 };
 

@@ -188,7 +188,7 @@ static const struct {
     { { "lose-flushes", no_argument, NULL, 'L' }, "", "no flush does anything" },
     { { "faults", required_argument, NULL, 'f' }, "N", "no cuts: N faults of each kind" },
     { { "fault", required_argument, NULL, 'F' }, "KIND:N", "no cuts: the Nth request fails" },
-    { { "slow", no_argument, NULL, 'w' }, "", "with the large clusters, which take long" },
+    { { "slow", no_argument, NULL, 'w' }, "", "large clusters and encryption, too" },
     { { "list", no_argument, NULL, 'i' }, "", "print the scenarios and the rules they are about" },
     { { "verbose", no_argument, NULL, 'v' }, "", "print what is done" },
     { { "help", no_argument, NULL, 'h' }, "", "print this" },

@@ -101,6 +101,12 @@ static int make_ours(struct session *s)
     const struct shape *shape = s->shape;
     char data_file[256];
     char file[16], format[8];
+    uint8_t password[] = PASSWORD;
+    const struct luks_options quick_to_open = {
+        .spec = { block_cipher_find("aes-128"), cipher_mode_find("cbc"), IV_PLAIN64, NULL },
+        .hash = hash_find("sha1"),
+        .iter_time = 1,
+    };
     const struct qcow2_create_options options = {
         .format = FORMAT_QCOW2,
         .size = (uint64_t)shape->size * SECTOR,
@@ -114,6 +120,9 @@ static int make_ours(struct session *s)
         .backing_format = shape->backing || shape->base ? format : NULL,
         .data_file = shape->data_file ? data_file : NULL,
         .data_file_raw = shape->data_file == DATA_FILE_RAW,
+        .crypt_method = shape->luks ? CRYPT_LUKS : CRYPT_NONE,
+        .luks = quick_to_open,
+        .secret = { password, sizeof password - 1 },
     };
 
     snprintf(file, sizeof file, "%s", shape->base ? part_places[PART_BASE].name : "base.raw");
