@@ -67,6 +67,18 @@ static bool server_may_be_readonly(void)
     return found;
 }
 
+/* One passphrase for all encrypted images of a chain. */
+static int give_passphrase(void *opaque, const char *filename, uint32_t depth, const void **secret,
+                           size_t *size)
+{
+    (void)opaque;
+    (void)filename;
+    (void)depth;
+    *secret = parameters.passphrase;
+    *size = parameters.passphrase ? strlen(parameters.passphrase) : 0;
+    return parameters.passphrase ? 0 : -1;
+}
+
 static int set_options(qcow2_open_options *options, bool readonly)
 {
     uint32_t flags = parameters.cache->value;
@@ -81,6 +93,7 @@ static int set_options(qcow2_open_options *options, bool readonly)
         qcow2_open_options_set_backing_policy(options, parameters.backing->value) == -1 ||
         qcow2_open_options_set_data_file_policy(options, parameters.external_data->value) == -1 ||
         qcow2_open_options_set_data_file(options, parameters.data_file) == -1 ||
+        qcow2_open_options_set_secret_callback(options, give_passphrase, NULL) == -1 ||
         qcow2_open_options_set_l2_cache_size(options, parameters.l2_cache_size) == -1 ||
         qcow2_open_options_set_refcount_cache_size(options, parameters.refcount_cache_size) == -1)
         return -1;
@@ -120,6 +133,8 @@ static const char *advice(int error, bool readonly)
     bool cannot_write = !readonly && (error == EACCES || error == EROFS ||
                                       (error == EPERM && access(parameters.file, W_OK) == -1));
 
+    if (error == ENOKEY)
+        return ": pass passphrase=+FILENAME, a file with the passphrase";
     if (cannot_write)
         return ": pass readonly=true to serve it without writing";
     if (error == EPERM && lacks_data_file())

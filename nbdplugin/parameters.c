@@ -16,7 +16,9 @@
 #include "parameters.h"
 #include "qcow2.h"
 
-static const struct choice formats[] = { { "qcow2", 0 }, { "raw", 0 }, { "qcow", 0 }, { NULL, 0 } };
+static const struct choice formats[] = {
+    { "qcow2", 0 }, { "raw", 0 }, { "qcow", 0 }, { "luks", 0 }, { NULL, 0 },
+};
 
 static const struct choice backing_policies[] = {
     { "refuse", QCOW2_BACKING_REFUSE },
@@ -75,6 +77,23 @@ static int parse_string(const struct row *row, const char *value)
     }
     *(const char **)row->target = value;
     return 0;
+}
+
+static void forget(char **passphrase)
+{
+    if (*passphrase)
+        explicit_bzero(*passphrase, strlen(*passphrase));
+    free(*passphrase);
+    *passphrase = NULL;
+}
+
+/* From a file, a file descriptor or the terminal, as in all plugins. */
+static int parse_passphrase(const struct row *row, const char *value)
+{
+    char **passphrase = row->target;
+
+    forget(passphrase);
+    return nbdkit_read_password(value, passphrase);
 }
 
 static int parse_bool(const struct row *row, const char *value)
@@ -164,7 +183,7 @@ static int parse_option(const struct row *row, const char *value)
 #define PARAMETERS(ROW)                                                                            \
     ROW("file", parse_path, NULL, file, "[file=]FILENAME               (required) the disk image") \
     ROW("format", parse_choice, formats, format,                                                   \
-        "format=qcow2|raw|qcow         its format, never guessed [qcow2]")                         \
+        "format=qcow2|raw|qcow|luks    its format, never guessed [qcow2]")                         \
     ROW("snapshot", parse_string, NULL, snapshot,                                                  \
         "snapshot=ID_OR_NAME           serve an internal snapshot, read-only")                     \
     ROW("readonly", parse_bool, NULL, readonly,                                                    \
@@ -175,6 +194,8 @@ static int parse_option(const struct row *row, const char *value)
         "external-data=refuse|allow    whether to open the data file it names [refuse]")           \
     ROW("data-file", parse_path, NULL, data_file,                                                  \
         "data-file=FILENAME            the data file, whatever the image names")                   \
+    ROW("passphrase", parse_passphrase, NULL, passphrase,                                          \
+        "passphrase=+FILENAME|-FD|-    what opens an encrypted image, see the manual")             \
     ROW("cache", parse_choice, cache_modes, cache,                                                 \
         "cache=writeback|writethrough|none|directsync|unsafe\n"                                    \
         "                              how writes reach the host [writeback]")                     \
@@ -214,6 +235,7 @@ int parameters_complete(void)
 
 void parameters_free(void)
 {
+    forget(&parameters.passphrase);
     free(parameters.file);
     free(parameters.data_file);
     parameters.file = parameters.data_file = NULL;

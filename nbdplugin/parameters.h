@@ -22,6 +22,7 @@ struct parameters {
     const struct choice *backing;       /* value: a qcow2_backing_policy */
     const struct choice *external_data; /* value: a qcow2_data_file_policy */
     char *data_file;                    /* absolute; or NULL: the one that the image names */
+    char *passphrase;                   /* of encrypted images; or NULL: none */
     const struct choice *cache;         /* value: flags for opening */
     bool readonly;
     bool discard;                 /* punch holes into the file */

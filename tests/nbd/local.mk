@@ -4,6 +4,7 @@ nbd_tests = \
 	nbd/nbd-bad-parameters-say-one-sentence.sh \
 	nbd/nbd-data-files-need-permission.sh \
 	nbd/nbd-describes-the-disk.sh \
+	nbd/nbd-encrypted-images-are-served.sh \
 	nbd/nbd-fio-verifies-over-several-connections.sh \
 	nbd/nbd-killed-client-harms-nothing.sh \
 	nbd/nbd-killed-server-leaves-no-corruption.sh \

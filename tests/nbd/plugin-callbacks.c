@@ -80,6 +80,12 @@ char *nbdkit_absolute_path(const char *path)
     return strdup(path);
 }
 
+int nbdkit_read_password(const char *value, char **password)
+{
+    *password = strdup(value);
+    return *password ? 0 : -1;
+}
+
 int nbdkit_parse_bool(const char *text)
 {
     return strcmp(text, "true") == 0 ? 1 : strcmp(text, "false") == 0 ? 0 : -1;
