@@ -118,7 +118,7 @@ check_metadata() {
         diff <(printf %s "${expected[map]}") <(map_in_words <out) || fail "map differs"
     fi
     if [[ -n ${expected[check]-} ]]; then
-        try "${img[$tool]}" check --output=json -f "$format" "$file"
+        try "${img[$tool]}" check --output=json "${image[@]}"
         [[ $(verdict)$'\n' = "${expected[check]}" ]] || fail "check: $(verdict), not ${expected[check]}"
     fi
 }
@@ -167,7 +167,7 @@ check_content() {
 writing_succeeds() { # OFFSET LENGTH
     run_io "write -P 0x77 $1" flush "read -P 0x77 $1"
     succeeds writing
-    try "${img[$tool]}" check -q -f "$format" "$file"
+    try "${img[$tool]}" check -q "${image[@]}"
     [[ $status = 0 || $status = 3 || $status = 63 ]] || fail "what was written is damaged"
     cp untouched/* .
 }
@@ -179,10 +179,10 @@ writing_fails() { # SENTENCE
 }
 
 repair_ends() { # exit N
-    try "${img[$tool]}" check -q -r all -f "$format" "$file"
+    try "${img[$tool]}" check -q -r all "${image[@]}"
     [[ exit\ $status = "$1" ]] || fail "repair ends with $status: $(head -c 300 err)"
     [[ $1 = "exit 0" ]] || return 0
-    try "${img[$tool]}" check -q -f "$format" "$file"
+    try "${img[$tool]}" check -q "${image[@]}"
     [[ $status = 0 ]] || fail "a repaired image is not good"
 }
 
