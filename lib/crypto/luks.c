@@ -164,18 +164,19 @@ static int check_places(const struct luks_header *h, uint64_t length)
 /* A password is tried in every active slot, and each time the digest of what comes out is taken. */
 static int check_work(const struct luks_header *h)
 {
-    uint64_t sum = 0;
+    uint64_t for_key = luks_rounds(h->hash, cipher_key_bytes(&h->spec));
+    uint64_t for_digest = luks_rounds(h->hash, LUKS_DIGEST_BYTES), sum = 0;
 
     if (h->digest_iterations == 0)
         return error_set(EINVAL, "LUKS key iteration count is zero");
     for (unsigned i = 0; i < LUKS_SLOTS; i++)
         if (h->slots[i].active)
-            sum += (uint64_t)h->slots[i].iterations + h->digest_iterations;
-    if (sum > LUKS_MAX_ITERATIONS)
+            sum += h->slots[i].iterations * for_key + h->digest_iterations * for_digest;
+    if (sum > LUKS_MAX_ROUNDS)
         return error_set(EFBIG,
                          "The LUKS header asks for %" PRIu64
-                         " iterations to try a password (at most %" PRIu64 ")",
-                         sum, LUKS_MAX_ITERATIONS);
+                         " rounds of PBKDF2 to try a password (at most %" PRIu64 ")",
+                         sum, LUKS_MAX_ROUNDS);
     return 0;
 }
 

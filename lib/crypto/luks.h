@@ -9,8 +9,10 @@
  *              lie elsewhere
  *
  * All offsets are relative to the start of the header.  Decoding validates every number; nothing here
- * does I/O.  Whoever opens a slot does an amount of work that the header chooses, so a header that
- * asks for more than LUKS_MAX_ITERATIONS in all its slots together is refused.
+ * does I/O.  Whoever opens a slot does an amount of work that the header chooses: a round of PBKDF2 for
+ * each iteration and each digest's length of key.  A header that asks for more than LUKS_MAX_ROUNDS in
+ * all its slots together is refused.  That is what eight slots need whose passwords take two seconds
+ * each on a fast machine, ten million rounds a second.
  */
 
 #ifndef QCOW2_CRYPTO_LUKS_H
@@ -29,7 +31,7 @@
 #define LUKS_SALT_BYTES 32u
 #define LUKS_DIGEST_BYTES 20u
 #define LUKS_UUID_BYTES 40u
-#define LUKS_MAX_ITERATIONS (UINT64_C(1) << 28)
+#define LUKS_MAX_ROUNDS (UINT64_C(1) << 28)
 #define LUKS_DEFAULT_ITER_TIME 2000u /* milliseconds */
 
 /* One slot's fields in the header. */
@@ -63,6 +65,12 @@ void luks_encode_slot(const struct luks_slot *slot, uint8_t bytes[LUKS_SLOT_BYTE
 
 /* Bytes of the key material of a slot: whole sectors. */
 size_t luks_material_bytes(const struct luks_header *header);
+
+/* Rounds of PBKDF2 in an iteration that makes so many bytes. */
+static inline uint64_t luks_rounds(const struct hash *hash, size_t count)
+{
+    return (count + hash->size - 1) / hash->size;
+}
 
 /* What a new volume shall be. */
 struct luks_options {

@@ -32,20 +32,22 @@ static int random_bytes(uint8_t *bytes, size_t count)
                : error_set(EIO, "OpenSSL has no random numbers");
 }
 
+/* Only who asks for more than the default is told that there cannot be so many. */
 static int count_iterations(const struct hash *hash, size_t output, uint64_t iter_time,
                             uint32_t share, uint32_t *iterations)
 {
     uint64_t rate = hash_pbkdf2_rate(hash, output), count;
+    uint64_t most = LUKS_MAX_ROUNDS / LUKS_SLOTS / luks_rounds(hash, output);
 
     if (rate == 0)
         return -1;
     if (__builtin_mul_overflow(rate, iter_time, &count) ||
-        count / 1000 / share > LUKS_MAX_ITERATIONS / LUKS_SLOTS)
+        (count / 1000 / share > most && iter_time > LUKS_DEFAULT_ITER_TIME))
         return error_set(EINVAL,
                          "An iteration time of %" PRIu64
                          " milliseconds is too long: a key slot may have %" PRIu64 " iterations",
-                         iter_time, LUKS_MAX_ITERATIONS / LUKS_SLOTS);
-    *iterations = (uint32_t)max_u64(count / 1000 / share, MIN_ITERATIONS);
+                         iter_time, most);
+    *iterations = (uint32_t)min_u64(max_u64(count / 1000 / share, MIN_ITERATIONS), most);
     return 0;
 }
 

@@ -128,7 +128,7 @@ static void spare_work(uint8_t *at)
 {
     uint32_t iterations = load_be32(at);
 
-    if (iterations > FEW_ITERATIONS && iterations <= LUKS_MAX_ITERATIONS)
+    if (iterations > FEW_ITERATIONS && iterations <= LUKS_MAX_ROUNDS)
         store_be32(at, FEW_ITERATIONS);
 }
 
