@@ -19,7 +19,7 @@ if command -v qemu-img >/dev/null && command -v qemu-io >/dev/null; then
     tools+=(qemu)
 fi
 declare -A img=([ours]=qcow-img [qemu]=qemu-img) io=([ours]=qcow-io [qemu]=qemu-io)
-words="with|format|password|info|map|read|read-fails|snapshot|check|repair|write|write-fails|fails"
+words="with|format|password|info|map|read|read-fails|snapshot|check|repair|write|write-fails|fails|audit"
 
 fail() {
     echo "$name: $tool: $*"
