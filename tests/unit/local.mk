@@ -15,3 +15,4 @@ include $(srcdir)/unit/qcow1.mk
 include $(srcdir)/unit/cache-clean.mk
 include $(srcdir)/unit/sandbox.mk
 include $(srcdir)/unit/vm-state.mk
+include $(srcdir)/unit/corrupt.mk
