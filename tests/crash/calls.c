@@ -10,6 +10,8 @@
  *   CALLS=enospc:N   call N fails with ENOSPC
  *   CALLS=full:N     from call N on every one that would make a file longer fails with ENOSPC
  *   CALLS=memory:N   the Nth time memory is asked for there is none
+ *   CALLS_FILE=NAME  the changes of the file of that name, without its folder,
+ *   CALLS_LOG=FILE   are appended there (calls.h)
  *   CALLS_COUNT=FILE when the program ends by itself, how many calls there were, and how often memory was
  *                    asked for, is written there, if there was any call
  */
@@ -27,6 +29,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "crash/calls.h"
+
 /* The C library's own. */
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
@@ -40,6 +44,8 @@ static const char *const plan_names[] = { "count", "kill", "eio", "enospc", "ful
 static enum plan plan;
 static unsigned long at;
 static atomic_ulong calls, allocations;
+static const char *logged_name;
+static int log_fd = -1;
 
 static ssize_t (*real_pwritev)(int, const struct iovec *, int, off_t);
 static int (*real_fallocate)(int, int, off_t, off_t);
@@ -69,6 +75,9 @@ __attribute__((constructor)) static void begin(void)
             at = text[length] ? strtoul(text + length + 1, NULL, 10) : 0;
             plan = p;
         }
+    logged_name = getenv("CALLS_FILE");
+    if (logged_name != NULL && getenv("CALLS_LOG") != NULL)
+        log_fd = open(getenv("CALLS_LOG"), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 }
 
 __attribute__((destructor)) static void end(void)
@@ -88,6 +97,39 @@ __attribute__((destructor)) static void end(void)
 /* ------------------------------------------------------------------------------------------------
  * Calls
  */
+
+static bool is_logged(int fd)
+{
+    char link[64], path[4096];
+    ssize_t length;
+
+    if (log_fd == -1)
+        return false;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    length = readlink(link, path, sizeof path - 1);
+    if (length == -1)
+        return false;
+    path[length] = '\0';
+    return strcmp(strrchr(path, '/') ? strrchr(path, '/') + 1 : path, logged_name) == 0;
+}
+
+/* A log that cannot be written proves nothing. */
+static void log_call(int fd, enum call_kind kind, off_t offset, off_t count,
+                     const struct iovec *iov, int iovcnt)
+{
+    struct call_head head = { .kind = kind, .offset = (uint64_t)offset, .count = (uint64_t)count };
+    struct iovec all[1025] = { { &head, sizeof head } };
+    ssize_t bytes = sizeof head;
+
+    if (!is_logged(fd))
+        return;
+    for (int i = 0; i < iovcnt; i++) {
+        all[1 + i] = iov[i];
+        bytes += (ssize_t)iov[i].iov_len;
+    }
+    if (writev(log_fd, all, 1 + iovcnt) != bytes)
+        abort();
+}
 
 /* Would the file be longer? */
 static bool grows(int fd, off_t file_end)
@@ -135,29 +177,43 @@ ssize_t pwritev(int fd, const struct iovec *iov, int count, off_t offset)
 
     for (int i = 0; i < count; i++)
         file_end += (off_t)iov[i].iov_len;
-    if (!is_due(fd, file_end))
-        return real_pwritev(fd, iov, count, offset);
-    if (plan == PLAN_KILL)
-        write_half(fd, iov, count, offset);
-    return fail();
+    if (is_due(fd, file_end)) {
+        if (plan == PLAN_KILL)
+            write_half(fd, iov, count, offset);
+        return fail();
+    }
+    log_call(fd, CALL_WRITE, offset, file_end - offset, iov, count);
+    return real_pwritev(fd, iov, count, offset);
 }
 
 int fallocate(int fd, int mode, off_t offset, off_t count)
 {
     bool keeps = mode & FALLOC_FL_KEEP_SIZE;
 
-    return is_due(fd, keeps ? 0 : offset + count) ? fail()
-                                                  : real_fallocate(fd, mode, offset, count);
+    if (is_due(fd, keeps ? 0 : offset + count))
+        return fail();
+    log_call(fd, keeps ? CALL_PUNCH : CALL_ZERO, offset, count, NULL, 0);
+    return real_fallocate(fd, mode, offset, count);
 }
 
 int ftruncate(int fd, off_t length)
 {
-    return is_due(fd, length) ? fail() : real_ftruncate(fd, length);
+    if (is_due(fd, length))
+        return fail();
+    log_call(fd, CALL_LENGTH, length, 0, NULL, 0);
+    return real_ftruncate(fd, length);
 }
 
 int fdatasync(int fd)
 {
-    return is_due(fd, 0) ? fail() : real_fdatasync(fd);
+    int r;
+
+    if (is_due(fd, 0))
+        return fail();
+    log_call(fd, CALL_FLUSH_BEGUN, 0, 0, NULL, 0);
+    r = real_fdatasync(fd);
+    log_call(fd, CALL_FLUSH_ENDED, 0, 0, NULL, 0);
+    return r;
 }
 
 /* ------------------------------------------------------------------------------------------------

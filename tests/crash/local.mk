@@ -5,6 +5,7 @@ crash_tests = \
 	crash/crash-bitmaps-do-not-lie.sh \
 	crash/crash-chains-look-the-same.sh \
 	crash/crash-compressed-clusters-share-safely.sh \
+	crash/crash-cuts-of-commands-and-servers.sh \
 	crash/crash-data-files-and-images-agree.sh \
 	crash/crash-discards-show-no-foreign-data.sh \
 	crash/crash-failing-calls-are-told-by-commands.sh \
@@ -22,7 +23,7 @@ crash_tests = \
 	crash/crash-writes-are-old-or-new.sh
 
 TESTS += $(crash_tests)
-check_PROGRAMS += crash/crash-simulate
+check_PROGRAMS += crash/crash-simulate crash/crash-replay
 EXTRA_DIST += \
 	$(crash_tests) \
 	crash/README \
@@ -32,11 +33,11 @@ EXTRA_DIST += \
 
 # Loaded into programs before the C library.
 check_LTLIBRARIES = crash/calls.la
-crash_calls_la_SOURCES = crash/calls.c
+crash_calls_la_SOURCES = crash/calls.c crash/calls.h
 crash_calls_la_CFLAGS = $(AM_CFLAGS) -fvisibility=default
 crash_calls_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
 
-crash_crash_simulate_SOURCES = \
+crash_judging = \
 	crash/after.c \
 	crash/chain.c \
 	crash/cut.c \
@@ -50,13 +51,10 @@ crash_crash_simulate_SOURCES = \
 	crash/record.c \
 	crash/record.h \
 	crash/repairs.c \
-	crash/scenario.c \
-	crash/scenario.h \
 	crash/session-bitmaps.c \
 	crash/session-states.c \
 	crash/session.c \
 	crash/session.h \
-	crash/simulate.c \
 	crash/start.c \
 	crash/states.c \
 	crash/states.h \
@@ -64,6 +62,14 @@ crash_crash_simulate_SOURCES = \
 	crash/tracked.h \
 	crash/vm-state.c \
 	crash/vm-state.h
+
+crash_crash_simulate_SOURCES = \
+	$(crash_judging) \
+	crash/scenario.c \
+	crash/scenario.h \
+	crash/simulate.c
+crash_crash_replay_SOURCES = $(crash_judging) crash/calls.h crash/replay.c
+crash_crash_replay_LDADD = $(LDADD) $(LIBNBD_LIBS)
 
 # The long run.
 .PHONY: check-crash

@@ -43,5 +43,6 @@ include $(srcdir)/interop/data-files.mk
 include $(srcdir)/interop/subclusters.mk
 include $(srcdir)/interop/amend.mk
 include $(srcdir)/interop/bitmaps.mk
+include $(srcdir)/interop/chains.mk
 include $(srcdir)/interop/runtime.mk
 include $(srcdir)/interop/vm-state.mk
