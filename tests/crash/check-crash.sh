@@ -17,8 +17,9 @@ writes          15  @(writes|bursts)-*
 discards        15  @(discard|reuse)-*
 compressed      15  @(compressed|overwritten-streams)-*
 snapshots       20  @(snapshots|snapshot-life)-*
-resizes         15  resize-*
+resizes         15  @(resize|shrink)-*
 amends          20  @(amend|amend-versions)-*
+states          10  states-*
 mixed           20  mixed-*
 growing         15  *-growing*
 lazy            10  *lazy*
@@ -27,7 +28,7 @@ repairs         15  repairs-*
 chains          25  @(rebase|commit)*
 data-files      10  *data*
 subclusters     10  *-extended*
-large-clusters   2  @(writes|discard|snapshots|resize|amend|compressed)-@(2M|128k)*
+large-clusters   2  @(writes|discard|snapshots|resize|amend|compressed)-2M* --slow
 '
 
 factor=${CRASH_FACTOR:-1}
@@ -46,13 +47,13 @@ has_ended_well()
     [[ -r $folder/$1.log && $(told "$1" violations) == 0 && $(told "$1" seeds) == "$2" ]]
 }
 
-while read -r name count pattern; do
+while read -r name count pattern more; do
     [[ -n $name ]] || continue
     count=$((count * factor))
     first=$((first + 1000))
     [[ ,${CRASH_ROWS:-$name}, == *,$name,* ]] || continue
     has_ended_well "$name" "$count" ||
-        "$crash_simulate" --slow --scenario "$pattern" --seed "$first" --seeds "$count" \
+        "$crash_simulate" --scenario "$pattern" --seed "$first" --seeds "$count" $more \
             >"$folder/$name.log" || cat "$folder/$name.log"
     printf '%-15s %9d states, %3d seeds from %5d, %d violations\n' "$name" \
         "$(told "$name" 'distinct states')" "$count" "$first" "$(told "$name" violations)"

@@ -861,6 +861,12 @@ static void run_rebase_and_commit(struct session *s)
     }
 }
 
+static void run_repairs_with_bitmaps(struct session *s)
+{
+    add_bitmaps(s);
+    run_repairs(s);
+}
+
 const struct script scripts[] = {
     { .name = "writes", .rules = "R3 R4 I3 I3b I4", .run = run_writes },
     { .name = "bursts", .rules = "R3 R4 I3 I3b I5", .run = run_bursts },
@@ -885,6 +891,10 @@ const struct script scripts[] = {
       .run = run_bitmap_life,
       .suits = has_bitmaps },
     { .name = "repairs", .rules = "R1 R2 R7 I11", .run = run_repairs },
+    { .name = "repairs-with-bitmaps",
+      .rules = "R1 R2 R7 I10 I11",
+      .run = run_repairs_with_bitmaps,
+      .suits = has_bitmaps },
     { .name = "growth", .rules = "R1 R4 R7 I1 I5", .run = run_growth, .suits = grows_tables },
     { .name = "rebase", .rules = "R4 R7 I8 I9", .run = run_rebase, .chain = true },
     { .name = "commit", .rules = "R3 R5 I3 I9", .run = run_commit, .chain = true },
