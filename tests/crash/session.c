@@ -236,51 +236,44 @@ int session_open(struct session *s)
     return s->image ? 0 : -1;
 }
 
-void session_reopen(struct session *s)
-{
-    int r;
+/* What is done while no image is open. */
+typedef int between(struct session *s);
 
-    if (!session_ask(s, "close and open"))
-        return;
-    r = image_close(s->image);
+static void close_and_open(struct session *s, between *meanwhile, const char *what)
+{
+    int r = image_close(s->image);
+
     s->image = NULL;
-    if (r == 0)
-        oracle_settle_all(&s->oracle);
-    else
+    if (r == -1) {
         failed(s, "Closing");
-    if (r == 0)
-        session_check_bitmaps(s);
-    if (r == -1 || session_open(s) == -1) {
         s->over = true;
-        if (r == 0)
-            failed(s, "Opening again");
         return;
     }
-    end(s, r);
+    oracle_settle_all(&s->oracle);
+    if (meanwhile(s) == -1 || session_open(s) == -1) {
+        failed(s, what);
+        s->over = true;
+        return;
+    }
+    end(s, 0);
+}
+
+static int look_at_bitmaps(struct session *s)
+{
+    session_check_bitmaps(s);
+    return 0;
+}
+
+void session_reopen(struct session *s)
+{
+    if (session_ask(s, "close and open"))
+        close_and_open(s, look_at_bitmaps, "Opening again");
 }
 
 void session_repair(struct session *s)
 {
-    int r;
-
-    if (!session_ask(s, "close, damage, repair and open"))
-        return;
-    r = image_close(s->image);
-    s->image = NULL;
-    if (r == 0)
-        oracle_settle_all(&s->oracle);
-    else
-        failed(s, "Closing");
-    if (r == 0)
-        r = session_damage_and_repair(s);
-    if (r == 0)
-        r = session_open(s);
-    if (r == -1) {
-        failed(s, "A repair, or opening after it,");
-        s->over = true;
-        return;
-    }
-    end(s, r);
+    if (session_ask(s, "close, damage, repair and open"))
+        close_and_open(s, session_damage_and_repair, "A repair, or opening after it,");
 }
 
 /* ------------------------------------------------------------------------------------------------
