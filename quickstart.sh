@@ -47,6 +47,7 @@ needed_to_test=(
     'qemu-system-x86_64 qemu-system-x86'
     'fio                fio'
     'python3            python3'
+    'cppcheck           cppcheck'
 )
 
 # ------------------------------------------------------------------------------------------------

@@ -280,7 +280,7 @@ static int by_name(const void *a, const void *b)
 
 void create_options_print_help(const char *format, bool file_named, bool copies)
 {
-    const creation_row *rows[TABLE_ROWS];
+    const creation_row *rows[TABLE_ROWS] = { NULL };
     size_t count = 0;
 
     for (size_t i = 0; i < TABLE_ROWS; i++)

@@ -49,7 +49,7 @@ const struct verb verbs[] = {
     { "amend", 0, { "qcow-img", "amend", "-o", "compat=1.1,lazy_refcounts=on", "@" } },
     { "downgrade", 0, { "qcow-img", "amend", "-o", "compat=0.10", "@" } },
     { "rebase", 0, { "qcow-img", "rebase", "-u", "-b", "", "@" } },
-    { "rebase-safe", 0, { "qcow-img", "rebase", "-b", "", "@" } },
+    { "rebase-safe", WALKS, { "qcow-img", "rebase", "-b", "", "@" } },
     { "commit", 0, { "qcow-img", "commit", "@" } },
     { "bitmap", 0, { "qcow-img", "bitmap", "--add", "@", "new" } },
     { "bitmap-change",

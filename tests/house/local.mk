@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 house_tests = \
+	house/cppcheck-finds-nothing.sh \
 	house/documents-name-files-that-exist.sh \
 	house/exported-symbols-resolve.sh \
 	house/files-carry-no-stray-space.sh \
