@@ -9,20 +9,23 @@
 #include "crash/session.h"
 #include "image/vm_state.h"
 
-static void write_state(struct session *s, const struct vm_state *state, uint64_t first,
-                        uint64_t count)
+static int write_state(struct session *s, const struct vm_state *state, uint64_t first,
+                       uint64_t count)
 {
     int r;
 
-    if (count == 0 || !session_ask(s, "write VM state 0x%" PRIx64 " + 0x%" PRIx64, first * SECTOR,
-                                   count * SECTOR))
-        return;
+    if (count == 0)
+        return 0;
+    if (!session_ask(s, "write VM state 0x%" PRIx64 " + 0x%" PRIx64, first * SECTOR,
+                     count * SECTOR))
+        return -1;
     vm_state_fill(state, first, count, s->bytes);
     r = image_vm_state_write(s->image, s->bytes, count * SECTOR, first * SECTOR, 0);
     session_end_request(s, "Writing a VM state", r, 0, 0, false);
+    return r;
 }
 
-/* In pieces, some of them twice. */
+/* In pieces, some of them twice.  What was not written as a whole is not saved. */
 void session_save(struct session *s, uint64_t count)
 {
     struct vm_state state = { ++s->next_stamp << 24, count };
@@ -31,12 +34,14 @@ void session_save(struct session *s, uint64_t count)
 
     if (session_snapshots(s) == MAX_SNAPSHOTS_KEPT || s->shape->data_file)
         return;
-    write_state(s, &state, 0, first);
-    write_state(s, &other, again, min_u64(3, count - again));
+    if (write_state(s, &state, 0, first) == -1 ||
+        write_state(s, &other, again, min_u64(3, count - again)) == -1)
+        return;
     if (random_below(&s->random, 3) == 0)
         session_flush(s);
-    write_state(s, &state, first, count - first);
-    write_state(s, &state, again, min_u64(3, count - again));
+    if (write_state(s, &state, first, count - first) == -1 ||
+        write_state(s, &state, again, min_u64(3, count - again)) == -1)
+        return;
     session_freeze(s, &state);
 }
 

@@ -356,6 +356,7 @@ void session_freeze(struct session *s, const struct vm_state *state)
     struct view next;
     struct frozen *frozen;
     char name[16];
+    int r;
 
     if (session_snapshots(s) == MAX_SNAPSHOTS_KEPT || s->shape->data_file)
         return;
@@ -369,8 +370,10 @@ void session_freeze(struct session *s, const struct vm_state *state)
     next.exactly = frozen_hold(frozen);
     oracle_propose(&s->oracle, &next);
     given.name = name;
-    session_end_change(s, "Creating a snapshot", image_snapshot_create_with(s->image, &given),
-                       !counts_suffice(s));
+    r = image_snapshot_create_with(s->image, &given);
+    if (r == 0 && state->count > 0) /* the snapshot is there, even if its state was not given up */
+        s->faults_before = s->recorder->faults;
+    session_end_change(s, "Creating a snapshot", r, !counts_suffice(s));
 }
 
 void session_snapshot_create(struct session *s)
