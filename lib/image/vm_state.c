@@ -134,18 +134,12 @@ static int check_write(struct qcow2_image *image, uint64_t count, uint64_t offse
 
 enum { DONE = 0, NOT_MAPPED = 1 };
 
-static int write_mapped(struct qcow2_image *image, const void *buf, size_t count, uint64_t offset,
-                        uint32_t flags)
+static int write_mapped(struct qcow2_image *image, const void *buf, size_t count, uint64_t offset)
 {
-    uint64_t start = vm_state_offset(image) + offset;
-
     if (!range_within(offset, count, mapped(image)))
         return NOT_MAPPED;
-    if (image->vm_state->ops->write(image->vm_state, buf, count, start) == -1)
-        return -1;
-    if (!(flags & QCOW2_FUA) && !(image->flags & QCOW2_OPEN_WRITETHROUGH))
-        return DONE;
-    return image->vm_state->ops->flush(image->vm_state);
+    return image->vm_state->ops->write(image->vm_state, buf, count,
+                                       vm_state_offset(image) + offset);
 }
 
 /* By half, as often as is needed. */
@@ -159,15 +153,13 @@ static int extend_l1(struct qcow2_image *image, uint64_t end)
     return image_extend_l1(image, min_u64(entries, MAX_L1_ENTRIES));
 }
 
-int image_vm_state_write(struct qcow2_image *image, const void *buf, size_t count, uint64_t offset,
-                         uint32_t flags)
+/* What one L2 table maps. */
+static int write_piece(struct qcow2_image *image, const void *buf, size_t count, uint64_t offset)
 {
     {
         READ_SCOPE(&image->operations);
-        int r = check_write(image, count, offset);
+        int r = write_mapped(image, buf, count, offset);
 
-        if (r == 0)
-            r = write_mapped(image, buf, count, offset, flags);
         if (r != NOT_MAPPED)
             return r;
     }
@@ -176,7 +168,34 @@ int image_vm_state_write(struct qcow2_image *image, const void *buf, size_t coun
     if (check_write(image, count, offset) == -1 ||
         extend_l1(image, vm_state_offset(image) + offset + count) == -1)
         return -1;
-    return write_mapped(image, buf, count, offset, flags);
+    return write_mapped(image, buf, count, offset);
+}
+
+static int check_whole(struct qcow2_image *image, uint64_t count, uint64_t offset)
+{
+    READ_SCOPE(&image->operations);
+
+    return check_write(image, count, offset);
+}
+
+int image_vm_state_write(struct qcow2_image *image, const void *buf, size_t count, uint64_t offset,
+                         uint32_t flags)
+{
+    const uint8_t *from = buf;
+
+    if (check_whole(image, count, offset) == -1)
+        return -1;
+    while (count > 0) {
+        uint64_t span = geometry_l2_span(&image->tables.geometry);
+        size_t now = (size_t)min_u64(count, span - offset % span);
+
+        if (write_piece(image, from, now, offset) == -1)
+            return -1;
+        from += now;
+        offset += now;
+        count -= now;
+    }
+    return flags & QCOW2_FUA || image->flags & QCOW2_OPEN_WRITETHROUGH ? image_flush(image) : 0;
 }
 
 int image_vm_state_drop(struct qcow2_image *image, uint64_t size)

@@ -9,9 +9,10 @@ vm_state=$abs_top_builddir/tests/interop/vm-state
 
 # Across L1 entries that are there and entries that are not, over what was there before, in parts.
 states=(-c 'write -b -q -P 1 0 10k' -c 'write -q -P 2 0 300k' -c 'write -b -q -P 3 4608 90k'
-    -c 'write -b -q -P 4 3M 200k' -c 'discard -q 64k 128k' -c 'write -b -q -P 5 9M 512')
+    -c 'write -b -q -P 4 3M 200k' -c 'discard -q 64k 128k' -c 'write -b -q -P 5 9M 512'
+    -c 'write -b -q -P 8 12M 5M')
 reads=(-c 'read -b -P 1 0 4608' -c 'read -b -P 3 4608 90k' -c 'read -b -P 4 3M 200k'
-    -c 'read -b -P 5 9M 512' -c 'read -b -P 0 20M 64k')
+    -c 'read -b -P 5 9M 512' -c 'read -b -P 8 12M 5M' -c 'read -b -P 0 20M 64k')
 
 try() { # SIZE OPTIONS
     local size=$1 options=$2 program
