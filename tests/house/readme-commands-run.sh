@@ -13,6 +13,11 @@ for program in nbdkit nbdinfo nbdcopy; do
     fi
 done
 
+if ! nbdkit --dump-plugin qcow2 > /dev/null 2>&1; then
+    echo "this build has no plugin for nbdkit"
+    exit 77
+fi
+
 sed -n '/^```console$/,/^```$/ s/^\$ //p' "$abs_top_srcdir/README.md" > "$work/commands"
 if [[ ! -s $work/commands ]]; then
     echo "found no command in README.md: the search is broken"
