@@ -46,6 +46,8 @@ needed_to_test=(
     'qemu-img           qemu-utils'
     'qemu-system-x86_64 qemu-system-x86'
     'fio                fio'
+    'cryptsetup         cryptsetup-bin'
+    'xxd                xxd'
     'python3            python3'
     'cppcheck           cppcheck'
 )
