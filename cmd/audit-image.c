@@ -423,7 +423,7 @@ static void examine(audit *a, qcow2_image *image, uint32_t flags)
     examine_content(a, &info, flags);
 }
 
-void audit_image(audit *a, uint32_t flags)
+void audit_image(audit *a, uint32_t flags, uint64_t wait)
 {
     const char *format = qcow2_probe(a->filename);
     CLEANUP_FREE char *why = NULL;
@@ -432,6 +432,7 @@ void audit_image(audit *a, uint32_t flags)
         .filename = a->filename,
         .is_path = true,
         .format = format,
+        .wait = wait,
         .flags = flags | QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_CHECK,
         .backing = QCOW2_BACKING_IGNORE,
     };

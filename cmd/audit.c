@@ -51,7 +51,7 @@ static int look(void *opaque)
     int status;
 
     audit_begin(&a, t->filename);
-    audit_image(&a, t->options->force_share ? QCOW2_OPEN_FORCE_SHARE : 0);
+    audit_image(&a, t->options->force_share ? QCOW2_OPEN_FORCE_SHARE : 0, t->options->wait);
     print(t->options, &a);
     status = exit_status(a.level);
     audit_end(&a);

@@ -34,8 +34,9 @@ const char *audit_word(audit_level level);
 void audit_find(audit *a, audit_level level, const char *name, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Looks at the file, which is opened for reading, and at no other. */
-void audit_image(audit *a, uint32_t flags);
+/* Looks at the file, which is opened for reading, and at no other.  wait: seconds, if another program
+ * has locked it. */
+void audit_image(audit *a, uint32_t flags, uint64_t wait);
 
 /* What was found, with level steps of indentation and no newline at the end. */
 void audit_print_json(const audit *a, int level);

@@ -287,6 +287,7 @@ static int check_backing(const conversion *c)
     CLEANUP_FREE char *why = NULL;
     image_source source = {
         .filename = c->backing_path,
+        .wait = c->options->wait,
         .format = backing_format_of(c),
         .flags = QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_NO_IO,
         .backing = c->options->untrusted ? QCOW2_BACKING_REFUSE : QCOW2_BACKING_ALLOW_PROBE,
@@ -333,7 +334,7 @@ static int create_in_format(conversion *c)
     keyval_set(&c->creation, "size", size);
     new = create_options_make(&c->creation, c->format, &why);
     if (new &&qcow2_create_options_set_flags(new, c->where.nbd ? QCOW2_CREATE_NBD : 0) == 0)
-        result = qcow2_create(c->filename, new);
+        result = create_unlocked(c->filename, new, c->options->wait);
     if (result == -1)
         error_report("%s: error while converting %s: %s", c->filename, c->format,
                      why ? why : qcow2_get_error());
@@ -373,6 +374,7 @@ static int open_target(conversion *c)
         .filename = c->filename,
         .format = o->target_image_opts ? NULL : c->format,
         .image_opts = o->target_image_opts,
+        .wait = o->wait,
         .cache = o->cache ? o->cache : "unsafe",
         .flags = sparse_size(o) > 0 ? QCOW2_OPEN_DISCARD : 0,
         .compression_level = keyval_get(&c->creation, "compression_level"),

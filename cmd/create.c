@@ -60,6 +60,7 @@ static qcow2_image *open_backing(const options *o, const char *path, const char 
     image_source source = {
         .filename = path,
         .format = format,
+        .wait = o->wait,
         .flags = QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_NO_IO | QCOW2_OPEN_FORCE_SHARE,
         .backing = o->untrusted ? QCOW2_BACKING_REFUSE : QCOW2_BACKING_ALLOW_PROBE,
     };
@@ -136,13 +137,14 @@ static int settle(const options *o, const char *format, const uint64_t *size, ke
 }
 
 /* On failure *why holds a sentence that the caller frees, or is NULL: then it is the library's. */
-static int create_at(const location *where, const char *format, const keyval_list *list, char **why)
+static int create_at(const options *o, const location *where, const char *format,
+                     const keyval_list *list, char **why)
 {
     qcow2_create_options *new = create_options_make(list, format, why);
     int result = -1;
 
     if (new &&qcow2_create_options_set_flags(new, where->nbd ? QCOW2_CREATE_NBD : 0) == 0)
-        result = qcow2_create(where->name, new);
+        result = create_unlocked(where->name, new, o->wait);
     qcow2_create_options_free(new);
     return result;
 }
@@ -159,7 +161,7 @@ static int create(const options *o, const location *where, const char *format,
         printf("Formatting '%s', fmt=%s%s\n", name, format, printable_text);
     if (create_options_check_words(list, format, &why))
         return refuse(o, why);
-    if (create_at(where, format, list, &why) == 0)
+    if (create_at(o, where, format, list, &why) == 0)
         return 0;
     return refuse(o, why ? why : qcow2_get_error());
 }

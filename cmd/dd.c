@@ -27,6 +27,7 @@ typedef struct {
     uint64_t block_size;  /* bytes */
     uint64_t count, skip; /* blocks */
     bool has_count;
+    uint64_t wait; /* seconds, for an output that another program has locked */
 } operands;
 
 /* ------------------------------------------------------------------------------------------------
@@ -84,7 +85,7 @@ static int read_operand(operands *o, const char *word)
 
 static int read_operands(operands *result, const options *o)
 {
-    *result = (operands){ .block_size = 512 };
+    *result = (operands){ .block_size = 512, .wait = o->wait };
     for (size_t i = 0; i < o->nb_arguments; i++)
         if (read_operand(result, o->arguments[i]))
             return -1;
@@ -119,7 +120,7 @@ static int create_output(const operands *o, const location *where, const char *f
     keyval_set(&list, "size", size);
     new = create_options_make(&list, format, &why);
     if (new &&qcow2_create_options_set_flags(new, where->nbd ? QCOW2_CREATE_NBD : 0) == 0)
-        result = qcow2_create(where->name, new);
+        result = create_unlocked(where->name, new, o->wait);
     if (result)
         error_report("%s: error while creating output image: %s", o->output,
                      why ? why : qcow2_get_error());
@@ -151,7 +152,7 @@ static int copy(qcow2_image *from, uint64_t offset, uint64_t count, qcow2_image 
 static int copy_into_new(const operands *o, const location *where, const char *format,
                          qcow2_image *input, uint64_t offset, uint64_t count)
 {
-    image_source target = { .filename = where->name, .format = format };
+    image_source target = { .filename = where->name, .format = format, .wait = o->wait };
     qcow2_image *output;
     int result;
 

@@ -18,6 +18,7 @@
 #include "image-open.h"
 #include "json-keys.h"
 #include "location.h"
+#include "lock-wait.h"
 #include "message.h"
 #include "path.h"
 
@@ -225,6 +226,40 @@ static int put_overlay(image_target *t, const char *overlay, char **why)
     return 0;
 }
 
+static qcow2_image *open_unlocked(const image_target *t, const image_source *source)
+{
+    lock_wait wait = { .seconds = source->wait };
+    qcow2_image *image;
+
+    do {
+        image = qcow2_open(t->filename, t->options);
+    } while (!image && lock_wait_pause(&wait));
+    return image;
+}
+
+int create_unlocked(const char *filename, const qcow2_create_options *new, uint64_t seconds)
+{
+    lock_wait wait = { .seconds = seconds };
+    int result;
+
+    do {
+        result = qcow2_create(filename, new);
+    } while (result && lock_wait_pause(&wait));
+    return result;
+}
+
+/* Of what another program has locked, what can be done about it. */
+static char *sentence_of(const image_target *t)
+{
+    CLEANUP_FREE char *sentence = image_open_sentence(t->filename);
+    bool reads = (t->flags & QCOW2_OPEN_READ_ONLY) && !(t->flags & QCOW2_OPEN_FORCE_SHARE);
+
+    if (qcow2_get_errno() != EBUSY)
+        return xstrdup(sentence);
+    return xasprintf("%s (--wait waits for it%s)", sentence,
+                     reads ? ", -U reads it all the same" : "");
+}
+
 qcow2_image *try_open_image(const image_source *source, char **why)
 {
     CLEANUP_TARGET image_target t = { 0 };
@@ -232,9 +267,9 @@ qcow2_image *try_open_image(const image_source *source, char **why)
 
     if (understand(&t, source, why) || (source->overlay && put_overlay(&t, source->overlay, why)))
         return NULL;
-    image = qcow2_open(t.filename, t.options);
+    image = open_unlocked(&t, source);
     if (!image)
-        *why = image_open_sentence(t.filename);
+        *why = sentence_of(&t);
     return image;
 }
 
@@ -255,6 +290,7 @@ image_source image_source_of(const options *o, uint32_t flags)
         .format = o->format,
         .image_opts = o->image_opts,
         .cache = o->cache ? o->cache : o->source_cache,
+        .wait = o->wait,
         .flags = flags | (o->force_share ? QCOW2_OPEN_FORCE_SHARE : 0) |
                  (o->backing_nbd ? QCOW2_OPEN_BACKING_NBD : 0),
         .backing = o->untrusted ? QCOW2_BACKING_REFUSE : QCOW2_BACKING_ALLOW_PROBE,

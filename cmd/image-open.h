@@ -34,6 +34,7 @@ typedef struct {
     unsigned writable_backing;      /* depth of the backing file to be written, too; 0: none */
     const char *snapshot;           /* open this internal snapshot instead of the disk; or NULL */
     const char *overlay; /* an empty qcow2 file of the same size, to be opened above it; or NULL */
+    uint64_t wait;       /* seconds, for an image that another program has locked */
     bool *guessed_raw;   /* set when raw was only a guess and writes need care; or NULL */
 } image_source;
 
@@ -45,6 +46,9 @@ qcow2_image *try_open_image(const image_source *source, char **why);
 
 /* The same, but reports the failure: "Could not open 'x': WHY". */
 qcow2_image *open_image(const image_source *source);
+
+/* qcow2_create, which waits so many seconds for a file that another program has locked. */
+int create_unlocked(const char *filename, const qcow2_create_options *new, uint64_t wait);
 
 /* Flags of a cache mode ("none", "writeback", "writethrough", "directsync", "unsafe"); -1 when
  * there is none of that name. */

@@ -15,6 +15,7 @@
 #include "cleanup.h"
 #include "confine.h"
 #include "io.h"
+#include "lock-wait.h"
 #include "message.h"
 #include "object.h"
 #include "qcow2.h"
@@ -40,6 +41,7 @@ enum {
     OPTION_IMAGE_OPTS,
     OPTION_UNTRUSTED,
     OPTION_BACKING_NBD,
+    OPTION_WAIT,
 };
 
 static const io_option table[] = {
@@ -64,6 +66,7 @@ static const io_option table[] = {
     { 'U', "force-share", NULL, "share the image with other writers (only with -r)" },
     { OPTION_UNTRUSTED, "untrusted", NULL,
       "open no file that an image names, and work in a sandbox" },
+    { OPTION_WAIT, "wait", "[=SECONDS]", "wait for an image that another program has locked" },
     { OPTION_BACKING_NBD, "backing-nbd", NULL,
       "open backing files that images name on NBD servers" },
 };
@@ -71,6 +74,13 @@ static const io_option table[] = {
 enum {
     TABLE_ROWS = sizeof table / sizeof *table,
 };
+
+static int takes_argument(const io_option *option)
+{
+    if (!option->argument)
+        return no_argument;
+    return option->argument[0] == '[' ? optional_argument : required_argument;
+}
 
 static void print_help(void)
 {
@@ -82,7 +92,8 @@ static void print_help(void)
             printf("  -%c, ", table[i].letter);
         else
             printf("  ");
-        printf("--%s%s%s\n        %s\n", table[i].name, table[i].argument ? " " : "",
+        printf("--%s%s%s\n        %s\n", table[i].name,
+               takes_argument(&table[i]) == required_argument ? " " : "",
                table[i].argument ? table[i].argument : "", table[i].help);
     }
     printf("\n'%s -c help' lists the commands.\n", message_program());
@@ -96,6 +107,14 @@ static void add_command(io_options *o, const char *command)
 {
     o->commands = xrealloc(o->commands, (o->nb_commands + 1) * sizeof *o->commands);
     o->commands[o->nb_commands++] = command;
+}
+
+static int set_wait(image_source *source, const char *seconds)
+{
+    if (lock_wait_parse(seconds, &source->wait) == 0)
+        return 0;
+    error_report("Invalid time to wait specified: %s", seconds);
+    return -1;
 }
 
 /* Returns -1 when an error was reported, 1 when help was printed. */
@@ -118,6 +137,7 @@ static int set_option(io_options *o, int letter)
     case 'i': return io_parse_aio(optarg, &o->choice.aio);
     case OPTION_OBJECT: return object_add(optarg);
     case OPTION_IMAGE_OPTS: source->image_opts = true; break;
+    case OPTION_WAIT: return set_wait(source, optarg);
     case OPTION_BACKING_NBD: source->flags |= QCOW2_OPEN_BACKING_NBD; break;
     case OPTION_UNTRUSTED:
         o->untrusted = true;
@@ -133,7 +153,7 @@ static void make_grammar(char *short_options, struct option *long_options)
     for (size_t i = 0; i < TABLE_ROWS; i++) {
         long_options[i] = (struct option){
             .name = table[i].name,
-            .has_arg = table[i].argument ? required_argument : no_argument,
+            .has_arg = takes_argument(&table[i]),
             .val = table[i].letter,
         };
         if (table[i].letter >= OPTION_OBJECT)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "human.h"
+#include "lock-wait.h"
 #include "message.h"
 #include "object.h"
 #include "options.h"
@@ -115,6 +116,15 @@ static int set_object(options *o, const option_row *row, const char *argument)
     case 1: return OPTIONS_HELP_PRINTED;
     default: return -1;
     }
+}
+
+static int set_wait(options *o, const option_row *row, const char *argument)
+{
+    (void)row;
+    if (lock_wait_parse(argument, &o->wait) == 0)
+        return 0;
+    error_report("Invalid time to wait specified: %s", argument);
+    return -1;
 }
 
 static int set_repair(options *o, const option_row *row, const char *argument)
@@ -274,6 +284,8 @@ static const option_row table[] = {
          "change the recorded name only, without a look at the content"),
     FLAG(READING_VERBS | VERB_AUDIT, "force-share", "U", force_share,
          "open the image even while another program writes it"),
+    CALL(EVERY_VERB, "wait", "", "[=SECONDS]", set_wait, 0,
+         "wait for an image that another program has locked"),
     TEXT(VERB_CONVERT, "cache", "t", "MODE", cache,
          "cache mode of the target: none, writeback, writethrough, directsync, unsafe (default)"),
     TEXT(VERB_AMEND | VERB_BENCH | VERB_COMMIT | VERB_INFO | VERB_REBASE | VERB_RESIZE |
@@ -398,6 +410,13 @@ typedef struct {
     size_t nb_names;
 } grammar;
 
+static int takes_argument(const option_row *row)
+{
+    if (!row->argument)
+        return no_argument;
+    return row->argument[0] == '[' ? optional_argument : required_argument;
+}
+
 static void add_to_grammar(void *opaque, const option_row *row)
 {
     grammar *g = opaque;
@@ -409,7 +428,7 @@ static void add_to_grammar(void *opaque, const option_row *row)
     }
     g->names[g->nb_names++] = (struct option){
         .name = row->name,
-        .has_arg = row->argument ? required_argument : no_argument,
+        .has_arg = takes_argument(row),
         .val = ROW_VALUES + (int)(row - table),
     };
 }
@@ -499,7 +518,8 @@ static void print_row(void *opaque, const option_row *row)
         length += (size_t)snprintf(left + length, sizeof left - length, "-%c, ", *letter);
     length += (size_t)snprintf(left + length, sizeof left - length, "--%s", row->name);
     if (row->argument)
-        snprintf(left + length, sizeof left - length, " %s", row->argument);
+        snprintf(left + length, sizeof left - length, "%s%s",
+                 takes_argument(row) == required_argument ? " " : "", row->argument);
     fprintf(opaque, "  %s\n        %s\n", left, row->help);
 }
 

@@ -96,6 +96,7 @@ typedef struct options {
     bool untrusted;             /* never open a file that an image names */
     bool backing_nbd;           /* backing files that images name may be on NBD servers */
     bool force_share;           /* -U */
+    uint64_t wait;              /* --wait: seconds; UINT64_MAX: for ever */
     const char *cache;          /* -t: NULL: the verb's default */
     const char *source_cache;   /* -T: NULL: writeback */
     bool quiet;                 /* -q */
@@ -149,7 +150,7 @@ struct option_row {
     uint32_t verbs;       /* VERB_... that take it */
     const char *name;     /* the long name */
     const char *letters;  /* single letters, "" if none */
-    const char *argument; /* what help calls the argument; NULL for a flag */
+    const char *argument; /* what help calls the argument, "[=...]" if optional; NULL for a flag */
     option_setter *set;
     size_t member;    /* offsetof(options, ...) */
     int value;        /* for setters that store a constant */

@@ -25,6 +25,8 @@ shared_sources = \
 	keyval.h \
 	location.c \
 	location.h \
+	lock-wait.c \
+	lock-wait.h \
 	message.c \
 	message.h \
 	nbd-address.c \

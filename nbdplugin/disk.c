@@ -20,6 +20,9 @@
  * The look at the command line (/proc/self/cmdline) may therefore be wrong in one direction only,
  * and then costs nothing but a later lock.
  *
+ * An image that is not trusted must not be read before the sandbox is entered, and from there nbdkit
+ * could not open its sockets any more: so it is opened one step later, in .after_fork.
+ *
  * Once a connection has the image, it stays as it is until the server ends.
  */
 
@@ -30,10 +33,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "disk.h"
 #include "parameters.h"
+#include "sandboxed.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -144,12 +149,25 @@ static const char *advice(int error, bool readonly)
     return "";
 }
 
+/* There is no way to be told when a lock is given back: see again ten times a second. */
+static qcow2_image *open_unlocked(const qcow2_open_options *options)
+{
+    const struct timespec pause = { .tv_nsec = 100 * 1000 * 1000 };
+    uint64_t pauses = 10 * parameters.wait;
+    qcow2_image *image;
+
+    while (!(image = qcow2_open(parameters.file, options)) && qcow2_get_errno() == EBUSY &&
+           pauses-- > 0)
+        nanosleep(&pause, NULL);
+    return image;
+}
+
 static int open_locked(bool readonly)
 {
     qcow2_open_options *options = qcow2_open_options_new();
 
     if (options && set_options(options, readonly) == 0)
-        disk = qcow2_open(parameters.file, options);
+        disk = open_unlocked(options);
     if (!disk) {
         int error = qcow2_get_errno();
         char *sentence = strdup(qcow2_get_error());
@@ -175,7 +193,21 @@ int disk_get_ready(void)
 
     pthread_mutex_lock(&lock);
     provisional = !readonly && server_may_be_readonly();
-    result = open_locked(readonly || provisional);
+    result = parameters.untrusted ? sandboxed_check() : open_locked(readonly || provisional);
+    pthread_mutex_unlock(&lock);
+    return result;
+}
+
+int disk_after_fork(void)
+{
+    int result;
+
+    if (!parameters.untrusted)
+        return 0;
+    pthread_mutex_lock(&lock);
+    result = sandboxed_enter();
+    if (result == 0)
+        result = open_locked(parameters.readonly || parameters.snapshot || provisional);
     pthread_mutex_unlock(&lock);
     return result;
 }

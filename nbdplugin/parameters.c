@@ -106,6 +106,11 @@ static int parse_bool(const struct row *row, const char *value)
     return 0;
 }
 
+static int parse_seconds(const struct row *row, const char *value)
+{
+    return nbdkit_parse_uint64_t(row->key, value, row->target);
+}
+
 static int parse_size(const struct row *row, const char *value)
 {
     int64_t parsed = nbdkit_parse_size(value);
@@ -196,6 +201,10 @@ static int parse_option(const struct row *row, const char *value)
         "data-file=FILENAME            the data file, whatever the image names")                   \
     ROW("passphrase", parse_passphrase, NULL, passphrase,                                          \
         "passphrase=+FILENAME|-FD|-    what opens an encrypted image, see the manual")             \
+    ROW("untrusted", parse_bool, NULL, untrusted,                                                  \
+        "untrusted=true|false          open no other file, and serve from a sandbox [false]")      \
+    ROW("wait", parse_seconds, NULL, wait,                                                         \
+        "wait=SECONDS                  wait for an image that another program has locked [0]")     \
     ROW("cache", parse_choice, cache_modes, cache,                                                 \
         "cache=writeback|writethrough|none|directsync|unsafe\n"                                    \
         "                              how writes reach the host [writeback]")                     \
@@ -228,6 +237,11 @@ int parameters_complete(void)
 {
     if (!parameters.file) {
         nbdkit_error("which disk image? pass its name: nbdkit qcow2 FILENAME");
+        return -1;
+    }
+    if (parameters.untrusted && (parameters.backing->value != QCOW2_BACKING_REFUSE ||
+                                 parameters.external_data->value != QCOW2_DATA_FILE_REFUSE)) {
+        nbdkit_error("untrusted=true allows no backing=allow and no external-data=allow");
         return -1;
     }
     return 0;

@@ -25,6 +25,8 @@ struct parameters {
     char *passphrase;                   /* of encrypted images; or NULL: none */
     const struct choice *cache;         /* value: flags for opening */
     bool readonly;
+    bool untrusted;               /* serve from a sandbox */
+    uint64_t wait;                /* seconds, for an image that another program has locked */
     bool discard;                 /* punch holes into the file */
     uint64_t l2_cache_size;       /* bytes; 0: the library's choice */
     uint64_t refcount_cache_size; /* bytes; 0: the library's choice */

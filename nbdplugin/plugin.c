@@ -284,6 +284,7 @@ static struct nbdkit_plugin plugin = {
     .config = parameters_set,
     .config_complete = parameters_complete,
     .get_ready = disk_get_ready,
+    .after_fork = disk_after_fork,
     .unload = plugin_unload,
     .list_exports = plugin_list_exports,
     .default_export = plugin_default_export,

@@ -4,4 +4,6 @@ nbdkit_qcow2_plugin_sources = \
 	disk.h \
 	parameters.c \
 	parameters.h \
-	plugin.c
+	plugin.c \
+	sandboxed.c \
+	sandboxed.h

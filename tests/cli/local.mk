@@ -32,7 +32,8 @@ cli_tests = \
 	cli/cli-speaks-under-the-name-it-is-called-by.sh \
 	cli/cli-untrusted-is-a-sandbox.sh \
 	cli/cli-untrusted-opens-the-named-file-only.sh \
-	cli/cli-usage-errors-are-those-of-qemu-img.sh
+	cli/cli-usage-errors-are-those-of-qemu-img.sh \
+	cli/cli-waits-for-locked-images.sh
 TESTS += $(cli_tests)
 EXTRA_DIST += cli/README cli/twins.sh cli/io-rows/async.rows cli/io-rows/image.rows \
 	cli/io-rows/open.rows cli/io-rows/transfer.rows \
@@ -59,6 +60,7 @@ cli_verbs_need_no_command_line_SOURCES = \
 	../cmd/json.c \
 	../cmd/keyval.c \
 	../cmd/location.c \
+	../cmd/lock-wait.c \
 	../cmd/measure.c \
 	../cmd/message.c \
 	../cmd/nbd-address.c \

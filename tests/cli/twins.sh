@@ -39,7 +39,7 @@ mask() {
         -e 's/[0-9:.]+( sec)? \([^)]*sec\)$/TIME/' \
         -e 's/^([0-9]+,1,)[0-9:.,]*$/\1TIME/' \
         -e 's/^(Run completed in) .*/\1 TIME/' \
-        -e 's/(\[[^]]*\]\?) \(held by .*\)$/\1/'
+        -e 's/(\[[^]]*\]\?)( \(held by [^)]*\))?( \(--wait [^)]*\))?$/\1/'
 }
 
 # run_twin FOLDER PROGRAM ARGUMENTS...: what it says, and its exit status.

@@ -63,6 +63,7 @@ fuzz_fuzz_words_SOURCES = \
 	../cmd/json.c \
 	../cmd/keyval.c \
 	../cmd/location.c \
+	../cmd/lock-wait.c \
 	../cmd/message.c \
 	../cmd/nbd-address.c \
 	../cmd/object.c \

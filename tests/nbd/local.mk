@@ -15,6 +15,7 @@ nbd_tests = \
 	nbd/nbd-qemu-reads-and-writes-through-us.sh \
 	nbd/nbd-read-only-never-writes.sh \
 	nbd/nbd-snapshot-is-what-convert-reads.sh \
+	nbd/nbd-untrusted-serves-from-a-sandbox.sh \
 	nbd/nbd-writes-set-bits.sh
 EXTRA_DIST += $(nbd_tests) nbd/README nbd/common.sh
 
@@ -29,8 +30,11 @@ nbd_plugin_callbacks_SOURCES = \
 	../nbdplugin/disk.h \
 	../nbdplugin/parameters.c \
 	../nbdplugin/parameters.h \
-	../nbdplugin/plugin.c
-nbd_plugin_callbacks_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/nbdplugin
+	../nbdplugin/plugin.c \
+	../nbdplugin/sandboxed.c \
+	../nbdplugin/sandboxed.h
+nbd_plugin_callbacks_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/nbdplugin -I$(top_srcdir)/sandbox
+nbd_plugin_callbacks_LDADD = $(LDADD) $(top_builddir)/sandbox/libsandbox.la
 nbd_plugin_callbacks_CFLAGS = $(AM_CFLAGS) $(NBDKIT_CFLAGS)
 
 nbd_rude_client_LDADD = $(LIBNBD_LIBS)

@@ -91,6 +91,13 @@ int nbdkit_parse_bool(const char *text)
     return strcmp(text, "true") == 0 ? 1 : strcmp(text, "false") == 0 ? 0 : -1;
 }
 
+int nbdkit_parse_uint64_t(const char *what, const char *text, uint64_t *number)
+{
+    (void)what;
+    *number = strtoull(text, NULL, 0);
+    return 0;
+}
+
 int64_t nbdkit_parse_size(const char *text)
 {
     char *end;

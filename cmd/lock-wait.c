@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* lock-wait.c - waiting for an image that another program has locked
+ *
+ * What is forbidden is spread over several bytes of the file, and asked for rather than taken
+ * (whoever forbids writing holds a lock that nobody has to wait for), so the kernel cannot wake
+ * those who wait.  They look again after pauses that grow from 10 milliseconds to half a second.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lock-wait.h"
+#include "message.h"
+#include "qcow2.h"
+
+static const long first_pause = 10 * 1000 * 1000, longest_pause = 500 * 1000 * 1000;
+
+static bool is_over(const struct timespec *deadline)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec > deadline->tv_sec ||
+           (now.tv_sec == deadline->tv_sec && now.tv_nsec >= deadline->tv_nsec);
+}
+
+static void begin(lock_wait *wait)
+{
+    error_report("waiting: %s", qcow2_get_error());
+    clock_gettime(CLOCK_MONOTONIC, &wait->deadline);
+    if (wait->seconds != LOCK_WAIT_FOR_EVER)
+        wait->deadline.tv_sec += (time_t)wait->seconds;
+    wait->pause = first_pause;
+}
+
+bool lock_wait_pause(lock_wait *wait)
+{
+    if (qcow2_get_errno() != EBUSY || wait->seconds == 0)
+        return false;
+    if (wait->pause == 0)
+        begin(wait);
+    else if (wait->seconds != LOCK_WAIT_FOR_EVER && is_over(&wait->deadline))
+        return false;
+    nanosleep(&(struct timespec){ .tv_nsec = wait->pause }, NULL);
+    wait->pause += wait->pause / 2;
+    wait->pause = wait->pause < longest_pause ? wait->pause : longest_pause;
+    return true;
+}
+
+int lock_wait_parse(const char *seconds, uint64_t *result)
+{
+    const uint64_t most = 100 * 365 * 86400UL;
+    char *end;
+
+    if (!seconds) {
+        *result = LOCK_WAIT_FOR_EVER;
+        return 0;
+    }
+    errno = 0;
+    *result = strtoull(seconds, &end, 10);
+    return errno || end == seconds || *end || strchr(seconds, '-') || *result > most ? -1 : 0;
+}

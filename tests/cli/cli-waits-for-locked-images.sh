@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# A locked image: the refusal names the holder and what can be done; --wait waits until the holder,
+# QEMU's programs or ours, is gone; and QEMU's are refused while we hold it.
+set -eu
+top=$(mktemp -d)
+holder=
+trap '[ -z "$holder" ] || kill "$holder" 2>/dev/null; rm -rf "$top"' EXIT
+cd "$top"
+
+fail() {
+    echo "$*"
+    exit 1
+}
+
+# hold SECONDS COMMAND...: runs it until then, and returns when it has the image.
+hold() {
+    local seconds=$1
+    shift
+    sleep "$seconds" | "$@" >/dev/null 2>holder.err &
+    holder=$!
+    for _ in $(seq 100); do
+        qcow-img resize disk.qcow2 2M >/dev/null 2>refusal || return 0
+        sleep 0.05
+    done
+    fail "$* does not hold the image: $(cat holder.err)"
+}
+
+released() {
+    wait "$holder" || true
+    holder=
+}
+
+# refused NAME: the refusal of hold() is as it should be.
+refused() {
+    grep -qF 'Is another process using the image [disk.qcow2]?' refusal || fail "$(cat refusal)"
+    grep -qF -- '--wait' refusal || fail "no advice: $(cat refusal)"
+    ! grep -qF -- '-U' refusal || fail "wrong advice: $(cat refusal)"
+    if [ -r /proc/self/fdinfo/0 ]; then
+        grep -qE "held by $1, pid [0-9]+" refusal || fail "no holder: $(cat refusal)"
+    fi
+}
+
+waits_for() {
+    local name=$1
+    shift
+    qcow-img create -q -f qcow2 disk.qcow2 1M
+    hold 2 "$@"
+    refused "$name"
+    # for a while, in vain; then as long as it takes
+    if qcow-img info --wait=1 disk.qcow2 >/dev/null 2>err; then fail "info did not wait for $name"; fi
+    grep -qF -- '-U reads it' err || fail "$(cat err)"
+    qcow-img snapshot --wait=30 -c "after $name" disk.qcow2 2>err
+    grep -q 'waiting: Failed to get' err || fail "$(cat err)"
+    qcow-img snapshot -l disk.qcow2 | grep -q "after $name"
+    released
+}
+
+# qcow-img info -U reads what is held.
+waits_for '(lt-)?qcow-io' qcow-io disk.qcow2
+if command -v qemu-io >/dev/null; then
+    waits_for qemu-io qemu-io disk.qcow2
+
+    # The same for other programs that lock: create, convert, dd, qcow-io.
+    qcow-img create -q -f raw source.raw 1M
+    for words in 'create --wait -q -f qcow2 disk.qcow2 3M' \
+        'convert --wait -f raw -O qcow2 source.raw disk.qcow2' \
+        'dd --wait -f raw -O qcow2 if=source.raw of=disk.qcow2' \
+        'check --wait -q disk.qcow2'; do
+        qcow-img create -q -f qcow2 disk.qcow2 1M
+        hold 0.5 qemu-io disk.qcow2
+        # shellcheck disable=SC2086
+        qcow-img $words 2>err || fail "$words: $(cat err)"
+        grep -q 'waiting:' err || fail "$words did not wait"
+        released
+    done
+    hold 0.5 qemu-io disk.qcow2
+    qcow-io --wait -c 'write 0 4k' disk.qcow2 >/dev/null 2>err || fail "$(cat err)"
+    released
+
+    # The other way round.
+    hold 0.5 qcow-io disk.qcow2
+    if qemu-img snapshot -c no disk.qcow2 2>/dev/null; then fail "QEMU writes what we hold"; fi
+    released
+fi
+if command -v qemu-nbd >/dev/null; then
+    qcow-img create -q -f qcow2 disk.qcow2 1M
+    qemu-nbd -t -f qcow2 -k "$top/socket" disk.qcow2 &
+    holder=$!
+    for _ in $(seq 100); do
+        qcow-img resize disk.qcow2 2M >/dev/null 2>refusal || break
+        sleep 0.05
+    done
+    refused qemu-nbd
+    (sleep 1 && kill "$holder") &
+    qcow-img resize -q --wait disk.qcow2 4M 2>/dev/null
+    released
+fi
+if command -v qemu-system-x86_64 >/dev/null; then
+    qcow-img create -q -f qcow2 disk.qcow2 1M
+    qemu-system-x86_64 -accel tcg -nodefaults -display none -S \
+        -drive if=virtio,format=qcow2,file=disk.qcow2 2>/dev/null &
+    holder=$!
+    for _ in $(seq 200); do
+        qcow-img resize disk.qcow2 2M >/dev/null 2>refusal || break
+        sleep 0.05
+    done
+    refused qemu-system-x86
+    (sleep 1 && kill "$holder") &
+    qcow-img resize -q --wait=60 disk.qcow2 4M 2>/dev/null
+    released
+fi
+
+for wrong in x -1 1.5 ''; do
+    if qcow-img info "--wait=$wrong" disk.qcow2 >/dev/null 2>err; then fail "--wait=$wrong is taken"; fi
+    grep -q 'Invalid time to wait' err || fail "$(cat err)"
+done
