@@ -276,10 +276,12 @@ qcow2_image *try_open_image(const image_source *source, char **why)
 qcow2_image *open_image(const image_source *source)
 {
     CLEANUP_FREE char *why = NULL;
+    /* it may come from an image, and must not begin a line of its own */
+    CLEANUP_FREE char *name = printable(source->filename);
     qcow2_image *image = try_open_image(source, &why);
 
     if (!image)
-        error_report("Could not open '%s': %s", source->filename, why);
+        error_report("Could not open '%s': %s", name, why);
     return image;
 }
 

@@ -174,19 +174,19 @@ static void print(const options *o, const json_t *images)
 /* A file that comes back ends the walk. */
 static int remember_file(chain *c, const char *filename)
 {
+    CLEANUP_FREE char *name = printable(filename);
     struct stat st;
 
     if (stat(filename, &st))
         return 0;
     for (size_t i = 0; i < c->nb_files; i++) {
         if (c->files[i].device == st.st_dev && c->files[i].inode == st.st_ino) {
-            error_report("Backing file '%s' creates an infinite loop.", filename);
+            error_report("Backing file '%s' creates an infinite loop.", name);
             return -1;
         }
     }
     if (c->nb_files == MAX_CHAIN) {
-        error_report("Backing file '%s' makes the chain longer than %d images", filename,
-                     MAX_CHAIN);
+        error_report("Backing file '%s' makes the chain longer than %d images", name, MAX_CHAIN);
         return -1;
     }
     c->files[c->nb_files].device = st.st_dev;
@@ -218,7 +218,9 @@ static int add_image(chain *c, const image_source *source)
         bitmaps = lists && snapshots ? facts_of_bitmaps(image) : json_array();
     }
     if (!snapshots || !bitmaps) {
-        error_report("Could not open '%s': %s", source->filename, qcow2_get_error());
+        CLEANUP_FREE char *name = printable(source->filename);
+
+        error_report("Could not open '%s': %s", name, qcow2_get_error());
         return -1;
     }
     json_array_append_new(c->images, collect(image, &info, snapshots, bitmaps));
@@ -234,7 +236,9 @@ static int add_next(chain *c, const options *o)
     const char *probed;
 
     if (o->untrusted) {
-        error_report("Could not open '%s': an image names it, and --untrusted was given", filename);
+        CLEANUP_FREE char *name = printable(filename);
+
+        error_report("Could not open '%s': an image names it, and --untrusted was given", name);
         return -1;
     }
     source.filename = filename;
@@ -244,9 +248,11 @@ static int add_next(chain *c, const options *o)
     source.backing = QCOW2_BACKING_IGNORE;
     probed = format ? NULL : qcow2_probe(filename);
     if (probed && strncmp(probed, "qcow", 4) != 0) {
+        CLEANUP_FREE char *name = printable(filename);
+
         error_report("Could not open '%s': its format is not recorded, and it is not in qcow2 "
                      "or qcow format",
-                     filename);
+                     name);
         return -1;
     }
     return add_image(c, &source);

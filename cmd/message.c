@@ -88,13 +88,30 @@ char *xasprintf(const char *format, ...)
     return text;
 }
 
+/* Characters that are not seen but change what is: controls, and marks that turn the direction of
+ * writing, join, break or hide. */
+static bool is_invisible(uint32_t code)
+{
+    static const struct {
+        uint32_t first, last;
+    } ranges[] = {
+        { 0x00, 0x1f },     { 0x7f, 0x9f },     { 0xad, 0xad },     { 0x61c, 0x61c },
+        { 0x200b, 0x200f }, { 0x2028, 0x202e }, { 0x2060, 0x206f }, { 0xfeff, 0xfeff },
+    };
+
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+        if (code >= ranges[i].first && code <= ranges[i].last)
+            return true;
+    return false;
+}
+
 /* The length of the UTF-8 sequence of a printable character at s, or 0. */
 static size_t printable_length(const unsigned char *s)
 {
     uint32_t code;
     size_t length = utf8_decode(s, &code);
 
-    return length > 0 && code >= 0x20 && (code < 0x7f || code >= 0xa0) ? length : 0;
+    return length > 0 && !is_invisible(code) ? length : 0;
 }
 
 static char *escape(const char *text, bool keep_newlines)

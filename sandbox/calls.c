@@ -16,6 +16,7 @@
 #include <linux/fs.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -93,9 +94,14 @@ static const struct row rows[] = {
     CALL(readlink, FILES),
     CALL(readlinkat, FILES),
     CALL(getcwd, FILES),
-    CALL(unlink, FILES),
+    CALL(unlink, ALL),
     CALL(unlinkat, FILES),
     CALL(getdents64, FILES),
+    CALL(rmdir, SANDBOX_MACHINE),
+
+    /* at the end of a machine: its NBD servers, and the sockets that led to them */
+    CALL_IF(kill, SANDBOX_MACHINE, 1, WHOLE, SIGTERM),
+    CALL(wait4, SANDBOX_MACHINE),
 
     /* devices: sizes of disks and blocks, and is it a terminal? */
     CALL_IF(ioctl, FILES, 1, WHOLE, BLKGETSIZE64),

@@ -13,6 +13,8 @@
  *     seccomp         no system call but those on a list: no program can be started, no process
  *                     forked, no socket made, no memory made executable
  *
+ * A machine has no Landlock: it may open no file at all, and its threads are there already.
+ *
  * A call that is not on the list fails with ENOSYS, as on a kernel that does not have it, which is
  * what libraries are written to survive.
  */

@@ -41,12 +41,24 @@ struct image {
     uint64_t size;
 };
 
-static int open_image(struct image *image, const char *name)
+int boot_open(const char *name)
+{
+    int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+    if (fd < 0)
+        report("cannot open %s: %s", name, strerror(errno));
+    return fd;
+}
+
+/* open_fd: on the file, if it is open already; else 0. */
+static int open_image(struct image *image, const char *name, int open_fd)
 {
     struct stat st;
 
     image->name = name;
-    image->fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    image->fd = open_fd > 0 ? fcntl(open_fd, F_DUPFD_CLOEXEC, 0) : boot_open(name);
+    if (image->fd < 0 && open_fd <= 0)
+        return -1;
     if (image->fd < 0 || fstat(image->fd, &st) < 0) {
         report("cannot open %s: %s", name, strerror(errno));
         return -1;
@@ -136,8 +148,10 @@ static int load_kernel(const struct memory *memory, const struct image *kernel,
     return read_image(kernel, target, length, setup_size);
 }
 
-static int load_initrd(const struct memory *memory, const char *name, struct boot_params *params)
+static int load_initrd(const struct memory *memory, const struct boot_files *files,
+                       struct boot_params *params)
 {
+    const char *name = files->initrd;
     CLEANUP_CLOSE int fd = -1;
     struct image initrd;
     struct setup_header *header = &params->hdr;
@@ -146,7 +160,7 @@ static int load_initrd(const struct memory *memory, const char *name, struct boo
 
     if (!name)
         return 0;
-    int opened = open_image(&initrd, name);
+    int opened = open_image(&initrd, name, files->initrd_fd);
     fd = initrd.fd;
     if (opened < 0)
         return -1;
@@ -229,12 +243,11 @@ int boot_load(const struct memory *memory, const struct boot_files *files, uint6
 {
     struct boot_params params = { .acpi_rsdp_addr = rsdp };
     struct image kernel;
-    int opened = open_image(&kernel, files->kernel);
+    int opened = open_image(&kernel, files->kernel, files->kernel_fd);
     CLEANUP_CLOSE int fd = kernel.fd;
 
     if (opened < 0 || read_header(&kernel, &params) < 0 ||
-        load_kernel(memory, &kernel, &params.hdr) < 0 ||
-        load_initrd(memory, files->initrd, &params) < 0 ||
+        load_kernel(memory, &kernel, &params.hdr) < 0 || load_initrd(memory, files, &params) < 0 ||
         place_command_line(memory, files->command_line, &params.hdr) < 0)
         return -1;
     params.hdr.type_of_loader = LOADER_UNDEFINED;

@@ -25,7 +25,11 @@ struct boot_files {
     const char *kernel;
     const char *initrd;       /* NULL: none */
     const char *command_line; /* never NULL */
+    int kernel_fd, initrd_fd; /* the files, where they are open already; else 0 */
 };
+
+/* Opens one of the files, for a process that will not be able to later; or reports and returns -1. */
+int boot_open(const char *name);
 
 /* Loads the files and fills in everything the kernel's 64-bit entry expects;
  * tells where that entry is.

@@ -15,12 +15,14 @@
 #include <unistd.h>
 #include <errno.h>
 
+#include "boot.h"
 #include "cleanup.h"
 #include "console.h"
 #include "kvm.h"
 #include "nbd-disk.h"
 #include "options.h"
 #include "report.h"
+#include "sandbox.h"
 #include "vcpu.h"
 #include "vm.h"
 
@@ -70,6 +72,29 @@ static int open_disks(const struct options *options, struct nbd_disk *disks, uns
     return 0;
 }
 
+/* A machine is built anew at each reset, from the kernel and the initrd that are open by then. */
+static int open_boot_files(struct options *options)
+{
+    options->kernel_fd = boot_open(options->kernel);
+    options->initrd_fd = options->initrd ? boot_open(options->initrd) : 0;
+    return options->kernel_fd < 0 || options->initrd_fd < 0 ? -1 : 0;
+}
+
+/* Everything is open, the guest has not run: what breaks out of it finds itself in a process that can
+ * open no file, start no program and make no socket. */
+static int enter_sandbox(void)
+{
+    struct sandbox sandbox;
+
+    sandbox_begin(&sandbox, SANDBOX_MACHINE);
+    if (sandbox_weakness(&sandbox))
+        report("warning: %s", sandbox_weakness(&sandbox));
+    if (sandbox_enter(&sandbox, &(struct sandbox_limits){ 0 }) == 0)
+        return 0;
+    report("cannot enter the sandbox: %s", sandbox.error);
+    return -1;
+}
+
 /* One machine after the other, until one ends otherwise than by a reset. */
 static enum vm_outcome run_machines(const struct options *options, struct nbd_disk *disks,
                                     int kvm_fd)
@@ -89,7 +114,7 @@ static enum vm_outcome run_machines(const struct options *options, struct nbd_di
     return outcome;
 }
 
-static int run(const struct options *options)
+static int run(struct options *options)
 {
     CLEANUP_FREE struct nbd_disk *disks = calloc(options->disk_count + 1, sizeof *disks);
     CLEANUP_CLOSE int kvm_fd = kvm_open();
@@ -102,7 +127,8 @@ static int run(const struct options *options)
         report("out of memory for %u disks", options->disk_count);
         return EXIT_FAILURE;
     }
-    if (open_disks(options, disks, &opened) == 0 && install_signals() == 0)
+    if (open_disks(options, disks, &opened) == 0 && install_signals() == 0 &&
+        open_boot_files(options) == 0 && enter_sandbox() == 0)
         outcome = run_machines(options, disks, kvm_fd);
     while (opened)
         nbd_disk_close(&disks[--opened]);

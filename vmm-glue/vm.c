@@ -120,6 +120,8 @@ static int load_kernel(struct vm *vm)
         .kernel = options->kernel,
         .initrd = options->initrd,
         .command_line = options->append ? options->append : "",
+        .kernel_fd = options->kernel_fd,
+        .initrd_fd = options->initrd_fd,
     };
     uint64_t rsdp = acpi_write(&vm->memory, BOOT_ACPI, options->cpus);
     uint64_t entry;

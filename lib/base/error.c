@@ -5,19 +5,47 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 static _Thread_local struct error current;
 
+/* Is the character of three bytes one that hides, joins or turns others: U+200B to U+200F, U+2028 to
+ * U+202E, U+2060 to U+206F, U+FEFF? */
+static bool is_mark(const unsigned char *c)
+{
+    unsigned code = (c[0] & 0xfu) << 12 | (c[1] & 0x3fu) << 6 | (c[2] & 0x3fu);
+
+    return (code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
+           (code >= 0x2060 && code <= 0x206f) || code == 0xfeff;
+}
+
+/* How many bytes at c are a character in UTF-8 that is no control character: 1 to 4; else 0. */
+static size_t printable_length(const unsigned char *c)
+{
+    size_t length = c[0] < 0x80 ? 1 : c[0] < 0xc2 ? 0 : c[0] < 0xe0 ? 2 : c[0] < 0xf0 ? 3 : 4;
+
+    for (size_t i = 1; i < length; i++)
+        if ((c[i] & 0xc0) != 0x80)
+            return 0;
+    switch (length) {
+    case 1: return c[0] >= 0x20 && c[0] != 0x7f;
+    case 2: return c[0] == 0xc2 && c[1] < 0xa0 ? 0 : 2;                 /* C1 */
+    case 3: return (c[0] == 0xe0 && c[1] < 0xa0) || is_mark(c) ? 0 : 3; /* overlong */
+    default: return c[0] > 0xf4 || (c[0] == 0xf0 && c[1] < 0x90) ? 0 : length;
+    }
+}
+
 /* Sentences quote names that come from images: nothing in them may steer a terminal. */
 static void make_printable(char *message)
 {
-    for (unsigned char *c = (unsigned char *)message; *c; c++) {
-        if (*c < 0x20 || *c == 0x7f)
+    for (unsigned char *c = (unsigned char *)message; *c;) {
+        size_t length = printable_length(c);
+
+        if (length == 0)
             *c = '?';
-        else if (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0) /* C1 controls in UTF-8 */
-            *c = c[1] = '?';
+        c += length > 0 ? length : 1;
     }
 }
 

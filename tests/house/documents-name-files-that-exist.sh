@@ -15,7 +15,7 @@ paths_in() {
 
 fail=0
 checked=0
-for document in README.md CONTRIBUTING.md tests/README tests/*/README; do
+for document in README.md CONTRIBUTING.md SECURITY.md tests/README tests/*/README; do
     while read -r path; do
         case $path in
             # Stand for a name that the reader puts there, or are made by a build.

@@ -79,7 +79,9 @@ static void write_file(const char *name, const void *bytes, size_t count, off_t 
 
 static int load(const char *initrd, const char *command_line)
 {
-    struct boot_files files = { "kernel", initrd, command_line };
+    struct boot_files files = { .kernel = "kernel",
+                                .initrd = initrd,
+                                .command_line = command_line };
 
     write_file("kernel", image, sizeof image, sizeof image);
     return boot_load(&memory, &files, RSDP, &entry);
@@ -136,7 +138,7 @@ static void not_a_bzimage(void **state)
 
 static void too_short_for_a_header(void **state)
 {
-    struct boot_files files = { "kernel", NULL, "" };
+    struct boot_files files = { .kernel = "kernel", .command_line = "" };
 
     (void)state;
     write_file("kernel", "MZ", 2, 1023);
@@ -200,7 +202,7 @@ static void command_line_that_is_too_long(void **state)
 
 static void files_that_cannot_be_read(void **state)
 {
-    struct boot_files files = { "missing", NULL, "" };
+    struct boot_files files = { .kernel = "missing", .command_line = "" };
 
     (void)state;
     assert_int_equal(boot_load(&memory, &files, RSDP, &entry), -1);
