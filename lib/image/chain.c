@@ -54,6 +54,7 @@ static int open_file(struct qcow2_image *image, const char *name, const char *re
         backing.compression = (struct compression){ 0 };
         backing.data_file = NULL;
         backing.data_store = NULL;
+        backing.store_lent = false;
         backing.secret = (struct secret){ 0 };
         backing.crypt_method = CRYPT_NONE;
         backing.flags = 0;

@@ -182,6 +182,7 @@ static struct qcow2_image *make_empty(struct store *store, struct store *data,
 {
     struct qcow2_open_options open = { .format = FORMAT_QCOW2,
                                        .data_store = data,
+                                       .store_lent = true,
                                        .backing_policy = QCOW2_BACKING_IGNORE };
     uint32_t order = (uint32_t)__builtin_ctz(o->refcount_bits);
     struct header h = {
@@ -204,7 +205,6 @@ static struct qcow2_image *make_empty(struct store *store, struct store *data,
     image = image_open_store(store, &open);
     if (image == NULL)
         return NULL;
-    image->store_lent = true;
     image->tables.encrypted = o->crypt_method != CRYPT_NONE;
     if (image_grow_data_file(image, 0, round_up(o->size, 512)) == 0 &&
         image_set_size(image, round_up(o->size, 512)) == 0)

@@ -83,7 +83,7 @@ int image_could_not_open(const char *filename);
 /* ---- open.c ---- */
 
 struct qcow2_image *image_open(const char *filename, const struct qcow2_open_options *options);
-/* On a store that the image takes over (and closes, also when opening fails). */
+/* On a store that the image takes over (and closes, also when opening fails), unless it is lent. */
 struct qcow2_image *image_open_store(struct store *store, const struct qcow2_open_options *options);
 int image_close(struct qcow2_image *image);
 /* What flags of opening mean to the store. */

@@ -253,7 +253,8 @@ struct qcow2_image *image_open_store(struct store *store, const struct qcow2_ope
     pthread_rwlockattr_t attr;
 
     if (image == NULL) {
-        store_close(store);
+        if (!options->store_lent)
+            store_close(store);
         return error_no_memory();
     }
     pthread_rwlockattr_init(&attr);
@@ -262,6 +263,7 @@ struct qcow2_image *image_open_store(struct store *store, const struct qcow2_ope
     pthread_rwlockattr_destroy(&attr);
     bitmaps_init(&image->bitmaps);
     image->store = store;
+    image->store_lent = options->store_lent;
     image->format = options->format;
     image->flags = options->flags;
     image->overlay = options->overlay;

@@ -53,10 +53,11 @@ struct qcow2_open_options {
     qcow2_data_file_policy data_file_policy;
     char *data_file;          /* instead of the recorded one; NULL: none given */
     struct store *data_store; /* the same, open, and still the caller's; NULL: none given */
-    char *snapshot;           /* id or name; NULL: the active state */
-    unsigned writable_depth;  /* of the backing file that is opened for writing; 0: none */
-    uint32_t crypt_method;    /* what the image must be encrypted with; CRYPT_NONE: anything */
-    struct secret secret;     /* of this image alone */
+    bool store_lent; /* the store on which it is opened stays the caller's, whatever fails */
+    char *snapshot;  /* id or name; NULL: the active state */
+    unsigned writable_depth; /* of the backing file that is opened for writing; 0: none */
+    uint32_t crypt_method;   /* what the image must be encrypted with; CRYPT_NONE: anything */
+    struct secret secret;    /* of this image alone */
     qcow2_secret_callback *secret_callback; /* asked for what secret does not give; or NULL */
     void *secret_opaque;
     struct runtime_options runtime;
