@@ -5,7 +5,7 @@
  * pwritev, fallocate, ftruncate and fdatasync.  What is to happen is in the environment:
  *
  *   CALLS=count      nothing
- *   CALLS=kill:N     before call N the program is killed; if it is a write, half of it is done
+ *   CALLS=kill:N     before call N the program is killed; of a write, some sectors are written
  *   CALLS=eio:N      call N fails with EIO
  *   CALLS=enospc:N   call N fails with ENOSPC
  *   CALLS=full:N     from call N on every one that would make a file longer fails with ENOSPC
@@ -161,13 +161,15 @@ static int fail(void)
     return -1;
 }
 
-/* The first half of a write. */
-static void write_half(int fd, const struct iovec *iov, int count, off_t offset)
+/* Of the first buffer of a write the sectors in its first half: a sector arrives whole. */
+static void write_half(int fd, const struct iovec *iov, off_t offset)
 {
     struct iovec half = iov[0];
+    off_t end = (offset + (off_t)half.iov_len / 2) / 512 * 512;
 
-    if (count == 1)
-        half.iov_len /= 2;
+    if (end <= offset)
+        return;
+    half.iov_len = (size_t)(end - offset);
     (void)!real_pwritev(fd, &half, 1, offset);
 }
 
@@ -179,7 +181,7 @@ ssize_t pwritev(int fd, const struct iovec *iov, int count, off_t offset)
         file_end += (off_t)iov[i].iov_len;
     if (is_due(fd, file_end)) {
         if (plan == PLAN_KILL)
-            write_half(fd, iov, count, offset);
+            write_half(fd, iov, offset);
         return fail();
     }
     log_call(fd, CALL_WRITE, offset, file_end - offset, iov, count);
