@@ -28,8 +28,9 @@
 #include "utf8.h"
 
 #define MAX_WORDS 32u
+#define MAX_COMMANDS 8u /* of qcow-io */
 #define DISK_SIZE (UINT64_C(64) << 10)
-#define MAX_DISK_SIZE (UINT64_C(16) << 20) /* that a command may leave behind */
+#define MAX_DISK_SIZE (UINT64_C(256) << 10) /* that a command may leave behind: it may be dumped */
 
 typedef void reader(char *text, unsigned which);
 
@@ -202,9 +203,11 @@ static bool is_left_out(const char *line)
 
 static void run_lines(io_session *session, char *text)
 {
+    unsigned commands = 0;
     char *rest;
 
-    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+    for (char *line = strtok_r(text, "\n", &rest); line && commands < MAX_COMMANDS;
+         line = strtok_r(NULL, "\n", &rest), commands++) {
         if (!is_left_out(line))
             io_run_line(session, line);
         if (session->finished || (session->image && qcow2_get_size(session->image) > MAX_DISK_SIZE))

@@ -123,4 +123,4 @@ words convert '\x07\x02' -O qcow2 -o compat=1.1 -S 4k -m 4 -W --target-is-zero -
 words bench '\x07\x0d' -c 10 -d 4 -s 64k --pattern 5 -w a
 words bitmap '\x07\x0a' --add -g 64k --merge x -b a -F qcow2 a name
 words commands '\x08\x00' 'write -P 1 0 4k' 'read -P 1 -s 512 -l 1k 0 4k' 'write -z -u 8k 4k' 'map' 'length' 'alloc 0 64k' 'aio_write 0 512 512' 'reopen -r' 'info'
-words more '\x08\x01' 'write -c 0 512' 'discard 0 1k' 'truncate 1M' 'flush' 'read -v 0 16' 'help read' 'close' 'quit'
+words more '\x08\x01' 'write -c 0 512' 'discard 0 1k' 'truncate 128k' 'flush' 'read -v 0 16' 'help read' 'close' 'quit'
