@@ -55,12 +55,12 @@ static bool sanitized;
  * Running
  */
 
-static void put_image(const struct bytes *image)
+static void put_image(const char *filename, const struct bytes *image)
 {
-    int fd = open("image", O_CREAT | O_TRUNC | O_RDWR, 0600);
+    int fd = open(filename, O_CREAT | O_TRUNC | O_RDWR, 0600);
 
     if (fd == -1 || pwrite(fd, image->data, image->size, 0) != (ssize_t)image->size)
-        die("cannot write the image");
+        die("cannot write %s", filename);
     close(fd);
 }
 
@@ -350,7 +350,7 @@ static void try_case(const struct damage_case *c, int watch)
         if (!is_for(&verbs[i], c))
             continue;
         if (!fresh)
-            put_image(&c->image);
+            put_image("image", &c->image);
         try_verb(&verbs[i], c, watch);
         fresh = verbs[i].promises & KEEPS;
     }
@@ -404,8 +404,8 @@ static int make(const char *name, const char *filename)
             printf("%s\n", c.name);
         if (name == NULL || strcmp(name, c.name) != 0)
             continue;
-        put_image(&c.image);
-        found = rename("image", target) == 0;
+        put_image(target, &c.image);
+        found = true;
     }
     return name != NULL && !found;
 }
