@@ -7,6 +7,7 @@ crash_tests = \
 	crash/crash-compressed-clusters-share-safely.sh \
 	crash/crash-cuts-of-commands-and-servers.sh \
 	crash/crash-data-files-and-images-agree.sh \
+	crash/crash-defects-of-qemu-are-not-ours.sh \
 	crash/crash-discards-show-no-foreign-data.sh \
 	crash/crash-failing-calls-are-told-by-commands.sh \
 	crash/crash-failed-requests-are-told.sh \
