@@ -9,6 +9,8 @@ libqcow2_sources = \
 	base/cleanup.h \
 	base/error.c \
 	base/error.h \
+	base/grow.c \
+	base/grow.h \
 	base/text.c \
 	base/text.h \
 	format/bitmap_directory.c \

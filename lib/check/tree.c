@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "base/grow.h"
 #include "base/error.h"
 #include "check/entry_tables.h"
 #include "check/repair.h"
@@ -26,15 +27,8 @@ static struct l2_table *l2_table_at(struct checking *c, uint64_t offset)
     if (index == NULL)
         return NULL;
     if (*index == c->nb_l2_tables) {
-        if (c->nb_l2_tables == c->l2_capacity) {
-            size_t capacity = c->l2_capacity ? 2 * c->l2_capacity : 8;
-            struct l2_table *more = realloc(c->l2_tables, capacity * sizeof *more);
-
-            if (more == NULL)
-                return error_no_memory();
-            c->l2_tables = more;
-            c->l2_capacity = capacity;
-        }
+        if (GROW(c->l2_tables, c->l2_capacity, c->nb_l2_tables + 1) == -1)
+            return NULL;
         c->l2_tables[c->nb_l2_tables++] = (struct l2_table){ .offset = offset };
     }
     return &c->l2_tables[*index];

@@ -12,6 +12,7 @@
 
 #include "base/bits.h"
 #include "base/cleanup.h"
+#include "base/grow.h"
 #include "base/error.h"
 
 #define SLICE_UNUSED UINT64_MAX
@@ -105,15 +106,8 @@ static int hash_grow(struct cache *cache)
 
 static int add_slice(struct cache *cache, uint32_t *index)
 {
-    if (cache->count == cache->capacity) {
-        uint32_t capacity = cache->capacity ? cache->capacity * 2 : 16;
-        struct cache_slice *slices = realloc(cache->slices, capacity * sizeof slices[0]);
-
-        if (slices == NULL)
-            return error_no_memory(), -1;
-        cache->slices = slices;
-        cache->capacity = capacity;
-    }
+    if (GROW(cache->slices, cache->capacity, cache->count + 1) == -1)
+        return -1;
     if (cache->count >= cache->bucket_count && hash_grow(cache) == -1)
         return -1;
     cache->slices[cache->count] = (struct cache_slice){ .offset = SLICE_UNUSED };

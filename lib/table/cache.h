@@ -42,7 +42,7 @@ struct cache {
 
     struct cache_slice *slices;
     uint32_t count;
-    uint32_t capacity;
+    size_t capacity;
     uint32_t dirty_count;
     uint32_t hand;
     uint32_t *buckets;

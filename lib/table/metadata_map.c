@@ -12,6 +12,7 @@
 
 #include "base/bits.h"
 #include "base/error.h"
+#include "base/grow.h"
 
 void metadata_map_init(struct metadata_map *map, uint32_t cluster_bits)
 {
@@ -33,15 +34,8 @@ int metadata_map_add_range(struct metadata_map *map, enum metadata_class class, 
 
     if (count == 0)
         return 0;
-    if (map->range_count == map->range_capacity) {
-        size_t capacity = map->range_capacity ? map->range_capacity * 2 : 8;
-        struct metadata_range *ranges = realloc(map->ranges, capacity * sizeof ranges[0]);
-
-        if (ranges == NULL)
-            return error_no_memory(), -1;
-        map->ranges = ranges;
-        map->range_capacity = capacity;
-    }
+    if (GROW(map->ranges, map->range_capacity, map->range_count + 1) == -1)
+        return -1;
     map->ranges[map->range_count++] =
         (struct metadata_range){ offset, round_up(count, cluster_size), class };
     return 0;

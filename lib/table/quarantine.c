@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/error.h"
+#include "base/grow.h"
 
 void dropped_list_destroy(struct dropped_list *list)
 {
@@ -14,29 +14,12 @@ void dropped_list_destroy(struct dropped_list *list)
     *list = (struct dropped_list){ 0 };
 }
 
-static int list_reserve(struct dropped_list *list, size_t more)
-{
-    size_t capacity = list->capacity ? list->capacity : 16;
-    struct dropped_range *items;
-
-    while (capacity < list->count + more)
-        capacity *= 2;
-    if (capacity == list->capacity)
-        return 0;
-    items = realloc(list->items, capacity * sizeof items[0]);
-    if (items == NULL)
-        return error_no_memory(), -1;
-    list->items = items;
-    list->capacity = capacity;
-    return 0;
-}
-
 /* Append all of from, which is empty afterwards. */
 static int list_move(struct dropped_list *to, struct dropped_list *from)
 {
     if (from->count == 0)
         return 0;
-    if (list_reserve(to, from->count) == -1)
+    if (GROW(to->items, to->capacity, to->count + from->count) == -1)
         return -1;
     memcpy(to->items + to->count, from->items, from->count * sizeof from->items[0]);
     to->count += from->count;
@@ -78,7 +61,7 @@ int quarantine_add(struct quarantine *quarantine, uint64_t offset, uint64_t coun
         last->count += count;
         return 0;
     }
-    if (list_reserve(list, 1) == -1)
+    if (GROW(list->items, list->capacity, list->count + 1) == -1)
         return -1;
     list->items[list->count++] =
         (struct dropped_range){ .offset = offset, .count = count, .by = by };
@@ -127,7 +110,7 @@ int quarantine_take(struct quarantine *quarantine, struct dropped_list *released
         n++;
     if (n == 0)
         return 0;
-    if (list_reserve(released, n) == -1)
+    if (GROW(released->items, released->capacity, released->count + n) == -1)
         return -1;
     memcpy(released->items, durable->items, n * sizeof durable->items[0]);
     released->count = n;

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/grow.h"
 
 #define DEFAULT_L2_CACHE (UINT64_C(32) << 20)
 #define DEFAULT_REFCOUNT_CACHE (UINT64_C(2) << 20)
@@ -18,15 +19,8 @@
 
 int index_list_add(struct index_list *list, uint64_t item)
 {
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity ? list->capacity * 2 : 16;
-        uint64_t *items = realloc(list->items, capacity * sizeof items[0]);
-
-        if (items == NULL)
-            return error_no_memory(), -1;
-        list->items = items;
-        list->capacity = capacity;
-    }
+    if (GROW(list->items, list->capacity, list->count + 1) == -1)
+        return -1;
     list->items[list->count++] = item;
     return 0;
 }
