@@ -28,9 +28,15 @@ check_PROGRAMS += crash/crash-simulate crash/crash-replay
 EXTRA_DIST += \
 	$(crash_tests) \
 	crash/README \
+	crash/cut-program.c \
 	crash/check-crash.sh \
 	crash/commands.sh \
 	crash/simulate.sh
+
+# What the installed qemu-img and qemu-io do where ours must not.
+.PHONY: show-qemu-defects
+show-qemu-defects:
+	$(top_builddir)/run bash $(srcdir)/crash/crash-defects-of-qemu-are-not-ours.sh --qemu
 
 # Loaded into programs before the C library.
 check_LTLIBRARIES = crash/calls.la
