@@ -122,7 +122,7 @@ static int make_ours(struct session *s)
         .data_file_raw = shape->data_file == DATA_FILE_RAW,
         .crypt_method = shape->luks ? CRYPT_LUKS : CRYPT_NONE,
         .luks = quick_to_open,
-        .secret = { password, sizeof password - 1 },
+        .secret = { shape->luks ? password : NULL, shape->luks ? sizeof password - 1 : 0 },
     };
 
     snprintf(file, sizeof file, "%s", shape->base ? part_places[PART_BASE].name : "base.raw");
