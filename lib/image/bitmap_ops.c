@@ -104,6 +104,9 @@ static int check_new(struct qcow2_image *image, const char *name)
                          MAX_BITMAP_NAME_SIZE);
     if (image->tables.header.version < 3)
         return error_set(ENOTSUP, "Cannot store dirty bitmaps in qcow2 v2 files");
+    if (image->tables.header.size == 0)
+        return error_set(EINVAL, "'%s' is an empty disk: QEMU would not open it with a bitmap",
+                         image->filename);
     if (bitmap_find(image, name) != NULL)
         return error_set(EEXIST, "Bitmap already exists: %s", name);
     if (image->bitmaps.count >= MAX_BITMAPS)

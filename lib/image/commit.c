@@ -55,7 +55,7 @@ static void keep_rate(const struct commit *c)
 static int copy_piece(struct commit *c, uint64_t count, uint64_t offset, int held)
 {
     if (held == LAYERS_ZEROES)
-        return image_zero(c->base, count, offset, 0);
+        return image_zero(c->base, count, offset, QCOW2_MAY_UNMAP);
     if (disk_read(c->image->disk, c->bytes, count, offset) == -1 ||
         image_write(c->base, c->bytes, count, offset, 0) == -1)
         return -1;

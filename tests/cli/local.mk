@@ -1,14 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 cli_tests = \
 	cli/cli-amend-changes-key-slots-as-qemu-img.sh \
-	cli/cli-amend-speaks-as-qemu-img.sh \
 	cli/cli-audit-judges-images.sh \
-	cli/cli-bench-speaks-as-qemu-img.sh \
 	cli/cli-bitmap-speaks-as-qemu-img.sh \
-	cli/cli-commit-speaks-as-qemu-img.sh \
 	cli/cli-completion-offers-verbs-and-options.sh \
 	cli/cli-create-preallocates-as-qemu-img.sh \
-	cli/cli-dd-speaks-as-qemu-img.sh \
 	cli/cli-encryption-speaks-as-qemu-img.sh \
 	cli/cli-help-names-every-verb-and-option.sh \
 	cli/cli-image-opts-open-what-they-name.sh \
@@ -23,16 +19,13 @@ cli_tests = \
 	cli/cli-locked-images-are-refused-as-by-qemu-img.sh \
 	cli/cli-long-names-of-newer-qemu-img-are-known.sh \
 	cli/cli-measure-is-never-exceeded.sh \
-	cli/cli-measure-speaks-as-qemu-img.sh \
 	cli/cli-names-inside-images-are-printed-harmlessly.sh \
 	cli/cli-programs-in-the-wild-get-what-they-parse.sh \
-	cli/cli-rebase-speaks-as-qemu-img.sh \
 	cli/cli-resize-preallocates-as-qemu-img.sh \
 	cli/cli-secrets-are-taken-as-by-qemu-img.sh \
 	cli/cli-speaks-under-the-name-it-is-called-by.sh \
 	cli/cli-untrusted-is-a-sandbox.sh \
 	cli/cli-untrusted-opens-the-named-file-only.sh \
-	cli/cli-usage-errors-are-those-of-qemu-img.sh \
 	cli/cli-waits-for-locked-images.sh
 TESTS += $(cli_tests)
 EXTRA_DIST += cli/README cli/twins.sh cli/io-rows/async.rows cli/io-rows/image.rows \

@@ -1,14 +1,22 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Tables of command lines that QEMU's tools and ours are to treat alike, a test each.
 row_tables = \
+	cli/rows/amend.rows \
+	cli/rows/bench.rows \
+	cli/rows/bitmap.rows \
 	cli/rows/check.rows \
+	cli/rows/commit.rows \
 	cli/rows/compare.rows \
 	cli/rows/convert.rows \
 	cli/rows/create.rows \
+	cli/rows/dd.rows \
 	cli/rows/info.rows \
 	cli/rows/map.rows \
+	cli/rows/measure.rows \
+	cli/rows/rebase.rows \
 	cli/rows/resize.rows \
-	cli/rows/snapshot.rows
+	cli/rows/snapshot.rows \
+	cli/rows/usage.rows
 TESTS += $(row_tables)
 EXTRA_DIST += cli/rows.py cli/rows/setups $(row_tables)
 
