@@ -252,6 +252,21 @@ static int read_aio(layer *l, const char *key, const char *value, char **why)
     return -1;
 }
 
+/* Whether written zeroes take space: nobody sees the difference. */
+static int read_detect_zeroes(layer *l, const char *key, const char *value, char **why)
+{
+    const char *discard = get(l, "discard");
+
+    (void)key;
+    if (strcmp(value, "unmap") == 0 &&
+        (!discard || (strcmp(discard, "unmap") != 0 && strcmp(discard, "on") != 0)))
+        *why = xstrdup("setting detect-zeroes to unmap is not allowed without setting discard "
+                       "operation to unmap");
+    else if (strcmp(value, "off") != 0 && strcmp(value, "on") != 0 && strcmp(value, "unmap") != 0)
+        *why = xasprintf("invalid parameter value: %s", value);
+    return *why ? -1 : 0;
+}
+
 static int read_discard(layer *l, const char *key, const char *value, char **why)
 {
     bool unmap = strcmp(value, "unmap") == 0 || strcmp(value, "on") == 0;
@@ -312,6 +327,7 @@ static const struct {
     { ANYWHERE, "auto-read-only", read_switch },
     { ANYWHERE, "force-share", read_force_share },
     { ANYWHERE, "discard", read_discard },
+    { ANYWHERE, "detect-zeroes", read_detect_zeroes },
     { ANYWHERE, "cache.direct", read_direct },
     { ANYWHERE, "cache.no-flush", read_no_flush },
 

@@ -13,6 +13,8 @@ row_tables = \
 	cli/rows/info.rows \
 	cli/rows/map.rows \
 	cli/rows/measure.rows \
+	cli/rows/nbd.rows \
+	cli/rows/opts.rows \
 	cli/rows/rebase.rows \
 	cli/rows/resize.rows \
 	cli/rows/snapshot.rows \
