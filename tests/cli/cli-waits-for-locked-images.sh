@@ -6,10 +6,28 @@ top=$(mktemp -d)
 holder=
 trap '[ -z "$holder" ] || kill "$holder" 2>/dev/null; rm -rf "$top"' EXIT
 cd "$top"
+[ -r /proc/locks ] || {
+    echo "skipped: /proc/locks cannot be read"
+    exit 77
+}
 
 fail() {
     echo "$*"
     exit 1
+}
+
+# Wait until somebody forbids others to write the image (byte 201), without a lock that could get in
+# the way; then be refused.
+see_it_held() {
+    local inode
+    inode=$(stat -c %i disk.qcow2)
+    for _ in $(seq 200); do
+        if grep -q ":$inode 201 201" /proc/locks; then
+            ! qcow-img resize disk.qcow2 2M >/dev/null 2>refusal && return
+        fi
+        sleep 0.05
+    done
+    fail "nobody holds the image: $(cat holder.err)"
 }
 
 # hold SECONDS COMMAND...: runs it until then, and returns when it has the image.
@@ -18,11 +36,7 @@ hold() {
     shift
     sleep "$seconds" | "$@" >/dev/null 2>holder.err &
     holder=$!
-    for _ in $(seq 100); do
-        qcow-img resize disk.qcow2 2M >/dev/null 2>refusal || return 0
-        sleep 0.05
-    done
-    fail "$* does not hold the image: $(cat holder.err)"
+    see_it_held
 }
 
 released() {
@@ -67,29 +81,26 @@ if command -v qemu-io >/dev/null; then
         'dd --wait -f raw -O qcow2 if=source.raw of=disk.qcow2' \
         'check --wait -q disk.qcow2'; do
         qcow-img create -q -f qcow2 disk.qcow2 1M
-        hold 0.5 qemu-io disk.qcow2
+        hold 1 qemu-io disk.qcow2
         # shellcheck disable=SC2086
         qcow-img $words 2>err || fail "$words: $(cat err)"
         grep -q 'waiting:' err || fail "$words did not wait"
         released
     done
-    hold 0.5 qemu-io disk.qcow2
+    hold 1 qemu-io disk.qcow2
     qcow-io --wait -c 'write 0 4k' disk.qcow2 >/dev/null 2>err || fail "$(cat err)"
     released
 
     # The other way round.
-    hold 0.5 qcow-io disk.qcow2
+    hold 1 qcow-io disk.qcow2
     if qemu-img snapshot -c no disk.qcow2 2>/dev/null; then fail "QEMU writes what we hold"; fi
     released
 fi
 if command -v qemu-nbd >/dev/null; then
     qcow-img create -q -f qcow2 disk.qcow2 1M
-    qemu-nbd -t -f qcow2 -k "$top/socket" disk.qcow2 &
+    qemu-nbd -t -f qcow2 -k "$top/socket" disk.qcow2 2>holder.err &
     holder=$!
-    for _ in $(seq 100); do
-        qcow-img resize disk.qcow2 2M >/dev/null 2>refusal || break
-        sleep 0.05
-    done
+    see_it_held
     refused qemu-nbd
     (sleep 1 && kill "$holder") &
     qcow-img resize -q --wait disk.qcow2 4M 2>/dev/null
@@ -98,12 +109,9 @@ fi
 if command -v qemu-system-x86_64 >/dev/null; then
     qcow-img create -q -f qcow2 disk.qcow2 1M
     qemu-system-x86_64 -accel tcg -nodefaults -display none -S \
-        -drive if=virtio,format=qcow2,file=disk.qcow2 2>/dev/null &
+        -drive if=virtio,format=qcow2,file=disk.qcow2 2>holder.err &
     holder=$!
-    for _ in $(seq 200); do
-        qcow-img resize disk.qcow2 2M >/dev/null 2>refusal || break
-        sleep 0.05
-    done
+    see_it_held
     refused qemu-system-x86
     (sleep 1 && kill "$holder") &
     qcow-img resize -q --wait=60 disk.qcow2 4M 2>/dev/null
