@@ -40,25 +40,32 @@ int streams_change_codec(struct streams *streams, uint32_t compression_type)
     return 0;
 }
 
+static int decompress(struct streams *s, const struct extent *e, uint8_t *to)
+{
+    CLEANUP_FREE uint8_t *stream = malloc(e->host_length);
+
+    if (stream == NULL)
+        return error_no_memory(), -1;
+    if (store_pread(s->store, stream, e->host_length, e->host_offset) == -1)
+        return -1;
+    if (codec_decompress(s->codec, stream, e->host_length, to, s->cluster_size) == 0)
+        return 0;
+    return error_prefix("'%s', guest offset 0x%" PRIx64 ", compressed cluster at 0x%" PRIx64 ": ",
+                        s->store->name, e->guest_offset, e->host_offset);
+}
+
 /* A cluster that nobody has in memory. */
 static struct cached_cluster *load(struct streams *s, const struct extent *e)
 {
-    CLEANUP_FREE uint8_t *stream = malloc(e->host_length);
-    struct cached_cluster *c = malloc(sizeof *c + s->cluster_size);
+    struct cached_cluster *c = cluster_cache_new(&s->clusters, e->host_offset);
 
-    if (stream == NULL || c == NULL) {
-        free(c);
-        return error_no_memory();
+    if (c == NULL)
+        return NULL;
+    if (decompress(s, e, c->data) == 0) {
+        cluster_cache_add(&s->clusters, c);
+        return c;
     }
-    atomic_init(&c->holders, 1);
-    c->host_offset = e->host_offset;
-    if (store_pread(s->store, stream, e->host_length, e->host_offset) == 0) {
-        if (codec_decompress(s->codec, stream, e->host_length, c->data, s->cluster_size) == 0)
-            return c;
-        error_prefix("'%s', guest offset 0x%" PRIx64 ", compressed cluster at 0x%" PRIx64 ": ",
-                     s->store->name, e->guest_offset, e->host_offset);
-    }
-    free(c);
+    cluster_cache_release(&s->clusters, c);
     return NULL;
 }
 
@@ -66,13 +73,11 @@ int streams_read(struct streams *s, const struct extent *e, void *buf)
 {
     struct cached_cluster *c = cluster_cache_find(&s->clusters, e->host_offset);
 
-    if (c == NULL) {
+    if (c == NULL)
         c = load(s, e);
-        if (c == NULL)
-            return -1;
-        cluster_cache_add(&s->clusters, c);
-    }
+    if (c == NULL)
+        return -1;
     memcpy(buf, c->data + (e->guest_offset & (s->cluster_size - 1)), e->length);
-    cluster_cache_release(c);
+    cluster_cache_release(&s->clusters, c);
     return 0;
 }

@@ -27,6 +27,8 @@
 #include "table/flush.h"
 #include "table/refcount.h"
 
+#define FILLING_L2_CACHE (UINT64_C(256) << 10) /* a table that is filled is not looked at again */
+
 /* ------------------------------------------------------------------------------------------------
  * What can be created
  */
@@ -205,6 +207,7 @@ static struct qcow2_image *make_empty(struct store *store, struct store *data,
     image = image_open_store(store, &open);
     if (image == NULL)
         return NULL;
+    cache_set_limit(&image->tables.l2_cache, FILLING_L2_CACHE);
     image->tables.encrypted = o->crypt_method != CRYPT_NONE;
     if (image_grow_data_file(image, 0, round_up(o->size, 512)) == 0 &&
         image_set_size(image, round_up(o->size, 512)) == 0)

@@ -9,6 +9,7 @@
 #include "table/cache.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "base/bits.h"
 #include "base/cleanup.h"
@@ -266,6 +267,28 @@ static int compare_offsets(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+/* Copies come and go with every flush, from whatever thread: what is large is given back to the system
+ * and not to the heaps of them all. */
+#define BATCH_MAPPED (UINT64_C(128) << 10)
+
+static uint8_t *batch_data_new(uint64_t bytes)
+{
+    void *data;
+
+    if (bytes < BATCH_MAPPED)
+        return aligned_alloc(SLICE_ALIGNMENT, bytes);
+    data = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return data == MAP_FAILED ? NULL : data;
+}
+
+static void batch_data_free(uint8_t *data, uint64_t bytes)
+{
+    if (bytes < BATCH_MAPPED)
+        free(data);
+    else if (data != NULL)
+        munmap(data, bytes);
+}
+
 int cache_batch_take(struct cache *cache, struct cache_batch *batch)
 {
     uint32_t count = cache->dirty_count;
@@ -274,12 +297,10 @@ int cache_batch_take(struct cache *cache, struct cache_batch *batch)
     if (count == 0)
         return 0;
     batch->offsets = malloc(count * sizeof batch->offsets[0]);
-    batch->data = aligned_alloc(SLICE_ALIGNMENT,
-                                round_up((uint64_t)count * cache->slice_size, SLICE_ALIGNMENT));
+    batch->bytes = round_up((uint64_t)count * cache->slice_size, SLICE_ALIGNMENT);
+    batch->data = batch_data_new(batch->bytes);
     if (batch->offsets == NULL || batch->data == NULL) {
-        free(batch->offsets);
-        free(batch->data);
-        *batch = (struct cache_batch){ 0 };
+        cache_batch_free(batch);
         return error_no_memory(), -1;
     }
     for (uint32_t i = 0; i < cache->count; i++)
@@ -324,6 +345,6 @@ void cache_batch_finish(struct cache *cache, const struct cache_batch *batch)
 void cache_batch_free(struct cache_batch *batch)
 {
     free(batch->offsets);
-    free(batch->data);
+    batch_data_free(batch->data, batch->bytes);
     *batch = (struct cache_batch){ 0 };
 }

@@ -78,7 +78,8 @@ void cache_clean(struct cache *cache);
 /* Copies of dirty slices on their way to disk. */
 struct cache_batch {
     uint64_t *offsets;
-    uint8_t *data; /* slice_size bytes each */
+    uint8_t *data;  /* slice_size bytes each */
+    uint64_t bytes; /* of data */
     uint32_t count;
 };
 

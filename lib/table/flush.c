@@ -13,8 +13,9 @@
 #include "base/cleanup.h"
 #include "table/refcount.h"
 
-#define RELIEVE_DROPPED 4096u /* ranges in quarantine that call for a flush */
-#define LAZY_BLOCKS 4096u     /* new refcount blocks that wait at most, with lazy refcounts */
+#define RELIEVE_DROPPED 4096u          /* ranges in quarantine that call for a flush */
+#define RELIEVE_L2 (UINT64_C(2) << 20) /* and so do changed L2 entries, in bytes of slices */
+#define LAZY_BLOCKS 4096u /* new refcount blocks that wait at most, with lazy refcounts */
 
 /* An entry of a table of 8-byte entries, on its way to disk. */
 struct entry_write {
@@ -330,16 +331,18 @@ int tables_flush_lazily(struct tables *t)
     return flush_next(t, false);
 }
 
+static bool is_full(struct tables *t)
+{
+    const struct cache *l2 = &t->l2_cache;
+    READ_SCOPE(&t->lock);
+
+    return l2->dirty_count > min_u64(RELIEVE_L2 / l2->slice_size, l2->limit / 2) ||
+           t->quarantine.waiting.count > RELIEVE_DROPPED;
+}
+
 int tables_relieve(struct tables *t)
 {
-    bool full;
-
-    {
-        READ_SCOPE(&t->lock);
-        full = t->l2_cache.dirty_count > t->l2_cache.limit / 2 ||
-               t->quarantine.waiting.count > RELIEVE_DROPPED;
-    }
-    return full ? tables_flush_lazily(t) : 0;
+    return is_full(t) ? tables_flush_lazily(t) : 0;
 }
 
 int tables_settle(struct tables *t)

@@ -125,15 +125,6 @@ static void init_locks(struct tables *t)
     pthread_mutex_init(&t->failure_lock, NULL);
 }
 
-/* As much as maps the whole disk, within the default. */
-static uint64_t whole_disk_l2(const struct tables *t)
-{
-    uint64_t clusters = t->header.size >> t->geometry.cluster_bits;
-
-    return min_u64(clusters * t->geometry.l2_entry_size + t->geometry.cluster_size,
-                   DEFAULT_L2_CACHE);
-}
-
 int tables_open(struct tables *t, struct store *store, struct header *header, bool read_only)
 {
     uint64_t length, slice;
@@ -152,7 +143,7 @@ int tables_open(struct tables *t, struct store *store, struct header *header, bo
     slice = min_u64(t->geometry.cluster_size, CACHE_SLICE);
     metadata_map_init(&t->map, t->geometry.cluster_bits);
     if (store_size(store, &length) == -1 ||
-        cache_init(&t->l2_cache, store, slice, whole_disk_l2(t), false) == -1 ||
+        cache_init(&t->l2_cache, store, slice, DEFAULT_L2_CACHE, false) == -1 ||
         cache_init(&t->refcount_cache, store, slice, DEFAULT_REFCOUNT_CACHE, true) == -1 ||
         load_active_l1(t) == -1)
         goto fail;
@@ -178,7 +169,7 @@ int tables_set_caches(struct tables *t, uint64_t l2_bytes, uint64_t refcount_byt
 {
     if (l2_slice) {
         cache_destroy(&t->l2_cache);
-        if (cache_init(&t->l2_cache, t->store, l2_slice, whole_disk_l2(t), false) == -1)
+        if (cache_init(&t->l2_cache, t->store, l2_slice, DEFAULT_L2_CACHE, false) == -1)
             return -1;
     }
     if (l2_bytes)
