@@ -62,9 +62,17 @@ say() {
     printf '\n== %s\n' "$*"
 }
 
-# Show a command and run it.
+# Show a command, as it could be typed in the folder of the disk, and run it.
 show() {
-    printf '$ %s\n' "$*"
+    local word line='$'
+    for word in "$@"; do
+        case $word in
+            run) word=../run ;;
+            *[!A-Za-z0-9_.,:=/+-]*) word=${word@Q} ;;
+        esac
+        line+=" $word"
+    done
+    printf '%s\n' "$line"
     "$@"
 }
 

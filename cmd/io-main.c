@@ -51,7 +51,7 @@ static const io_option table[] = {
     { OPTION_IMAGE_OPTS, "image-opts", NULL,
       "FILE is options, as in driver=qcow2,file.filename=FILE" },
     { 'c', "cmd", "COMMAND", "run this command; may be given again" },
-    { 'f', "format", "FMT", "format of the image, raw, qcow2 or qcow (default: probe the file)" },
+    { 'f', "format", "FMT", "format of the image, raw, qcow2, qcow or luks (default: probe the file)" },
     { 'r', "read-only", NULL, "open the image read-only" },
     { 's', "snapshot", NULL, "write to a temporary overlay, leave FILE as it is" },
     { 'n', "nocache", NULL, "bypass the host's cache, short for -t none" },

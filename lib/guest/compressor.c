@@ -238,7 +238,7 @@ int compression_parse_level(const char *name, const char *value, int *level)
     errno = 0;
     number = strtol(value, &end, 10);
     if (errno || end == value || *end || number < 1 || number > MAX_ZSTD_LEVEL)
-        return bad_value(name, value, "'fast', 'default', 'best' or a number from 1 on");
+        return bad_value(name, value, "'fast', 'default', 'best' or a number from 1 to 19");
     *level = (int)number;
     return 0;
 }
