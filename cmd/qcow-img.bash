@@ -6,23 +6,40 @@ _qcow_img() {
     local program=${COMP_WORDS[0]} verb=${COMP_WORDS[1]}
 
     COMPREPLY=()
+    # "--output=json" is three words
+    if [ "$word" = = ]; then
+        word=
+    elif [ "$previous" = = ]; then
+        previous=${COMP_WORDS[COMP_CWORD - 2]}
+    fi
     if [ "$COMP_CWORD" -eq 1 ]; then
         mapfile -t COMPREPLY < <(compgen -W "$("$program" --help 2>/dev/null |
             sed -n '/^Verbs:/,/^$/s/^  \([a-z]*\) .*/\1/p') --help --version" -- "$word")
         return
     fi
+    if [ "$verb $previous" = "check -r" ]; then
+        previous=--repair
+    fi
     case $previous in
-        -t | -T | --cache | --source-cache)
+        -t | -T | --cache | --source-cache | --backing-cache)
             mapfile -t COMPREPLY < <(compgen -W \
                 "none writeback writethrough directsync unsafe" -- "$word")
             return
             ;;
-        -O | --format | --*-format)
-            mapfile -t COMPREPLY < <(compgen -W "qcow2 raw" -- "$word")
+        -f | -F | -O | --format | --*-format)
+            mapfile -t COMPREPLY < <(compgen -W "qcow2 raw qcow luks" -- "$word")
             return
             ;;
         --output)
             mapfile -t COMPREPLY < <(compgen -W "human json" -- "$word")
+            return
+            ;;
+        -i | --aio)
+            mapfile -t COMPREPLY < <(compgen -W "threads native io_uring" -- "$word")
+            return
+            ;;
+        --repair)
+            mapfile -t COMPREPLY < <(compgen -W "leaks all" -- "$word")
             return
             ;;
         --preallocation)

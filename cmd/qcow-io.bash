@@ -6,6 +6,12 @@ _qcow_io() {
     local program=${COMP_WORDS[0]} choices
 
     COMPREPLY=()
+    # "--cache=none" is three words
+    if [ "$word" = = ]; then
+        word=
+    elif [ "$previous" = = ]; then
+        previous=${COMP_WORDS[COMP_CWORD - 2]}
+    fi
     case $previous in
         -c | --cmd)
             choices=$("$program" -c help 2>/dev/null | sed -n 's/^\([a-z_]*\) .*-- .*/\1/p')

@@ -26,6 +26,15 @@ offers --untrusted qcow-img map --
 offers json qcow-img check --output j
 offers writeback qcow-img info --cache w
 offers qcow2 qcow-img convert --target-format q
+offers json qcow-img map --output = j
+offers human qcow-img map --output =
+offers luks qcow-img convert -O l
+offers qcow qcow-img info -f qc
+offers luks qcow-img compare -F l
+offers leaks qcow-img check -r le
+offers all qcow-img check --repair = a
+offers none qcow-img rebase --backing-cache n
+offers io_uring qcow-img bench -i io
 offers --snapshot qcow-io --sn
 offers --copy-on-read qcow-io -
 offers aio_write qcow-io -c aio
@@ -34,3 +43,4 @@ offers luks qcow-io -f l
 offers directsync qcow-io --cache d
 offers ignore qcow-io -d ''
 offers io_uring qcow-io -i io
+offers unmap qcow-io --discard = u
