@@ -22,6 +22,7 @@
 
 #include "audit.h"
 #include "cleanup.h"
+#include "disguise.h"
 #include "image-open.h"
 #include "json.h"
 #include "message.h"
@@ -336,25 +337,18 @@ static void examine_expansion(audit *a, qcow2_image *image, const qcow2_info *in
 /* A raw copy of the disk would be taken for an image by whoever guesses formats. */
 static void examine_first_sector(audit *a, qcow2_image *image)
 {
-    static const struct {
-        const char *format, *mark;
-        size_t length;
-    } marks[] = {
-        { "qcow2", "QFI\xfb", 4 },    { "QED", "QED\0", 4 },     { "VMDK", "KDMV", 4 },
-        { "VMDK", "# Disk Des", 10 }, { "VHDX", "vhdxfile", 8 }, { "VHD", "conectix", 8 },
-    };
-    char sector[512] = "";
-    size_t length =
-        qcow2_get_size(image) < sizeof sector ? (size_t)qcow2_get_size(image) : sizeof sector;
+    unsigned char sector[DISGUISE_SECTOR] = "";
+    uint64_t size = qcow2_get_size(image);
+    const char *format;
 
-    if (qcow2_pread(image, sector, length, 0, 0) == -1)
+    if (qcow2_pread(image, sector, size < sizeof sector ? size : sizeof sector, 0, 0) == -1)
         return; /* in a backing file, or damaged, which has been told */
-    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
-        if (memcmp(sector, marks[i].mark, marks[i].length) == 0)
-            audit_find(a, AUDIT_DANGER, "image-inside",
-                       "the disk itself begins like a %s image: a raw copy of it would be taken "
-                       "for one",
-                       marks[i].format);
+    format = disguise_of(sector);
+    if (format)
+        audit_find(a, AUDIT_DANGER, "image-inside",
+                   "the disk itself begins like a %s image: a raw copy of it would be taken for "
+                   "one",
+                   format);
 }
 
 static void examine_content(audit *a, const qcow2_info *info, uint32_t flags)

@@ -7,7 +7,6 @@
  *     open options    flags, policy, caches: the library's object
  */
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -254,7 +253,7 @@ static char *sentence_of(const image_target *t)
     CLEANUP_FREE char *sentence = image_open_sentence(t->filename);
     bool reads = (t->flags & QCOW2_OPEN_READ_ONLY) && !(t->flags & QCOW2_OPEN_FORCE_SHARE);
 
-    if (qcow2_get_errno() != EBUSY)
+    if (!lock_wait_helps())
         return xstrdup(sentence);
     return xasprintf("%s (--wait waits for it%s)", sentence,
                      reads ? ", -U reads it all the same" : "");

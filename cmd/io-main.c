@@ -259,7 +259,11 @@ static int run_standard_input(io_session *session)
 static int run(void *opaque)
 {
     io_options *o = opaque;
-    io_session session = { .overlay = NO_OVERLAY, .misaligned = o->misaligned };
+    io_session session = {
+        .overlay = NO_OVERLAY,
+        .misaligned = o->misaligned,
+        .untrusted = o->untrusted,
+    };
     int result = -1;
 
     if (!o->choice.source.filename || io_session_open(&session, &o->choice) == 0) {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "disguise.h"
 #include "io.h"
 
 int io_parse_pattern(const char *text, int *byte)
@@ -61,25 +62,9 @@ void io_dump(const unsigned char *buf, size_t count, uint64_t offset)
     }
 }
 
-/* What a first sector must begin with to be taken for another format by some prober; the first also
- * has a version behind it. */
-static const char *const magics[] = {
-    "QFI\xfb",
-    "QED",
-    "KDMV",
-    "COWD",
-    "conectix",
-    "vhdxfile",
-    "LUKS\xba\xbe",
-    "# Disk DescriptorFile",
-    "Bochs Virtual HD Image",
-    "WithoutFreeSpace",
-    "WithouFreSpacExt",
-};
-
 bool io_disguises(io_session *session, const unsigned char *buf, size_t count, uint64_t offset)
 {
-    unsigned char sector[512] = { 0 };
+    unsigned char sector[DISGUISE_SECTOR] = { 0 };
     uint64_t size = qcow2_get_size(session->image);
 
     if (!session->guessed_raw || offset >= sizeof sector)
@@ -88,8 +73,5 @@ bool io_disguises(io_session *session, const unsigned char *buf, size_t count, u
         return true;
     memcpy(sector + offset, buf,
            count < sizeof sector - offset ? count : sizeof sector - (size_t)offset);
-    for (size_t i = 0; i < sizeof magics / sizeof *magics; i++)
-        if (memcmp(sector, magics[i], strlen(magics[i])) == 0)
-            return i > 0 || memcmp(sector + 4, "\0\0\0\0", 4) != 0;
-    return false;
+    return disguise_of(sector) != NULL;
 }

@@ -253,7 +253,7 @@ static int read_keys(const io_request *request, io_choice *choice)
     return text ? keyval_parse(&choice->keys, text, NULL) : 0;
 }
 
-static int choose(const io_request *request, io_choice *choice)
+static int choose(const io_session *session, const io_request *request, io_choice *choice)
 {
     bool alone = request->nb_words == 0;
 
@@ -264,7 +264,7 @@ static int choose(const io_request *request, io_choice *choice)
             .cache = request->given['n'] ? "none" : request->values['t'],
             .flags = QCOW2_OPEN_DISCARD | (request->given['r'] ? QCOW2_OPEN_READ_ONLY : 0) |
                      (request->given['U'] ? QCOW2_OPEN_FORCE_SHARE : 0),
-            .backing = QCOW2_BACKING_ALLOW_PROBE,
+            .backing = session->untrusted ? QCOW2_BACKING_REFUSE : QCOW2_BACKING_ALLOW_PROBE,
         },
         .temporary = request->given['s'],
         .copy_on_read = request->given['C'],
@@ -291,7 +291,7 @@ int io_open(io_session *session, const io_command *command, const io_request *re
         error_report("can't open: Must specify either driver or file");
         return -1;
     }
-    result = choose(request, &choice);
+    result = choose(session, request, &choice);
     if (result == 0 && session->image) {
         error_report("file open already, try 'help close'");
         result = -1;

@@ -46,6 +46,7 @@ typedef struct {
     int overlay;        /* file of the temporary overlay; NO_OVERLAY: none */
     bool guessed_raw;   /* nobody said that it is raw: its first sector must stay harmless */
     bool misaligned;    /* buffers begin at odd places in memory */
+    bool untrusted;     /* names inside images are not followed */
     bool finished;      /* quit was said */
     io_async *async;    /* requests under way */
 } io_session;

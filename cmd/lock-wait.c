@@ -25,6 +25,20 @@ static bool is_over(const struct timespec *deadline)
            (now.tv_sec == deadline->tv_sec && now.tv_nsec >= deadline->tv_nsec);
 }
 
+/* What a command has opened itself, for another purpose, it would wait for in vain. */
+static bool is_held_here(const char *sentence)
+{
+    static const char holder[] = " (held by this process)";
+    size_t length = strlen(sentence), tail = strlen(holder);
+
+    return length >= tail && strcmp(sentence + length - tail, holder) == 0;
+}
+
+bool lock_wait_helps(void)
+{
+    return qcow2_get_errno() == EBUSY && !is_held_here(qcow2_get_error());
+}
+
 static void begin(lock_wait *wait)
 {
     error_report("waiting: %s", qcow2_get_error());
@@ -36,7 +50,7 @@ static void begin(lock_wait *wait)
 
 bool lock_wait_pause(lock_wait *wait)
 {
-    if (qcow2_get_errno() != EBUSY || wait->seconds == 0)
+    if (!lock_wait_helps() || wait->seconds == 0)
         return false;
     if (wait->pause == 0)
         begin(wait);

@@ -17,6 +17,9 @@ typedef struct {
     long pause; /* nanoseconds, of the last time; 0: none yet */
 } lock_wait;
 
+/* The library has just refused to open a file.  Was that for another program's lock? */
+bool lock_wait_helps(void);
+
 /* The library has just refused to open a file.  Was that for a lock, and may it be tried again?  Then
  * it is after a pause that this returns true.  The first time it says what is waited for. */
 bool lock_wait_pause(lock_wait *wait);

@@ -9,6 +9,8 @@ shared_sources = \
 	credentials.h \
 	decrypt.c \
 	decrypt.h \
+	disguise.c \
+	disguise.h \
 	facts.c \
 	facts.h \
 	human.c \

@@ -384,6 +384,19 @@ static const struct {
 
 #define PROBE_SIZE 512
 
+/* A VMDK image may consist of words only, and name other files in them: comments and blank lines, then
+ * its version. */
+static bool is_vmdk_in_words(const char *text, const char *end)
+{
+    while (text < end && (*text == '#' || *text == ' ')) {
+        const char *newline = memchr(text, '\n', (size_t)(end - text));
+
+        text = newline ? newline + 1 : end;
+    }
+    return end - text > 10 && memcmp(text, "version=", 8) == 0 && text[8] >= '1' && text[8] <= '3' &&
+           (text[9] == '\n' || (text[9] == '\r' && text[10] == '\n'));
+}
+
 static const char *format_of(const uint8_t *start)
 {
     /* as other tools tell it: the magic and a version of at least 2 */
@@ -392,6 +405,8 @@ static const char *format_of(const uint8_t *start)
     for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++)
         if (memcmp(start + marks[i].offset, marks[i].magic, marks[i].size) == 0)
             return marks[i].format;
+    if (is_vmdk_in_words((const char *)start, (const char *)start + PROBE_SIZE))
+        return "vmdk";
     return "raw";
 }
 

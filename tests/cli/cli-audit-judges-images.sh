@@ -82,6 +82,15 @@ head -c 512 plain.qcow2 >sector
 qcow-img convert -f raw -O qcow2 sector inside.qcow2
 judged 2 'danger:image-inside' inside.qcow2
 
+# VMDK images in words, which name files of the host, whatever stands before the version.
+for words in '# x\nversion=1\n' '#\n \r\n#\nversion=3\r\n' 'version=2\n' '# Disk DescriptorFile\n'; do
+    printf "$words%0512d" 0 >sector
+    qcow-img convert -f raw -O qcow2 sector inside.qcow2
+    judged 2 'danger:image-inside' inside.qcow2
+    grep -q 'like a VMDK image' out || fail "$(cat out)"
+    case $words in *version*) judged 1 'failed:format' sector ;; esac
+done
+
 # Files that are none, are missing, are not ours to judge.
 mkfifo fifo
 ln -s plain.qcow2 link

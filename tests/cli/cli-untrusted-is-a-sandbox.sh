@@ -88,6 +88,11 @@ if [ ! -s warning ]; then
     refused 'Permission denied' qcow-io --untrusted -r -c close -c 'open disk.raw' a.qcow2
 fi
 
+# Nor does it follow names inside images, which the image of the command line may be opened for.
+qcow-img create -q -f qcow2 -b a.qcow2 -F qcow2 above.qcow2
+refused 'opening backing files is not allowed' \
+    qcow-io --untrusted -f raw -c close -c 'open above.qcow2' above.qcow2
+
 # What fails leaves no target, and keeps one that was there.
 head -c 200000 zlib.qcow2 >broken.qcow2
 qcow-img create -q -f raw kept 1M

@@ -118,6 +118,19 @@ if command -v qemu-system-x86_64 >/dev/null; then
     released
 fi
 
+# Nobody waits for what the command itself holds.
+qcow-img create -q -f qcow2 disk.qcow2 1M
+for words in 'rebase --wait -b disk.qcow2 -F qcow2 disk.qcow2' \
+    'convert --wait -n -O qcow2 disk.qcow2 disk.qcow2' \
+    'create --wait -q -f qcow2 -o data_file=disk.qcow2 disk.qcow2 1M'; do
+    status=0
+    # shellcheck disable=SC2086
+    timeout 60 qcow-img $words 2>err || status=$?
+    if [ ! -r /proc/self/fdinfo/0 ]; then continue; fi
+    [ $status -eq 1 ] || fail "$words: status $status, $(cat err)"
+    ! grep -qe 'waiting:' -e '--wait waits' err || fail "$words: $(cat err)"
+done
+
 for wrong in x -1 1.5 ''; do
     if qcow-img info "--wait=$wrong" disk.qcow2 >/dev/null 2>err; then fail "--wait=$wrong is taken"; fi
     grep -q 'Invalid time to wait' err || fail "$(cat err)"

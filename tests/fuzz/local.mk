@@ -46,6 +46,7 @@ fuzz_fuzz_words_SOURCES = \
 	../cmd/create-options.c \
 	../cmd/credentials.c \
 	../cmd/decrypt.c \
+	../cmd/disguise.c \
 	../cmd/facts.c \
 	../cmd/human.c \
 	../cmd/image-keys.c \
