@@ -54,6 +54,14 @@ struct row {
 
 #define WHOLE UINT32_MAX /* of an argument that is an int */
 
+#define IOCTL_TYPE ((uint32_t)_IOC_TYPEMASK << _IOC_TYPESHIFT)
+
+#define KVM_TYPE 0xaeu /* KVMIO; not every architecture has <linux/kvm.h> */
+
+/* TCGETS2 and TCSETS2, which newer C libraries use, with struct termios2 in 44 bytes. */
+#define NEW_TCGETS _IOC(_IOC_READ, 'T', 0x2a, 44)
+#define NEW_TCSETS _IOC(_IOC_WRITE, 'T', 0x2b, 44)
+
 static const struct row rows[] = {
     /* what is open */
     CALL(read, ALL),
@@ -107,9 +115,14 @@ static const struct row rows[] = {
     CALL_IF(ioctl, FILES, 1, WHOLE, BLKGETSIZE64),
     CALL_IF(ioctl, FILES, 1, WHOLE, BLKSSZGET),
     CALL_IF(ioctl, FILES, 1, WHOLE, FICLONERANGE),
-    CALL_IF(ioctl, FILES, 1, WHOLE, TCGETS),
+    CALL_IF(ioctl, ALL, 1, WHOLE, TCGETS),
     CALL_IF(ioctl, FILES, 1, WHOLE, TIOCGWINSZ),
-    CALL(ioctl, SANDBOX_MACHINE), /* on /dev/kvm and what came of it */
+
+    /* /dev/kvm and what came of it; the terminal's settings, but not TIOCSTI, which types into it */
+    CALL_IF(ioctl, SANDBOX_MACHINE, 1, IOCTL_TYPE, KVM_TYPE << _IOC_TYPESHIFT),
+    CALL_IF(ioctl, SANDBOX_MACHINE, 1, WHOLE, TCSETS),
+    CALL_IF(ioctl, SANDBOX_MACHINE, 1, WHOLE, NEW_TCGETS),
+    CALL_IF(ioctl, SANDBOX_MACHINE, 1, WHOLE, NEW_TCSETS),
 
     /* memory, none of it to be executed */
     CALL(brk, ALL),

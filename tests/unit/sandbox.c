@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -222,6 +223,12 @@ static int kill_parent(void)
     return as_errno(kill(getppid(), 0));
 }
 
+/* The shell that the terminal belongs to would run it. */
+static int type_into_terminal(void)
+{
+    return as_errno(ioctl(STDIN_FILENO, TIOCSTI, "x"));
+}
+
 static int make_code(void)
 {
     void *memory =
@@ -254,8 +261,8 @@ static void test_calls(void **state)
 {
     static const enum sandbox_role roles[] = { SANDBOX_TOOL, SANDBOX_SERVER, SANDBOX_MACHINE };
     static attempt *const forbidden[] = {
-        start_program, fork_process, make_socket,    trace_parent,
-        kill_parent,   make_code,    turn_into_code,
+        start_program, fork_process,       make_socket, trace_parent,
+        kill_parent,   type_into_terminal, make_code,   turn_into_code,
     };
 
     (void)state;
