@@ -231,7 +231,7 @@ static int check_options(conversion *c)
 
 static image_source source_of(const options *o, size_t index)
 {
-    image_source source = image_source_of(o, QCOW2_OPEN_READ_ONLY);
+    image_source source = image_source_of(o, QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_NO_WRITERS);
 
     source.filename = o->arguments[index];
     source.cache = o->source_cache;

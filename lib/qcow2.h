@@ -72,6 +72,9 @@ QCOW2_PUBLIC const char *qcow2_get_version(void);
                                           despite damage that only a check can describe; implies
                                           NO_IO */
 
+#define QCOW2_OPEN_NO_WRITERS \
+    0x0200u /* with READ_ONLY: nobody writes meanwhile, a raw image either */
+
 #define QCOW2_OPEN_NBD 0x10000u         /* the name is the URI of an export on an NBD server */
 #define QCOW2_OPEN_BACKING_NBD 0x20000u /* names of backing files in images may be such URIs */
 
@@ -153,7 +156,7 @@ QCOW2_PUBLIC int qcow2_open_options_set_secret_callback(qcow2_open_options *opti
 QCOW2_PUBLIC int qcow2_open_options_set_writable_backing(qcow2_open_options *options,
                                                          unsigned depth);
 
-/* Bytes of memory for L2 tables (0: as much as maps the whole disk, at most 32 MiB) and for
+/* Bytes of memory for L2 tables (0: 32 MiB) and for
  * refcount blocks (0: a default). */
 QCOW2_PUBLIC int qcow2_open_options_set_l2_cache_size(qcow2_open_options *options, uint64_t size);
 QCOW2_PUBLIC int qcow2_open_options_set_refcount_cache_size(qcow2_open_options *options,

@@ -289,7 +289,8 @@ static enum store_sharing sharing_of(const struct qcow2_open_options *options)
     if (options->flags & QCOW2_OPEN_FORCE_SHARE)
         return STORE_LOCK_FORCE_SHARE;
     if (options->flags & QCOW2_OPEN_READ_ONLY)
-        return raw ? STORE_LOCK_RAW_READER : STORE_LOCK_READER;
+        return raw && !(options->flags & QCOW2_OPEN_NO_WRITERS) ? STORE_LOCK_RAW_READER
+                                                                : STORE_LOCK_READER;
     return raw ? STORE_LOCK_RAW_WRITER : STORE_LOCK_WRITER;
 }
 
