@@ -208,6 +208,18 @@ static int shrink(struct qcow2_image *image, uint64_t size)
  * The whole
  */
 
+/* Growing failed: if it was preallocation, for which the host had no room, the disk is longer already. */
+static void take_back(struct qcow2_image *image, uint64_t old_size)
+{
+    struct error error;
+
+    if (image->disk->size == old_size || tables_usable(&image->tables) == -1)
+        return;
+    error_save(&error);
+    shrink(image, old_size);
+    error_restore(&error);
+}
+
 static int resize_qcow2(struct qcow2_image *image, uint64_t size, enum preallocation mode)
 {
     uint64_t old_size = image->disk->size;
@@ -227,7 +239,22 @@ static int resize_qcow2(struct qcow2_image *image, uint64_t size, enum prealloca
         return 0;
     if (bitmaps_mark(image) == -1)
         return -1;
-    return size > old_size ? grow(image, size, mode) : shrink(image, size);
+    if (size < old_size)
+        return shrink(image, size);
+    if (grow(image, size, mode) == 0)
+        return 0;
+    take_back(image, old_size);
+    return -1;
+}
+
+static void take_back_raw(struct qcow2_image *image, uint64_t old_size)
+{
+    struct error error;
+
+    error_save(&error);
+    if (store_truncate(image->luks ? image->crypt : image->store, old_size) == 0)
+        image->disk->size = old_size;
+    error_restore(&error);
 }
 
 /* A raw image, or a LUKS volume, whose new part reads as nobody knows what. */
@@ -246,8 +273,10 @@ static int resize_raw(struct qcow2_image *image, uint64_t size, enum preallocati
         return -1;
     image->disk->size = round_up(size, 512);
     if (image->disk->size > old_size &&
-        image_preallocate(image, image->disk->size - old_size, old_size, mode) == -1)
+        image_preallocate(image, image->disk->size - old_size, old_size, mode) == -1) {
+        take_back_raw(image, old_size);
         return -1;
+    }
     return store_flush(image->store);
 }
 

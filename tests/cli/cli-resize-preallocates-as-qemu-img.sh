@@ -35,4 +35,18 @@ done
 same resize -f raw --shrink --preallocation=falloc r.raw 1M
 same resize -f raw --shrink r.raw 1M
 cmp theirs/r.raw ours/r.raw
+
+# Where the host has no room for the new part the disk keeps its size.
+both qemu-img create -f qcow2 q.qcow2 1M
+both qemu-io -c 'write -P 1 0 1M' q.qcow2
+for mode in falloc full; do
+    for image in q.qcow2 r.raw; do
+        for tools in qemu qcow; do
+            ! (ulimit -f 8192; cd ours; "$tools-img" resize --preallocation=$mode "$image" 64M) 2>error
+            qemu-img info "ours/$image" | grep -q '^virtual size: 1 MiB'
+            qemu-img compare -q "theirs/$image" "ours/$image"
+        done
+    done
+    qemu-img check -q ours/q.qcow2
+done
 finish
