@@ -72,8 +72,11 @@ crash_judging = \
 
 crash_crash_simulate_SOURCES = \
 	$(crash_judging) \
+	crash/requests.c \
+	crash/requests.h \
 	crash/scenario.c \
 	crash/scenario.h \
+	crash/shapes.c \
 	crash/simulate.c
 crash_crash_replay_SOURCES = $(crash_judging) crash/calls.h crash/replay.c
 crash_crash_replay_LDADD = $(LDADD) $(LIBNBD_LIBS)
