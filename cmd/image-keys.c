@@ -2,46 +2,20 @@
 /* image-keys.c - an image named by dotted keys
  *
  *     read_layer              one image: its file, its format (if need be by probing), then
- *       read_format_keys      every key of the format        a row of the table each
- *       read_file_keys        every key of the file          the same
+ *       read_keys             every key of both              a row of image-key-table.c each
  *       read_data_file        the file beside it
  *       read_backing          the image under it             read_layer again
  */
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cleanup.h"
 #include "credentials.h"
-#include "human.h"
+#include "image-key-table.h"
 #include "image-keys.h"
 #include "message.h"
-#include "option-value.h"
 #include "secret.h"
-
-/* A layer of keys: those that begin with the prefix. */
-typedef struct {
-    const keyval_list *keys;
-    char *prefix;       /* "", "file.", "backing.", "backing.file." ...; owned */
-    const char *driver; /* a static string */
-    image_target *target;
-} layer;
-
-enum {
-    IN_QCOW2 = 1,
-    IN_QCOW1 = 2,
-    IN_RAW = 4,
-    IN_FILE = 8,
-    IN_NBD = 16,
-    IN_LUKS = 32,
-    IN_FORMAT = IN_QCOW2 | IN_QCOW1 | IN_RAW | IN_LUKS,
-    IN_PROTOCOL = IN_FILE | IN_NBD,
-    ANYWHERE = IN_FORMAT | IN_PROTOCOL,
-};
-
-typedef int key_reader(layer *l, const char *key, const char *value, char **why);
 
 static const struct {
     const char *name;
@@ -72,12 +46,6 @@ static void layer_clear(layer *l)
 
 #define CLEANUP_LAYER __attribute__((cleanup(layer_clear)))
 
-static int fail_library(char **why)
-{
-    *why = xstrdup(qcow2_get_error());
-    return -1;
-}
-
 /* Who may not follow an image to its backing file may not to its data file, either. */
 static qcow2_data_file_policy data_file_policy(const image_target *t)
 {
@@ -89,8 +57,19 @@ int image_target_begin(image_target *t, char **why)
     t->options = qcow2_open_options_new();
     if (!t->options || qcow2_open_options_set_backing_policy(t->options, t->policy) ||
         qcow2_open_options_set_data_file_policy(t->options, data_file_policy(t)))
-        return fail_library(why);
+        return image_keys_fail_library(why);
     return 0;
+}
+
+int image_target_set_secret(image_target *t, const char *id, char **why)
+{
+    const char *passphrase;
+
+    if (secret_find_text(id, &passphrase, why))
+        return -1;
+    return qcow2_open_options_set_secret(t->options, passphrase, strlen(passphrase))
+               ? image_keys_fail_library(why)
+               : 0;
 }
 
 static int where(const char *driver)
@@ -121,13 +100,6 @@ const char *format_to_create(const char *name, const char *filename)
     return NULL;
 }
 
-static const char *get(const layer *l, const char *key)
-{
-    CLEANUP_FREE char *whole = xasprintf("%s%s", l->prefix, key);
-
-    return keyval_get(l->keys, whole);
-}
-
 static bool begins(const char *key, const char *prefix)
 {
     return strncmp(key, prefix, strlen(prefix)) == 0;
@@ -142,251 +114,6 @@ static bool has(const layer *l, const char *beginning)
         if (begins(l->keys->items[i].key, whole))
             return true;
     return false;
-}
-
-/* ------------------------------------------------------------------------------------------------
- * Values
- */
-
-static int parse_switch(const char *key, const char *value, bool *on, char **why)
-{
-    if (option_value_switch(value, on) == 0)
-        return 0;
-    *why = xasprintf("Parameter '%s' expects 'on' or 'off'", key);
-    return -1;
-}
-
-static int parse_size(const char *key, const char *value, uint64_t *size, char **why)
-{
-    int error = size_parse(value, size);
-
-    if (error == 0)
-        return 0;
-    *why = size_refusal(key, value, error);
-    return -1;
-}
-
-static int set_flag(layer *l, uint32_t flag, bool on)
-{
-    l->target->flags = on ? l->target->flags | flag : l->target->flags & ~flag;
-    return 0;
-}
-
-static int read_flag(layer *l, uint32_t flag, const char *key, const char *value, char **why)
-{
-    bool on;
-
-    return parse_switch(key, value, &on, why) ? -1 : set_flag(l, flag, on);
-}
-
-/* ------------------------------------------------------------------------------------------------
- * Readers of keys
- */
-
-/* What is dealt with elsewhere, or only tells how a running machine's disks are called. */
-static int read_nothing(layer *l, const char *key, const char *value, char **why)
-{
-    (void)l;
-    (void)key;
-    (void)value;
-    (void)why;
-    return 0;
-}
-
-/* Advice that changes neither what is read nor what is written. */
-static int read_switch(layer *l, const char *key, const char *value, char **why)
-{
-    bool on;
-
-    (void)l;
-    return parse_switch(key, value, &on, why);
-}
-
-static int read_number(layer *l, const char *key, const char *value, char **why)
-{
-    uint64_t number;
-
-    (void)l;
-    return parse_size(key, value, &number, why);
-}
-
-static int read_read_only(layer *l, const char *key, const char *value, char **why)
-{
-    return read_flag(l, QCOW2_OPEN_READ_ONLY, key, value, why);
-}
-
-static int read_force_share(layer *l, const char *key, const char *value, char **why)
-{
-    return read_flag(l, QCOW2_OPEN_FORCE_SHARE, key, value, why);
-}
-
-static int read_direct(layer *l, const char *key, const char *value, char **why)
-{
-    return read_flag(l, QCOW2_OPEN_DIRECT, key, value, why);
-}
-
-static int read_no_flush(layer *l, const char *key, const char *value, char **why)
-{
-    return read_flag(l, QCOW2_OPEN_UNSAFE, key, value, why);
-}
-
-static int read_locking(layer *l, const char *key, const char *value, char **why)
-{
-    bool off = strcmp(value, "off") == 0;
-
-    (void)key;
-    if (off || strcmp(value, "auto") == 0 || strcmp(value, "on") == 0)
-        return set_flag(l, QCOW2_OPEN_NO_LOCK, off);
-    *why = xasprintf("invalid parameter value: %s", value);
-    return -1;
-}
-
-static int read_aio(layer *l, const char *key, const char *value, char **why)
-{
-    (void)l;
-    (void)key;
-    if (strcmp(value, "threads") == 0 || strcmp(value, "native") == 0 ||
-        strcmp(value, "io_uring") == 0)
-        return 0;
-    *why = xasprintf("invalid parameter value: %s", value);
-    return -1;
-}
-
-/* Whether written zeroes take space: nobody sees the difference. */
-static int read_detect_zeroes(layer *l, const char *key, const char *value, char **why)
-{
-    const char *discard = get(l, "discard");
-
-    (void)key;
-    if (strcmp(value, "unmap") == 0 &&
-        (!discard || (strcmp(discard, "unmap") != 0 && strcmp(discard, "on") != 0)))
-        *why = xstrdup("setting detect-zeroes to unmap is not allowed without setting discard "
-                       "operation to unmap");
-    else if (strcmp(value, "off") != 0 && strcmp(value, "on") != 0 && strcmp(value, "unmap") != 0)
-        *why = xasprintf("invalid parameter value: %s", value);
-    return *why ? -1 : 0;
-}
-
-static int read_discard(layer *l, const char *key, const char *value, char **why)
-{
-    bool unmap = strcmp(value, "unmap") == 0 || strcmp(value, "on") == 0;
-
-    (void)key;
-    if (unmap || strcmp(value, "ignore") == 0 || strcmp(value, "off") == 0)
-        return set_flag(l, QCOW2_OPEN_DISCARD, unmap);
-    *why = xstrdup("Invalid discard option");
-    return -1;
-}
-
-static int read_option(layer *l, const char *key, const char *value, char **why)
-{
-    return qcow2_open_options_set(l->target->options, key, value) ? fail_library(why) : 0;
-}
-
-/* A size or a number as people write it. */
-static int read_size_option(layer *l, const char *key, const char *value, char **why)
-{
-    CLEANUP_FREE char *number = NULL;
-    uint64_t size;
-
-    if (parse_size(key, value, &size, why))
-        return -1;
-    number = xasprintf("%" PRIu64, size);
-    return read_option(l, key, number, why);
-}
-
-int image_target_set_secret(image_target *t, const char *id, char **why)
-{
-    const char *passphrase;
-
-    if (secret_find_text(id, &passphrase, why))
-        return -1;
-    return qcow2_open_options_set_secret(t->options, passphrase, strlen(passphrase))
-               ? fail_library(why)
-               : 0;
-}
-
-static int read_key_secret(layer *l, const char *key, const char *value, char **why)
-{
-    (void)key;
-    return image_target_set_secret(l->target, value, why);
-}
-
-/* ------------------------------------------------------------------------------------------------
- * The table
- */
-
-static const struct {
-    int where; /* IN_... */
-    const char *key;
-    key_reader *read;
-} key_table[] = {
-    { ANYWHERE, "driver", read_nothing },
-    { ANYWHERE, "node-name", read_nothing },
-    { ANYWHERE, "read-only", read_read_only },
-    { ANYWHERE, "auto-read-only", read_switch },
-    { ANYWHERE, "force-share", read_force_share },
-    { ANYWHERE, "discard", read_discard },
-    { ANYWHERE, "detect-zeroes", read_detect_zeroes },
-    { ANYWHERE, "cache.direct", read_direct },
-    { ANYWHERE, "cache.no-flush", read_no_flush },
-
-    { IN_QCOW2, "cache-size", read_size_option },
-    { IN_QCOW2, "l2-cache-size", read_size_option },
-    { IN_QCOW2, "l2-cache-entry-size", read_size_option },
-    { IN_QCOW2, "refcount-cache-size", read_size_option },
-    { IN_QCOW2, "cache-clean-interval", read_option },
-    { IN_QCOW2, "overlap-check", read_option },
-    { IN_QCOW2, "overlap-check.template", read_option },
-    { IN_QCOW2, "overlap-check.main-header", read_option },
-    { IN_QCOW2, "overlap-check.active-l1", read_option },
-    { IN_QCOW2, "overlap-check.active-l2", read_option },
-    { IN_QCOW2, "overlap-check.refcount-table", read_option },
-    { IN_QCOW2, "overlap-check.refcount-block", read_option },
-    { IN_QCOW2, "overlap-check.snapshot-table", read_option },
-    { IN_QCOW2, "overlap-check.inactive-l1", read_option },
-    { IN_QCOW2, "overlap-check.inactive-l2", read_option },
-    { IN_QCOW2, "overlap-check.bitmap-directory", read_option },
-    { IN_QCOW2, "lazy-refcounts", read_option },
-    { IN_QCOW2, "pass-discard-request", read_option },
-    { IN_QCOW2, "pass-discard-snapshot", read_option },
-    { IN_QCOW2, "pass-discard-other", read_option },
-    { IN_QCOW2, "discard-no-unref", read_option },
-    { IN_QCOW2, "compression-level", read_option },
-    { IN_QCOW2, "compression-window", read_option },
-    { IN_QCOW2 | IN_QCOW1, "encrypt.format", read_option },
-    { IN_QCOW2 | IN_QCOW1, "encrypt.key-secret", read_key_secret },
-    { IN_LUKS, "key-secret", read_key_secret },
-
-    { IN_FILE, "filename", read_nothing },
-    { IN_FILE, "aio", read_aio },
-    { IN_FILE, "aio-max-batch", read_number },
-    { IN_FILE, "locking", read_locking },
-    { IN_FILE, "drop-cache", read_switch },
-
-    { IN_NBD, "server.type", read_nothing },
-    { IN_NBD, "server.host", read_nothing },
-    { IN_NBD, "server.port", read_nothing },
-    { IN_NBD, "server.path", read_nothing },
-    { IN_NBD, "host", read_nothing },
-    { IN_NBD, "port", read_nothing },
-    { IN_NBD, "path", read_nothing },
-    { IN_NBD, "export", read_nothing },
-    { IN_NBD, "tls-creds", read_nothing },
-};
-
-static int read_key(layer *l, const char *key, const char *value, char **why)
-{
-    int here = where(l->driver);
-
-    for (size_t i = 0; i < sizeof key_table / sizeof *key_table; i++)
-        if ((key_table[i].where & here) && strcmp(key_table[i].key, key) == 0)
-            return key_table[i].read(l, key, value, why);
-    if (here & IN_PROTOCOL)
-        *why = xasprintf("Block protocol '%s' doesn't support the option '%s'", l->driver, key);
-    else
-        *why = xasprintf("Block format '%s' does not support the option '%s'", l->driver, key);
-    return -1;
 }
 
 /* Do the keys of a layer below begin there? */
@@ -406,7 +133,7 @@ static int read_keys(layer *l, char **why)
         const keyval *item = &l->keys->items[i];
         const char *key = begins(item->key, l->prefix) ? item->key + strlen(l->prefix) : NULL;
 
-        if (key && !is_below(l, key) && read_key(l, key, item->value, why))
+        if (key && !is_below(l, key) && layer_read_key(l, where(l->driver), key, item->value, why))
             return -1;
     }
     return 0;
@@ -428,7 +155,7 @@ static layer layer_below(const layer *l, const char *name, image_target *target)
 /* The driver that the keys name, if any. */
 static int find_driver(layer *l, char **why)
 {
-    const char *name = get(l, "driver");
+    const char *name = layer_get(l, "driver");
 
     for (size_t i = 0; name && i < NB_DRIVERS; i++)
         if (strcmp(drivers[i].name, name) == 0)
@@ -442,48 +169,48 @@ static int find_driver(layer *l, char **why)
 /* How many of these keys there are. */
 static int count(const layer *l, const char *a, const char *b)
 {
-    return (get(l, a) != NULL) + (get(l, b) != NULL);
+    return (layer_get(l, a) != NULL) + (layer_get(l, b) != NULL);
 }
 
 static int check_server(const layer *l, char **why)
 {
-    const char *type = get(l, "server.type");
+    const char *type = layer_get(l, "server.type");
     const char *needed = type && strcmp(type, "unix") == 0 ? "server.path" : "server.host";
 
     if (has(l, "server.") && !type)
         *why = xstrdup("Parameter 'type' is missing");
     else if (type && strcmp(type, "inet") != 0 && strcmp(type, "unix") != 0)
         *why = xasprintf("Parameter 'type' does not accept value '%s'", type);
-    else if (type && !get(l, needed))
+    else if (type && !layer_get(l, needed))
         *why = xasprintf("Parameter '%s' is missing", needed + strlen("server."));
-    else if (type && strcmp(type, "inet") == 0 && !get(l, "server.port"))
+    else if (type && strcmp(type, "inet") == 0 && !layer_get(l, "server.port"))
         *why = xstrdup("Parameter 'port' is missing");
     else if (type && count(l, "host", "path") > 0)
         *why = xstrdup("Cannot use 'server' and path/host/port at the same time");
     else if (count(l, "host", "path") == 2)
         *why = xstrdup("path and host may not be used at the same time");
     else if (!type && count(l, "host", "path") == 0)
-        *why = xstrdup(get(l, "port") ? "port may not be used without host"
-                                      : "NBD server address missing");
+        *why = xstrdup(layer_get(l, "port") ? "port may not be used without host"
+                                            : "NBD server address missing");
     return *why ? -1 : 0;
 }
 
 /* The server by "server." keys, or by the same keys without, which came first. */
 static int read_server(layer *l, char **why)
 {
-    const char *dot = get(l, "server.type") ? "server." : "";
+    const char *dot = layer_get(l, "server.type") ? "server." : "";
     CLEANUP_FREE char *host = xasprintf("%shost", dot);
     CLEANUP_FREE char *port = xasprintf("%sport", dot);
     CLEANUP_FREE char *path = xasprintf("%spath", dot);
     nbd_address address = {
-        .host = get(l, host),
-        .port = get(l, port),
-        .path = get(l, path),
-        .export = get(l, "export"),
+        .host = layer_get(l, host),
+        .port = layer_get(l, port),
+        .path = layer_get(l, path),
+        .export = layer_get(l, "export"),
     };
 
     if (check_server(l, why) ||
-        (get(l, "tls-creds") && credentials_find(get(l, "tls-creds"), &address, why)))
+        (layer_get(l, "tls-creds") && credentials_find(layer_get(l, "tls-creds"), &address, why)))
         return -1;
     l->target->filename = nbd_address_uri(&address);
     l->target->flags |= QCOW2_OPEN_NBD;
@@ -492,7 +219,7 @@ static int read_server(layer *l, char **why)
 
 static int read_filename(layer *l, char **why)
 {
-    const char *filename = get(l, "filename");
+    const char *filename = layer_get(l, "filename");
 
     if (where(l->driver) & IN_NBD)
         return read_server(l, why);
@@ -534,8 +261,8 @@ static int read_storage(const layer *l, bool may_be_recorded, char **why)
 
     if (has(l, "file."))
         return read_file(&file, why);
-    if (get(l, "file"))
-        return fail_without_node(get(l, "file"), why);
+    if (layer_get(l, "file"))
+        return fail_without_node(layer_get(l, "file"), why);
     if (may_be_recorded)
         return 0;
     *why = xstrdup(l->driver ? "A block device must be specified for \"file\""
@@ -559,7 +286,7 @@ int image_probe_format(image_target *t, char **why)
     const char *format;
 
     if (qcow2_open_options_set_flags(t->options, t->flags & QCOW2_OPEN_NBD))
-        return fail_library(why);
+        return image_keys_fail_library(why);
     format = qcow2_probe_with(t->filename, t->options);
     if (!format) {
         *why = image_open_sentence(t->filename);
@@ -581,8 +308,8 @@ static int read_data_file(const layer *l, char **why)
 
     if (!(where(l->driver) & IN_QCOW2))
         return 0;
-    if (get(l, "data-file"))
-        return fail_without_node(get(l, "data-file"), why);
+    if (layer_get(l, "data-file"))
+        return fail_without_node(layer_get(l, "data-file"), why);
     if (!has(&file, ""))
         return 0;
     if (read_file(&file, why))
@@ -591,8 +318,9 @@ static int read_data_file(const layer *l, char **why)
         *why = xstrdup("A data file on an NBD server is not supported");
         return -1;
     }
-    return qcow2_open_options_set_data_file(l->target->options, data.filename) ? fail_library(why)
-                                                                               : 0;
+    return qcow2_open_options_set_data_file(l->target->options, data.filename)
+               ? image_keys_fail_library(why)
+               : 0;
 }
 
 static int read_backing(const layer *l, char **why);
@@ -623,7 +351,7 @@ static int set_backing(image_target *t, image_target *below, char **why)
     if (qcow2_open_options_set_flags(below->options, below->flags) ||
         qcow2_open_options_set_backing(t->options, below->filename, below->format) ||
         qcow2_open_options_set_backing_options(t->options, below->options))
-        return fail_library(why);
+        return image_keys_fail_library(why);
     below->options = NULL; /* taken over */
     return 0;
 }
@@ -634,7 +362,7 @@ static int read_null_backing(const layer *l, const char *name, char **why)
     if (name[0] != '\0')
         return fail_without_node(name, why);
     return qcow2_open_options_set_backing_policy(l->target->options, QCOW2_BACKING_NONE)
-               ? fail_library(why)
+               ? image_keys_fail_library(why)
                : 0;
 }
 
@@ -655,7 +383,7 @@ static int read_backing_layer(const layer *l, char **why)
 
 static int read_backing(const layer *l, char **why)
 {
-    const char *name = get(l, "backing");
+    const char *name = layer_get(l, "backing");
     bool is_null = name && name[0] == '\0';
     char *sentence;
 
@@ -689,7 +417,7 @@ int image_keys_add(image_target *t, const keyval_list *keys, char **why)
     CLEANUP_LAYER layer file = layer_below(&top, "file", t);
 
     file.driver = t->flags & QCOW2_OPEN_NBD ? "nbd" : "file";
-    if (get(&file, "filename") && strcmp(get(&file, "filename"), t->filename) != 0) {
+    if (layer_get(&file, "filename") && strcmp(layer_get(&file, "filename"), t->filename) != 0) {
         *why = xstrdup("Cannot specify the file twice, by its name and by 'file.filename'");
         return -1;
     }

@@ -15,6 +15,8 @@ shared_sources = \
 	facts.h \
 	human.c \
 	human.h \
+	image-key-table.c \
+	image-key-table.h \
 	image-keys.c \
 	image-keys.h \
 	image-open.c \

@@ -47,6 +47,7 @@ cli_verbs_need_no_command_line_SOURCES = \
 	../cmd/base64.c \
 	../cmd/credentials.c \
 	../cmd/decrypt.c \
+	../cmd/image-key-table.c \
 	../cmd/image-keys.c \
 	../cmd/image-open.c \
 	../cmd/json-keys.c \

@@ -49,6 +49,7 @@ fuzz_fuzz_words_SOURCES = \
 	../cmd/disguise.c \
 	../cmd/facts.c \
 	../cmd/human.c \
+	../cmd/image-key-table.c \
 	../cmd/image-keys.c \
 	../cmd/image-open.c \
 	../cmd/io-async.c \

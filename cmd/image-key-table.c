@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* image-key-table.c - the keys that a layer of an image may have, and their values */
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "human.h"
+#include "image-key-table.h"
+#include "message.h"
+#include "option-value.h"
+
+typedef int key_reader(layer *l, const char *key, const char *value, char **why);
+
+int image_keys_fail_library(char **why)
+{
+    *why = xstrdup(qcow2_get_error());
+    return -1;
+}
+
+const char *layer_get(const layer *l, const char *key)
+{
+    CLEANUP_FREE char *whole = xasprintf("%s%s", l->prefix, key);
+
+    return keyval_get(l->keys, whole);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Values
+ */
+
+static int parse_switch(const char *key, const char *value, bool *on, char **why)
+{
+    if (option_value_switch(value, on) == 0)
+        return 0;
+    *why = xasprintf("Parameter '%s' expects 'on' or 'off'", key);
+    return -1;
+}
+
+static int parse_size(const char *key, const char *value, uint64_t *size, char **why)
+{
+    int error = size_parse(value, size);
+
+    if (error == 0)
+        return 0;
+    *why = size_refusal(key, value, error);
+    return -1;
+}
+
+static int set_flag(layer *l, uint32_t flag, bool on)
+{
+    l->target->flags = on ? l->target->flags | flag : l->target->flags & ~flag;
+    return 0;
+}
+
+static int read_flag(layer *l, uint32_t flag, const char *key, const char *value, char **why)
+{
+    bool on;
+
+    return parse_switch(key, value, &on, why) ? -1 : set_flag(l, flag, on);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Readers of keys
+ */
+
+/* What is dealt with elsewhere, or only tells how a running machine's disks are called. */
+static int read_nothing(layer *l, const char *key, const char *value, char **why)
+{
+    (void)l;
+    (void)key;
+    (void)value;
+    (void)why;
+    return 0;
+}
+
+/* Advice that changes neither what is read nor what is written. */
+static int read_switch(layer *l, const char *key, const char *value, char **why)
+{
+    bool on;
+
+    (void)l;
+    return parse_switch(key, value, &on, why);
+}
+
+static int read_number(layer *l, const char *key, const char *value, char **why)
+{
+    uint64_t number;
+
+    (void)l;
+    return parse_size(key, value, &number, why);
+}
+
+static int read_read_only(layer *l, const char *key, const char *value, char **why)
+{
+    return read_flag(l, QCOW2_OPEN_READ_ONLY, key, value, why);
+}
+
+static int read_force_share(layer *l, const char *key, const char *value, char **why)
+{
+    return read_flag(l, QCOW2_OPEN_FORCE_SHARE, key, value, why);
+}
+
+static int read_direct(layer *l, const char *key, const char *value, char **why)
+{
+    return read_flag(l, QCOW2_OPEN_DIRECT, key, value, why);
+}
+
+static int read_no_flush(layer *l, const char *key, const char *value, char **why)
+{
+    return read_flag(l, QCOW2_OPEN_UNSAFE, key, value, why);
+}
+
+static int read_locking(layer *l, const char *key, const char *value, char **why)
+{
+    bool off = strcmp(value, "off") == 0;
+
+    (void)key;
+    if (off || strcmp(value, "auto") == 0 || strcmp(value, "on") == 0)
+        return set_flag(l, QCOW2_OPEN_NO_LOCK, off);
+    *why = xasprintf("invalid parameter value: %s", value);
+    return -1;
+}
+
+static int read_aio(layer *l, const char *key, const char *value, char **why)
+{
+    (void)l;
+    (void)key;
+    if (strcmp(value, "threads") == 0 || strcmp(value, "native") == 0 ||
+        strcmp(value, "io_uring") == 0)
+        return 0;
+    *why = xasprintf("invalid parameter value: %s", value);
+    return -1;
+}
+
+/* Whether written zeroes take space: nobody sees the difference. */
+static int read_detect_zeroes(layer *l, const char *key, const char *value, char **why)
+{
+    const char *discard = layer_get(l, "discard");
+
+    (void)key;
+    if (strcmp(value, "unmap") == 0 &&
+        (!discard || (strcmp(discard, "unmap") != 0 && strcmp(discard, "on") != 0)))
+        *why = xstrdup("setting detect-zeroes to unmap is not allowed without setting discard "
+                       "operation to unmap");
+    else if (strcmp(value, "off") != 0 && strcmp(value, "on") != 0 && strcmp(value, "unmap") != 0)
+        *why = xasprintf("invalid parameter value: %s", value);
+    return *why ? -1 : 0;
+}
+
+static int read_discard(layer *l, const char *key, const char *value, char **why)
+{
+    bool unmap = strcmp(value, "unmap") == 0 || strcmp(value, "on") == 0;
+
+    (void)key;
+    if (unmap || strcmp(value, "ignore") == 0 || strcmp(value, "off") == 0)
+        return set_flag(l, QCOW2_OPEN_DISCARD, unmap);
+    *why = xstrdup("Invalid discard option");
+    return -1;
+}
+
+static int read_option(layer *l, const char *key, const char *value, char **why)
+{
+    return qcow2_open_options_set(l->target->options, key, value) ? image_keys_fail_library(why)
+                                                                  : 0;
+}
+
+/* A size or a number as people write it. */
+static int read_size_option(layer *l, const char *key, const char *value, char **why)
+{
+    CLEANUP_FREE char *number = NULL;
+    uint64_t size;
+
+    if (parse_size(key, value, &size, why))
+        return -1;
+    number = xasprintf("%" PRIu64, size);
+    return read_option(l, key, number, why);
+}
+
+static int read_key_secret(layer *l, const char *key, const char *value, char **why)
+{
+    (void)key;
+    return image_target_set_secret(l->target, value, why);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * The table
+ */
+
+static const struct {
+    int where; /* IN_... */
+    const char *key;
+    key_reader *read;
+} key_table[] = {
+    { ANYWHERE, "driver", read_nothing },
+    { ANYWHERE, "node-name", read_nothing },
+    { ANYWHERE, "read-only", read_read_only },
+    { ANYWHERE, "auto-read-only", read_switch },
+    { ANYWHERE, "force-share", read_force_share },
+    { ANYWHERE, "discard", read_discard },
+    { ANYWHERE, "detect-zeroes", read_detect_zeroes },
+    { ANYWHERE, "cache.direct", read_direct },
+    { ANYWHERE, "cache.no-flush", read_no_flush },
+
+    { IN_QCOW2, "cache-size", read_size_option },
+    { IN_QCOW2, "l2-cache-size", read_size_option },
+    { IN_QCOW2, "l2-cache-entry-size", read_size_option },
+    { IN_QCOW2, "refcount-cache-size", read_size_option },
+    { IN_QCOW2, "cache-clean-interval", read_option },
+    { IN_QCOW2, "overlap-check", read_option },
+    { IN_QCOW2, "overlap-check.template", read_option },
+    { IN_QCOW2, "overlap-check.main-header", read_option },
+    { IN_QCOW2, "overlap-check.active-l1", read_option },
+    { IN_QCOW2, "overlap-check.active-l2", read_option },
+    { IN_QCOW2, "overlap-check.refcount-table", read_option },
+    { IN_QCOW2, "overlap-check.refcount-block", read_option },
+    { IN_QCOW2, "overlap-check.snapshot-table", read_option },
+    { IN_QCOW2, "overlap-check.inactive-l1", read_option },
+    { IN_QCOW2, "overlap-check.inactive-l2", read_option },
+    { IN_QCOW2, "overlap-check.bitmap-directory", read_option },
+    { IN_QCOW2, "lazy-refcounts", read_option },
+    { IN_QCOW2, "pass-discard-request", read_option },
+    { IN_QCOW2, "pass-discard-snapshot", read_option },
+    { IN_QCOW2, "pass-discard-other", read_option },
+    { IN_QCOW2, "discard-no-unref", read_option },
+    { IN_QCOW2, "compression-level", read_option },
+    { IN_QCOW2, "compression-window", read_option },
+    { IN_QCOW2 | IN_QCOW1, "encrypt.format", read_option },
+    { IN_QCOW2 | IN_QCOW1, "encrypt.key-secret", read_key_secret },
+    { IN_LUKS, "key-secret", read_key_secret },
+
+    { IN_FILE, "filename", read_nothing },
+    { IN_FILE, "aio", read_aio },
+    { IN_FILE, "aio-max-batch", read_number },
+    { IN_FILE, "locking", read_locking },
+    { IN_FILE, "drop-cache", read_switch },
+
+    { IN_NBD, "server.type", read_nothing },
+    { IN_NBD, "server.host", read_nothing },
+    { IN_NBD, "server.port", read_nothing },
+    { IN_NBD, "server.path", read_nothing },
+    { IN_NBD, "host", read_nothing },
+    { IN_NBD, "port", read_nothing },
+    { IN_NBD, "path", read_nothing },
+    { IN_NBD, "export", read_nothing },
+    { IN_NBD, "tls-creds", read_nothing },
+};
+
+int layer_read_key(layer *l, int here, const char *key, const char *value, char **why)
+{
+    for (size_t i = 0; i < sizeof key_table / sizeof *key_table; i++)
+        if ((key_table[i].where & here) && strcmp(key_table[i].key, key) == 0)
+            return key_table[i].read(l, key, value, why);
+    if (here & IN_PROTOCOL)
+        *why = xasprintf("Block protocol '%s' doesn't support the option '%s'", l->driver, key);
+    else
+        *why = xasprintf("Block format '%s' does not support the option '%s'", l->driver, key);
+    return -1;
+}
