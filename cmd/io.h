@@ -8,6 +8,7 @@
  *     io-copy-on-read.c  what is read from a backing file stays in the image
  *     io-manage.c        commands about the image: length, map, info, ...
  *     io-session.c       opening, closing and reopening it
+ *     io-reopen.c        what reopening may change
  *     io-process.c       commands about the program itself: sleep, quit, abort, ...
  *     io-pattern.c       what buffers are filled with, checked against and dumped as
  *     io-report.c        "wrote 512/512 bytes at offset 0 ..."
@@ -98,6 +99,9 @@ int io_usage(const io_command *command);
 /* Opens what choice says (filename and format are copied, keys taken over); reports a failure. */
 int io_session_open(io_session *session, io_choice *choice);
 
+/* Closes and opens as choice says; when that fails, as it was.  As above. */
+int io_session_reopen(io_session *session, io_choice *choice);
+
 /* Whether discarding is to do anything. */
 bool io_session_discards(const io_session *session);
 
@@ -178,6 +182,12 @@ int io_parse_pattern(const char *text, int *byte);
 int io_check_cache(const char *mode);
 int io_parse_discard(const char *text, uint32_t *flags);
 int io_parse_aio(const char *text, const char **mode);
+
+/* The name from the list, which outlives the line that it came in; or NULL. */
+const char *io_find_mode(const char *mode, const char *const *names);
+
+/* The same for modes of -t; NULL stays NULL. */
+const char *io_lasting_cache(const char *mode);
 
 /* ------------------------------------------------------------------------------------------------
  * Buffers

@@ -100,6 +100,7 @@ qcow_io_sources = \
 	io-manage.c \
 	io-pattern.c \
 	io-process.c \
+	io-reopen.c \
 	io-report.c \
 	io-session.c \
 	io-transfer.c \

@@ -58,6 +58,7 @@ fuzz_fuzz_words_SOURCES = \
 	../cmd/io-manage.c \
 	../cmd/io-pattern.c \
 	../cmd/io-process.c \
+	../cmd/io-reopen.c \
 	../cmd/io-report.c \
 	../cmd/io-session.c \
 	../cmd/io-transfer.c \
