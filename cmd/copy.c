@@ -8,7 +8,7 @@
  *     ZERO    the source says that they are zeroes, or they were read and found to be
  *     DATA    they are read and written
  *
- *     plan     paints a window with what the sources' maps say; holes are never read
+ *     plan     paints a window with what the sources' maps say; holes are never read (copy-plan.c)
  *     work     reads the DATA, in any order, and turns zeroes found there into ZERO
  *     finish   writes, in order, from one thread
  *
@@ -32,186 +32,13 @@
 #include <time.h>
 
 #include "bytes.h"
+#include "copy-plan.h"
 #include "copy.h"
-#include "extents.h"
 #include "message.h"
 #include "pipeline.h"
 
-#define UNIT 512
-#define WINDOW (2u << 20)
-#define WINDOW_UNITS (WINDOW / UNIT)
-
-/* What is skipped when salvaging where not even the map can be read. */
-#define UNMAPPED_STEP (64u << 10)
-
 /* So that buffers are fit for direct I/O. */
 #define BUFFER_ALIGNMENT 4096
-
-enum {
-    SKIP,
-    ZERO,
-    DATA,
-};
-
-/* One source's place in the target. */
-typedef struct {
-    extents walk;
-    uint64_t start;       /* in the target */
-    uint64_t end;         /* in the target; beyond the source's own end there are zeroes */
-    uint64_t visible_end; /* up to where the base shines through the images above it */
-} part;
-
-typedef struct {
-    const copy_job *job;
-    part *parts;
-    uint64_t size;        /* bytes, all parts together */
-    uint64_t zeroes_from; /* from here on the target reads as zeroes before it is written */
-    uint64_t total;       /* bytes that will be written */
-    uint64_t done;        /* of those, behind us; for finish */
-    struct timespec started;
-
-    /* For whoever plans. */
-    bool counting;    /* the walk before the copying: no warnings yet */
-    size_t part;      /* the current one */
-    uint64_t planned; /* the next window begins here */
-    bool failed;      /* the plan ends with an error */
-} copier;
-
-typedef struct {
-    uint64_t offset;
-    uint64_t length;  /* at most WINDOW, unless uniform */
-    bool uniform;     /* all of it is as kind[0], which is not DATA */
-    uint64_t nb_data; /* bytes which the plan painted to be written */
-    char *error;      /* what went wrong, or NULL */
-    uint8_t *buffer;  /* WINDOW bytes and room for a stream; NULL until the slot first needs it */
-    uint8_t kind[WINDOW_UNITS];
-    /* For the first unit of a cluster of DATA when compressing: the bytes of the stream that stands
-     * in its place in the buffer, or 0 when it would not be smaller. */
-    uint32_t stream_size[WINDOW_UNITS];
-} window;
-
-/* ------------------------------------------------------------------------------------------------
- * Plan
- */
-
-typedef struct {
-    uint64_t end;
-    uint8_t kind;
-} stretch;
-
-static part *part_at(copier *c, uint64_t offset)
-{
-    while (offset >= c->parts[c->part].end)
-        c->part++;
-    return &c->parts[c->part];
-}
-
-static uint8_t kind_of(const copier *c, const part *p, const qcow2_extent *extent, uint64_t offset)
-{
-    bool present = extent->status & QCOW2_EXTENT_PRESENT;
-
-    if (c->job->base_depth > 0) {
-        if (present ? extent->depth >= c->job->base_depth : offset - p->start < p->visible_end)
-            return SKIP;
-    }
-    if (present && !(extent->status & QCOW2_EXTENT_ZERO))
-        return DATA;
-    return offset >= c->zeroes_from ? SKIP : ZERO;
-}
-
-/* Nothing is known about this place: report it, or when salvaging try to read it. */
-static int unmapped_stretch(const copier *c, uint64_t offset, uint64_t end, stretch *s)
-{
-    if (!c->job->salvage)
-        return -1;
-    if (!c->job->quiet && !c->counting)
-        warning_report("error while reading block status at offset %" PRIu64 ": %s", offset,
-                       qcow2_get_error());
-    *s = (stretch){ .end = min_u64(end, round_up(offset + 1, UNMAPPED_STEP)), .kind = DATA };
-    return 0;
-}
-
-/* What is to be done at an offset of the target, and up to where. */
-static int next_stretch(copier *c, uint64_t offset, stretch *s)
-{
-    part *p = part_at(c, offset);
-    uint64_t inside = offset - p->start;
-    const qcow2_extent *extent;
-
-    if (inside >= p->walk.size) {
-        *s = (stretch){ .end = p->end, .kind = ZERO };
-        return 0;
-    }
-    extent = extents_at(&p->walk, inside);
-    if (!extent)
-        return unmapped_stretch(c, offset, p->start + p->walk.size, s);
-
-    s->kind = kind_of(c, p, extent, offset);
-    s->end = p->start + extent_end(extent);
-    if (offset < c->zeroes_from)
-        s->end = min_u64(s->end, c->zeroes_from);
-    if (inside < p->visible_end)
-        s->end = min_u64(s->end, p->start + p->visible_end);
-    return 0;
-}
-
-static bool is_written(const copier *c, uint8_t kind)
-{
-    return kind == DATA || (kind == ZERO && c->job->sparse_size == 0);
-}
-
-/* A unit which two stretches share is read and written: that is right whatever they are. */
-static void paint(window *w, uint64_t from, uint64_t to, uint8_t kind)
-{
-    size_t first = from / UNIT, end = (to + UNIT - 1) / UNIT;
-
-    if (from % UNIT != 0 && w->kind[first] != kind)
-        w->kind[first++] = DATA;
-    if (first < end)
-        memset(w->kind + first, kind, end - first);
-}
-
-static int paint_window(copier *c, window *w)
-{
-    uint64_t limit = min_u64(c->size, w->offset + WINDOW), at = w->offset;
-    stretch s;
-
-    while (at < limit) {
-        if (next_stretch(c, at, &s) == -1)
-            return -1;
-        if (at == w->offset && s.end >= limit && !is_written(c, s.kind)) {
-            limit = s.end == c->size ? s.end : s.end - s.end % WINDOW;
-            w->uniform = true;
-            w->kind[0] = s.kind;
-            break;
-        }
-        s.end = min_u64(s.end, limit);
-        paint(w, at - w->offset, s.end - w->offset, s.kind);
-        w->nb_data += is_written(c, s.kind) ? s.end - at : 0;
-        at = s.end;
-    }
-    w->length = limit - w->offset;
-    return 0;
-}
-
-static bool plan_window(void *opaque, void *slot)
-{
-    copier *c = opaque;
-    window *w = slot;
-
-    if (c->failed || c->planned == c->size)
-        return false;
-    w->offset = c->planned;
-    w->length = w->nb_data = 0;
-    w->uniform = false;
-    if (paint_window(c, w) == -1) {
-        w->error = xasprintf("error while reading block status at offset %" PRIu64 ": %s",
-                             w->offset, qcow2_get_error());
-        c->failed = true;
-    }
-    c->planned += w->length;
-    return true;
-}
 
 /* ------------------------------------------------------------------------------------------------
  * Work
@@ -392,7 +219,7 @@ static void work_on_window(void *opaque, void *slot)
         widen_to_clusters(c, w);
     for (size_t i = 0; i < end; i = next) {
         next = run_end(w->kind, i, end);
-        if (is_written(c, w->kind[i]) && (get_buffer(c, w) == -1 || fill_run(c, w, i, next) == -1))
+        if (plan_writes(c, w->kind[i]) && (get_buffer(c, w) == -1 || fill_run(c, w, i, next) == -1))
             return;
     }
     if (c->job->cluster_size > 0)
@@ -482,21 +309,6 @@ static int finish_window(void *opaque, void *slot)
  * The job
  */
 
-/* A base below images that are shorter than it shines through only up to the shortest, and below an
- * image without a backing file not at all. */
-static uint64_t visible_end(qcow2_image *image, unsigned base_depth)
-{
-    uint64_t end = qcow2_get_size(image);
-
-    for (; base_depth > 0; base_depth--) {
-        image = qcow2_get_backing(image);
-        if (!image)
-            return 0;
-        end = min_u64(end, qcow2_get_size(image));
-    }
-    return end;
-}
-
 uint64_t copy_size(qcow2_image *const *sources, size_t nb_sources)
 {
     uint64_t size = 0;
@@ -504,40 +316,6 @@ uint64_t copy_size(qcow2_image *const *sources, size_t nb_sources)
     for (size_t i = 0; i < nb_sources; i++)
         size += round_up(qcow2_get_size(sources[i]), UNIT);
     return size;
-}
-
-static void begin_walk(copier *c)
-{
-    const copy_job *job = c->job;
-
-    for (size_t i = 0; i < job->nb_sources; i++) {
-        part *p = &c->parts[i];
-
-        extents_begin(&p->walk, job->sources[i]);
-        p->start = i > 0 ? p[-1].end : 0;
-        p->end = p->start + round_up(p->walk.size, UNIT);
-        p->visible_end = job->base_depth > 0 ? visible_end(job->sources[i], job->base_depth) : 0;
-    }
-    c->part = 0;
-}
-
-/* Progress is told in bytes that are written, so these are counted before the first is. */
-static int count_data(copier *c)
-{
-    stretch s;
-
-    begin_walk(c);
-    c->counting = true;
-    for (uint64_t at = 0; at < c->size; at = s.end) {
-        if (next_stretch(c, at, &s) == -1) {
-            error_report("error while reading block status at offset %" PRIu64 ": %s", at,
-                         qcow2_get_error());
-            return -1;
-        }
-        c->total += is_written(c, s.kind) ? s.end - at : 0;
-    }
-    c->counting = false;
-    return 0;
 }
 
 /* From a sick medium one reader gets as much as many, and its warnings come in order.  Compressing is
@@ -565,7 +343,7 @@ static int copy_windows(copier *c)
     memset(windows, 0, nb_slots * sizeof *windows);
     for (unsigned i = 0; i < nb_slots; i++)
         slots[i] = &windows[i];
-    begin_walk(c);
+    plan_begin(c);
     clock_gettime(CLOCK_MONOTONIC, &c->started);
     result = pipeline_run(&stages, c, slots, nb_slots, nb_workers);
     for (unsigned i = 0; i < nb_slots; i++) {
@@ -594,7 +372,7 @@ int copy_run(const copy_job *job)
         .size = copy_size(job->sources, job->nb_sources),
         .zeroes_from = zeroes_from(job),
     };
-    int result = count_data(&c);
+    int result = plan_count(&c);
 
     if (result == 0)
         result = copy_windows(&c);

@@ -63,6 +63,8 @@ qcow_img_sources = \
 	convert-bitmaps.c \
 	convert-bitmaps.h \
 	convert.c \
+	copy-plan.c \
+	copy-plan.h \
 	copy.c \
 	copy.h \
 	create-options.c \
