@@ -72,11 +72,7 @@ static int set_compat(qcow2_amend_options *o, const char *name, const char *valu
 
 static int parse_number(const char *name, const char *value, uint64_t *number)
 {
-    char *end;
-
-    errno = 0;
-    *number = strtoull(value, &end, 10);
-    if (errno || end == value || *end || value[0] == '-')
+    if (text_parse_number(value, number) == -1)
         return error_set(EINVAL, "Parameter '%s' expects a number, not '%s'", name, value);
     return 0;
 }

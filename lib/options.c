@@ -226,11 +226,7 @@ int qcow2_create_options_set_flags(qcow2_create_options *options, uint32_t flags
 
 static int parse_number(const char *name, const char *value, uint64_t *number)
 {
-    char *end;
-
-    errno = 0;
-    *number = strtoull(value, &end, 10);
-    if (errno || end == value || *end || value[0] == '-')
+    if (text_parse_number(value, number) == -1)
         return error_set(EINVAL, "Parameter '%s' expects a number of bytes, not '%s'", name, value);
     return 0;
 }

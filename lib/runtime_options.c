@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -30,11 +29,7 @@ static int parse_switch(const struct row *row, const char *value, bool *on)
 
 static int parse_number(const struct row *row, const char *value, uint64_t *number)
 {
-    char *end;
-
-    errno = 0;
-    *number = strtoull(value, &end, 10);
-    if (errno || end == value || *end || value[0] == '-')
+    if (text_parse_number(value, number) == -1)
         return error_set(EINVAL, "Parameter '%s' expects a number", row->name);
     return 0;
 }

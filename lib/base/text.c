@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,4 +35,13 @@ int text_parse_switch(const char *word, bool *on)
             return 0;
     }
     return -1;
+}
+
+int text_parse_number(const char *word, uint64_t *number)
+{
+    char *end;
+
+    errno = 0;
+    *number = strtoull(word, &end, 10);
+    return errno || end == word || *end || word[0] == '-' ? -1 : 0;
 }
