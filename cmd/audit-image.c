@@ -199,24 +199,31 @@ static void examine_encryption(audit *a, qcow2_image *image, const qcow2_info *i
 
 typedef struct {
     audit *audit;
+    bool has_unprintable; /* which was told: one of a list is enough */
     uint64_t with_vm_state;
-} snapshot_walk;
+} list_walk;
+
+static void look_at_text(list_walk *walk, const char *what, const char *text)
+{
+    if (walk->has_unprintable || is_printable(text))
+        return;
+    find_unprintable(walk->audit, what, text);
+    walk->has_unprintable = true;
+}
 
 static int look_at_snapshot(void *opaque, const qcow2_snapshot *snapshot)
 {
-    snapshot_walk *walk = opaque;
+    list_walk *walk = opaque;
 
     walk->with_vm_state += snapshot->vm_state_size > 0;
-    if (!is_printable(snapshot->id) || !is_printable(snapshot->name)) {
-        find_unprintable(walk->audit, "snapshot", snapshot->name);
-        return 1; /* one is enough */
-    }
+    look_at_text(walk, "snapshot", snapshot->id);
+    look_at_text(walk, "snapshot", snapshot->name);
     return 0;
 }
 
 static void examine_snapshots(audit *a, qcow2_image *image, const qcow2_info *info)
 {
-    snapshot_walk walk = { .audit = a };
+    list_walk walk = { .audit = a };
 
     json_put(a->facts, "snapshots", json_number(info->nb_snapshots));
     if (qcow2_snapshot_list(image, look_at_snapshot, &walk) == -1)
@@ -232,20 +239,20 @@ static void examine_snapshots(audit *a, qcow2_image *image, const qcow2_info *in
 
 static int look_at_bitmap(void *opaque, const qcow2_bitmap *bitmap)
 {
-    audit *a = opaque;
+    list_walk *walk = opaque;
 
     if (bitmap->flags & QCOW2_BITMAP_INCONSISTENT)
-        audit_find(a, AUDIT_CAUTION, "bitmap-in-use",
+        audit_find(walk->audit, AUDIT_CAUTION, "bitmap-in-use",
                    "a bitmap was not closed, and is of no use: '%s'", bitmap->name);
-    if (is_printable(bitmap->name))
-        return 0;
-    find_unprintable(a, "bitmap", bitmap->name);
-    return 1;
+    look_at_text(walk, "bitmap", bitmap->name);
+    return 0;
 }
 
 static void examine_bitmaps(audit *a, qcow2_image *image)
 {
-    if (qcow2_bitmap_list(image, look_at_bitmap, a) == -1)
+    list_walk walk = { .audit = a };
+
+    if (qcow2_bitmap_list(image, look_at_bitmap, &walk) == -1)
         audit_find(a, AUDIT_DANGER, "bitmap-directory", "%s", qcow2_get_error());
 }
 

@@ -66,6 +66,26 @@ patched() {
     done
 }
 
+# A bad id with a good name; and what comes after a bad name in a list counts.
+offset_of() { # FILE TEXT
+    LC_ALL=C grep -aboF -- "$2" "$1" | head -n 1 | cut -d: -f1
+}
+qcow-img create -q -f qcow2 id.qcow2 1M
+qcow-img snapshot -c first id.qcow2
+patched id.qcow2 "$(offset_of id.qcow2 1first)" '\033'
+judged 3 'caution:unprintable-name' id.qcow2
+qcow-img create -q -f qcow2 later.qcow2 1M
+qcow-img snapshot -c "$evil" later.qcow2
+qcow-img snapshot -c second later.qcow2
+id=$(offset_of later.qcow2 2second)
+patched later.qcow2 $((id - 24 + 6)) '\1' # 64 KiB of a machine's state, in the extra data
+judged 3 'caution:unprintable-name caution:vm-state' later.qcow2
+qcow-img create -q -f qcow2 bits.qcow2 1M
+qcow-img bitmap --add bits.qcow2 "$evil"
+qcow-img bitmap --add bits.qcow2 second
+patched bits.qcow2 $(($(offset_of bits.qcow2 second) - 24 + 15)) '\1' # in use
+judged 3 'caution:bitmap-in-use caution:unprintable-name' bits.qcow2
+
 # One cluster for eight places, its count told right: the check finds nothing wrong.
 qcow-img create -q -f qcow2 shared.qcow2 1M
 qcow-io -c 'write -P 1 0 64k' shared.qcow2 >/dev/null
