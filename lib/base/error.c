@@ -11,30 +11,36 @@
 
 static _Thread_local struct error current;
 
-/* Is the character of three bytes one that hides, joins or turns others: U+200B to U+200F, U+2028 to
- * U+202E, U+2060 to U+206F, U+FEFF? */
-static bool is_mark(const unsigned char *c)
+/* Controls, and what hides, joins or turns other characters. */
+static bool is_invisible(unsigned code)
 {
-    unsigned code = (c[0] & 0xfu) << 12 | (c[1] & 0x3fu) << 6 | (c[2] & 0x3fu);
-
-    return (code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
+    return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0xad || code == 0x61c ||
+           (code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
            (code >= 0x2060 && code <= 0x206f) || code == 0xfeff;
 }
 
-/* How many bytes at c are a character in UTF-8 that is no control character: 1 to 4; else 0. */
+/* Longer than it needs to be, one half of a pair of UTF-16, or beyond the last character? */
+static bool is_no_character(unsigned code, size_t length)
+{
+    static const unsigned least[] = { 0, 0, 0x80, 0x800, 0x10000 }; /* of so many bytes */
+
+    return code < least[length] || (code >= 0xd800 && code <= 0xdfff) || code > 0x10ffff;
+}
+
+/* How many bytes at c are a character in UTF-8 that is seen: 1 to 4; else 0. */
 static size_t printable_length(const unsigned char *c)
 {
-    size_t length = c[0] < 0x80 ? 1 : c[0] < 0xc2 ? 0 : c[0] < 0xe0 ? 2 : c[0] < 0xf0 ? 3 : 4;
+    size_t length = c[0] < 0x80 ? 1 : c[0] < 0xc0 ? 0 : c[0] < 0xe0 ? 2 : c[0] < 0xf0 ? 3 : 4;
+    unsigned code = length > 1 ? c[0] & (0x7fu >> length) : c[0];
 
-    for (size_t i = 1; i < length; i++)
+    if (c[0] >= 0xf8)
+        return 0;
+    for (size_t i = 1; i < length; i++) {
         if ((c[i] & 0xc0) != 0x80)
             return 0;
-    switch (length) {
-    case 1: return c[0] >= 0x20 && c[0] != 0x7f;
-    case 2: return c[0] == 0xc2 && c[1] < 0xa0 ? 0 : 2;                 /* C1 */
-    case 3: return (c[0] == 0xe0 && c[1] < 0xa0) || is_mark(c) ? 0 : 3; /* overlong */
-    default: return c[0] > 0xf4 || (c[0] == 0xf0 && c[1] < 0x90) ? 0 : length;
+        code = code << 6 | (c[i] & 0x3fu);
     }
+    return is_invisible(code) || is_no_character(code, length) ? 0 : length;
 }
 
 /* Sentences quote names that come from images: nothing in them may steer a terminal. */

@@ -331,6 +331,32 @@ static void a_hole_is_not_punched_where_a_stream_was_just_written(void **state)
     destroy(&f);
 }
 
+static void sentences_hold_no_bytes_that_are_no_characters_or_not_seen(void **state)
+{
+    static const struct {
+        const char *name, *told;
+    } rows[] = {
+        { "\u00e9 \u20ac \U0010fffd", "\u00e9 \u20ac \U0010fffd" },
+        { "\xc2\xad", "??" },           /* U+00AD hides */
+        { "\xd8\x9c", "??" },           /* U+061C turns */
+        { "\xe2\x80\xae", "???" },      /* U+202E turns */
+        { "\xed\xa0\x80", "???" },      /* a surrogate */
+        { "\xf4\x90\x80\x80", "????" }, /* beyond U+10FFFF */
+        { "\xf8\x88\x80\x80\x80", "?????" },
+        { "\xc1\xbf", "??" }, /* longer than it needs to be */
+        { "\xe0\x9f\xbf", "???" },
+        { "\xf0\x8f\xbf\xbf", "????" },
+        { "\xe2\x82", "??" }, /* cut off */
+        { "\x1b[2J\x7f\xc2\x9b", "?[2J???" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        error_set(EINVAL, "%s", rows[i].name);
+        assert_string_equal(error_message(), rows[i].told);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,6 +368,7 @@ int main(void)
         cmocka_unit_test(what_shrinking_leaves_on_a_device_is_never_shown),
         cmocka_unit_test(a_hole_is_not_punched_where_a_stream_was_just_written),
         cmocka_unit_test(a_kept_zero_cluster_beyond_the_end_can_be_written_and_read),
+        cmocka_unit_test(sentences_hold_no_bytes_that_are_no_characters_or_not_seen),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
