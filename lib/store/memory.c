@@ -20,6 +20,7 @@
 #include "base/bits.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/grow.h"
 #include "store/iov.h"
 
 #include <errno.h>
@@ -84,23 +85,6 @@ static uint8_t **page_slot(struct leaf *leaf, uint64_t offset)
     return &leaf->pages[offset % LEAF_SIZE / PAGE_SIZE];
 }
 
-static int make_room_locked(struct memory *memory)
-{
-    size_t room = memory->leaf_room ? memory->leaf_room * 2 : 16;
-    struct leaf **leaves;
-
-    if (memory->leaf_count < memory->leaf_room)
-        return 0;
-    leaves = reallocarray(memory->leaves, room, sizeof(struct leaf *));
-    if (!leaves) {
-        error_no_memory();
-        return -1;
-    }
-    memory->leaves = leaves;
-    memory->leaf_room = room;
-    return 0;
-}
-
 static struct leaf *need_leaf_locked(struct memory *memory, uint64_t offset)
 {
     struct leaf *leaf = get_leaf_locked(memory, offset);
@@ -108,7 +92,7 @@ static struct leaf *need_leaf_locked(struct memory *memory, uint64_t offset)
 
     if (leaf)
         return leaf;
-    if (make_room_locked(memory) < 0)
+    if (GROW(memory->leaves, memory->leaf_room, memory->leaf_count + 1) < 0)
         return NULL;
     leaf = calloc(1, sizeof *leaf);
     if (!leaf)
