@@ -28,6 +28,14 @@ __attribute__((format(printf, 3, 4))) static int fail(struct sandbox *sandbox, i
     return -1;
 }
 
+static void add_weakness(struct sandbox *sandbox, const char *words)
+{
+    size_t used = strlen(sandbox->weakness);
+
+    snprintf(sandbox->weakness + used, sizeof sandbox->weakness - used, "%s%s",
+             used > 0 ? "; " : "", words);
+}
+
 void sandbox_begin(struct sandbox *sandbox, enum sandbox_role role)
 {
     *sandbox = (struct sandbox){ .role = role, .ruleset = -1 };
@@ -37,9 +45,9 @@ void sandbox_begin(struct sandbox *sandbox, enum sandbox_role role)
         snprintf(sandbox->weakness, sizeof sandbox->weakness,
                  "the kernel does not keep other files shut: it has no Landlock (%s)",
                  strerror(errno));
-    else if (!calls_restrictable())
-        snprintf(sandbox->weakness, sizeof sandbox->weakness,
-                 "system calls are not restricted: this program was built without libseccomp");
+    if (!calls_restrictable())
+        add_weakness(sandbox, "system calls are not restricted: this program was built without "
+                              "libseccomp");
 }
 
 void sandbox_end(struct sandbox *sandbox)

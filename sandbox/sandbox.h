@@ -44,7 +44,7 @@ struct sandbox {
     enum sandbox_role role;
     int ruleset;        /* Landlock's; -1: the kernel has none */
     uint64_t allocated; /* bytes of the host's space that the files added take */
-    char weakness[128]; /* what the sandbox lacks; "": nothing */
+    char weakness[256]; /* what the sandbox lacks; "": nothing */
     char error[256];    /* the sentence of the last failure */
 };
 

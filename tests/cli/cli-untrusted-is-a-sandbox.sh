@@ -65,8 +65,11 @@ exec 3>&-
 cat <&4 >/dev/null
 wait "$pid"
 grep -qx 'NoNewPrivs:[[:space:]]*1' worker || fail "the worker may gain rights"
-if grep -q '^Seccomp:' worker && ! grep -qx 'Seccomp:[[:space:]]*2' worker; then
-    fail "the worker is not restricted"
+qcow-img info --untrusted a.qcow2 2>warning >/dev/null
+if grep -q 'without libseccomp' warning; then
+    echo "not looked at: this build restricts no system calls"
+else
+    grep -qx 'Seccomp:[[:space:]]*2' worker || fail "the worker is not restricted"
 fi
 
 # Names of anything but a file, and files that are none.
@@ -83,8 +86,7 @@ done
 refused 'is a symbolic link' qcow-io --untrusted -c 'read 0 1' link
 
 # A command of qcow-io cannot lead elsewhere.  (Without Landlock it can: then a warning says so.)
-qcow-img info --untrusted a.qcow2 2>warning >/dev/null
-if [ ! -s warning ]; then
+if ! grep -q 'has no Landlock' warning; then
     refused 'Permission denied' qcow-io --untrusted -r -c close -c 'open disk.raw' a.qcow2
 fi
 

@@ -14,9 +14,14 @@ mkdir disks
 
 "$lab" guest-disk root.raw 16
 "$img" convert -f raw -O qcow2 root.raw disks/disk.qcow2
-cat >script <<'END'
+mark='^Seccomp:.*2' # it is entered last
+if "$img" info --untrusted disks/disk.qcow2 2>&1 >/dev/null | grep 'without libseccomp'; then
+    mark='^NoNewPrivs:.*1'
+fi
+echo "mark='$mark'" >script
+cat >>script <<'END'
 (
-    until pid=$(pidof qcow-vmm) && grep -qs '^Seccomp:.*2' "/proc/$pid/status"; do sleep 1; done
+    until pid=$(pidof qcow-vmm) && grep -qs "$mark" "/proc/$pid/status"; do sleep 1; done
     grep -q '^NoNewPrivs:.*1' "/proc/$pid/status" && echo yes >sandboxed
 ) &
 lab-boot count-1 -m 256M -smp 1 --disk disk.qcow2
