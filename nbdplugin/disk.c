@@ -140,6 +140,8 @@ static const char *advice(int error, bool readonly)
 
     if (error == ENOKEY)
         return ": pass passphrase=+FILENAME, a file with the passphrase";
+    if (error == EBUSY && parameters.wait == 0)
+        return " Pass wait=SECONDS to wait for it";
     if (cannot_write)
         return ": pass readonly=true to serve it without writing";
     if (error == EPERM && lacks_data_file())

@@ -8,6 +8,7 @@
 
 #define NBDKIT_API_VERSION 2
 #include <errno.h>
+#include <inttypes.h>
 #include <nbdkit-plugin.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,7 +109,17 @@ static int parse_bool(const struct row *row, const char *value)
 
 static int parse_seconds(const struct row *row, const char *value)
 {
-    return nbdkit_parse_uint64_t(row->key, value, row->target);
+    const uint64_t most = 100 * 365 * 86400UL;
+    uint64_t parsed;
+
+    if (nbdkit_parse_uint64_t(row->key, value, &parsed) == -1)
+        return -1;
+    if (parsed > most) {
+        nbdkit_error("%s=%s: at most %" PRIu64 " seconds are possible", row->key, value, most);
+        return -1;
+    }
+    *(uint64_t *)row->target = parsed;
+    return 0;
 }
 
 static int parse_size(const struct row *row, const char *value)

@@ -22,6 +22,8 @@ refuses maybe qcow2 disk.qcow2 readonly=maybe
 refuses maybe qcow2 disk.qcow2 discard=maybe
 refuses 'lots' qcow2 disk.qcow2 l2-cache-size=lots
 refuses size qcow2 disk.qcow2 refcount-cache-size=-5
+refuses 'wait: ' qcow2 disk.qcow2 wait=soon
+refuses 'at most' qcow2 disk.qcow2 wait=18446744073709551615
 refuses 'overlap-check' qcow2 disk.qcow2 option=overlap-check=some
 refuses "Invalid parameter 'colour'" qcow2 disk.qcow2 option=overlap-check=all option=colour=blue
 refuses 'Invalid parameter' qcow2 disk.qcow2 option=nothing

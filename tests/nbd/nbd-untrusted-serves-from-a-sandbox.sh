@@ -56,6 +56,7 @@ for _ in $(seq 200); do
     sleep 0.02
 done
 refused 'Is another process using the image' "$work/disk.qcow2"
+grep -q 'Pass wait=SECONDS' refused.err || fail "$(cat refused.err)"
 serve waiting qcow2 "$work/disk.qcow2" wait=20 untrusted=true
 qemu-io -f raw -c 'read -P 7 1M 1M' "$uri" >/dev/null
 stop_server
