@@ -43,10 +43,10 @@ qcow-img create -q "${more[@]}" -f qcow2 -b secret -F qcow2 \
     -o "encrypt.format=luks,encrypt.key-secret=second,encrypt.$quick" top.qcow2
 chain=driver=qcow2,file.filename=top.qcow2,encrypt.key-secret=second,backing.encrypt.key-secret=pw
 qcow-io "${more[@]}" --image-opts -c 'read -P 9 1M 1424' -c 'write -P 1 1048577 1' "$chain" > out
-! grep -q failed out
+if grep failed out; then fail "our chain reads something else"; fi
 qemu-io "${more[@]}" --image-opts -c 'read -P 9 1M 1' -c 'read -P 1 1048577 1' \
     -c 'read -P 9 1048578 1000' "$chain" > out
-! grep -q failed out
+if grep failed out; then fail "QEMU reads something else from the chain"; fi
 if qcow-io "${more[@]}" --image-opts -c 'read 0 1' "${chain%,backing*}" > out 2>&1; then
     fail "the backing file opens without a password"
 fi

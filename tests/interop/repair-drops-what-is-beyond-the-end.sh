@@ -141,5 +141,6 @@ make '' ''
 put $(($(l2) + 8)) $((copied | far))
 put 72 1
 before=$(word $(($(l2) + 8)))
-qcow-io -c 'write -P 3 2M 64k' disk >out 2>&1 || true
+qcow-io -c 'write -P 3 2M 64k' disk >out 2>&1 || fail "it cannot be opened and written"
+[ "$(word 72)" = 0x0000000000000000 ] || fail "it was not repaired"
 [ $(($(word $(($(l2) + 8))) & ~copied)) = $((before & ~copied)) ] || fail "something was dropped"

@@ -40,7 +40,8 @@ qemu-img check -q other || fail "QEMU could not repair it"
 qcow-io -c 'read -P 1 0 1M' -c 'write -P 2 8M 64k' plain >out
 ! grep -q failed out || fail "what was flushed is not there"
 [ "$(incompatible plain)" = $clean ] || fail "it is still marked as dirty"
-qemu-img check -q plain && qcow-img check -q plain
+qemu-img check -q plain
+qcow-img check -q plain
 
 # Closed properly nothing is left of it.
 qcow-io --image-opts driver=qcow2,file.filename=plain,lazy-refcounts=on -c 'write -P 3 0 64k' >out
