@@ -71,7 +71,7 @@ static const struct {
     const char *commands; /* names, each followed by a space; NULL: all others that take it */
     const char *meaning;
 } letters[] = {
-    { 'b', NULL, "the VM state rather than the disk (refused by this version)" },
+    { 'b', NULL, "the VM state rather than the disk" },
     { 'c', "write ", "write compressed clusters" },
     { 'c', "reopen ", "cache mode" },
     { 'C', "open ", "keep what is read from a backing file in the image" },

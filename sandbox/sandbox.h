@@ -5,13 +5,16 @@
  *     sandbox_add_file    each file that may be opened from then on
  *     sandbox_enter       there is no way back
  *
- * From then on, for this thread, those it starts, and on the way in for all there are:
+ * From then on:
  *
  *     no_new_privs    no program gains rights by being started
  *     limits          memory, processor time, descriptors, the length of files written
  *     Landlock        no file can be opened but those added, none made, renamed or removed
  *     seccomp         no system call but those on a list: no program can be started, no process
  *                     forked, no socket made, no memory made executable
+ *
+ * Limits are the process's; seccomp, and no_new_privs with it, reaches all its threads; Landlock only the
+ * thread that enters and those that it starts from then on.
  *
  * A machine has no Landlock: it may open no file at all, and its threads are there already.
  *
