@@ -210,9 +210,9 @@ QCOW2_PUBLIC const char *qcow2_probe_with(const char *filename, const qcow2_open
 /* The size of the virtual disk. */
 QCOW2_PUBLIC uint64_t qcow2_get_size(const qcow2_image *image);
 
-/* The calls of this section: errors EINVAL beyond the end of the disk, EROFS or EACCES on a read-only image, EIO,
- * ENOSPC, ENOTSUP for a feature that this version does not handle.  A failed write may have been
- * done in part, sector by sector. */
+/* The calls of this section: errors EINVAL beyond the end of the disk, EROFS or EACCES on a read-only
+ * image, EIO, ENOSPC, ENOTSUP for a feature that this version does not handle.  A failed write may
+ * have been done in part, sector by sector. */
 QCOW2_PUBLIC int qcow2_pread(qcow2_image *image, void *buf, size_t count, uint64_t offset,
                              uint32_t flags);
 QCOW2_PUBLIC int qcow2_pwrite(qcow2_image *image, const void *buf, size_t count, uint64_t offset,
@@ -375,7 +375,8 @@ QCOW2_PUBLIC int qcow2_vm_state_pwrite(qcow2_image *image, const void *buf, size
                                        uint64_t offset, uint32_t flags);
 
 /* Create a snapshot with all that is given but id and disk_size, which are the library's.
- * snapshot_size is sizeof(qcow2_snapshot) of the caller's header. */
+ * snapshot_size is sizeof(qcow2_snapshot) of the caller's header.  The snapshot stands even if
+ * the active image could not give up the state that it has taken over: that costs space only. */
 QCOW2_PUBLIC int qcow2_snapshot_create_with_state(qcow2_image *image,
                                                   const qcow2_snapshot *snapshot,
                                                   size_t snapshot_size);
@@ -451,8 +452,8 @@ QCOW2_PUBLIC void qcow2_create_options_free(qcow2_create_options *options);
  * backing_file, backing_fmt, preallocation ("off", "metadata", "falloc", "full"), encrypt.format
  * ("luks"), encrypt.cipher-alg, encrypt.cipher-mode, encrypt.ivgen-alg, encrypt.ivgen-hash-alg,
  * encrypt.hash-alg, encrypt.iter-time (milliseconds; for the format luks these are without
- * "encrypt.") ...  Numbers are plain decimal bytes; suffixes are the caller's business.  EINVAL for a bad value, ENOENT for an
- * unknown name, ENOTSUP for one this version does not handle. */
+ * "encrypt.") ...  Numbers are plain decimal bytes; suffixes are the caller's business.  EINVAL for
+ * a bad value, ENOENT for an unknown name, ENOTSUP for one this version does not handle. */
 QCOW2_PUBLIC int qcow2_create_options_set(qcow2_create_options *options, const char *name,
                                           const char *value);
 /* "qcow2" (the default), "raw" or "luks". */
@@ -525,7 +526,8 @@ QCOW2_PUBLIC int qcow2_amend_options_set_old_secret(qcow2_amend_options *options
  * smaller size cuts off); bitmaps are lost when the version becomes 2.  After a power cut the image is as
  * before or as after; a new size takes effect at an instant of its own, and so does each key slot, which
  * opens with the old or the new password whenever the power is cut (unless all eight were active and
- * one is overwritten).  The progress callback may be NULL.  EINVAL and ENOTSUP say what is not possible, before anything has changed. */
+ * one is overwritten).  The progress callback may be NULL.  EINVAL and ENOTSUP say what is not
+ * possible, before anything has changed. */
 QCOW2_PUBLIC int qcow2_amend(qcow2_image *image, const qcow2_amend_options *options,
                              qcow2_progress_callback *progress, void *opaque);
 
@@ -584,8 +586,9 @@ typedef void qcow2_check_message(void *opaque, const char *message);
  * (EINVAL, EROFS).  What was repaired is counted in leaks_fixed and corruptions_fixed, what could not
  * be is in leaks and corruptions; a second check tells what is left.  With REPAIR_LEAKS alone, EUCLEAN
  * says that the reference counts must be rebuilt as a whole.  The data of the disk and of its
- * snapshots are never written; with REPAIR_ALL what lies beyond the end of the file is given up, and reads as
- * zeroes, if there is a message to tell it to.  A power cut meanwhile leaves an image that a later call repairs.
+ * snapshots are never written; with REPAIR_ALL what lies beyond the end of the file is given up, and
+ * reads as zeroes, if there is a message to tell it to.  A power cut meanwhile leaves an image that a
+ * later call repairs.
  * The dirty and corrupt bits are cleared when nothing is left that they speak of. */
 QCOW2_PUBLIC int qcow2_check(qcow2_image *image, uint32_t flags, qcow2_check_result *result,
                              size_t result_size, qcow2_check_message *message, void *opaque);

@@ -198,13 +198,11 @@ int image_vm_state_write(struct qcow2_image *image, const void *buf, size_t coun
     return flags & QCOW2_FUA || image->flags & QCOW2_OPEN_WRITETHROUGH ? image_flush(image) : 0;
 }
 
-int image_vm_state_drop(struct qcow2_image *image, uint64_t size)
+void image_vm_state_drop(struct qcow2_image *image, uint64_t size)
 {
     uint64_t count = min_u64(round_up(size, image->tables.geometry.cluster_size), mapped(image));
 
-    if (count == 0)
-        return 0;
-    if (image->vm_state->ops->discard(image->vm_state, count, vm_state_offset(image)) == -1)
-        return -1;
-    return tables_settle(&image->tables);
+    if (count > 0 &&
+        image->vm_state->ops->discard(image->vm_state, count, vm_state_offset(image)) == 0)
+        tables_settle(&image->tables);
 }
