@@ -1,3 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-TESTS += interop/chains-differential.sh
-EXTRA_DIST += interop/chains-differential.sh
+chains_tests = \
+	interop/chains-differential.sh \
+	interop/resize-above-a-backing-file.sh
+TESTS += $(chains_tests)
+EXTRA_DIST += $(chains_tests)

@@ -2,7 +2,6 @@
 check_PROGRAMS += interop/vm-state
 interop_vm_state_SOURCES = interop/vm-state.c
 vm_state_tests = \
-	interop/resize-above-a-backing-file.sh \
 	interop/snapshots-of-other-sizes.sh \
 	interop/vm-states-are-written-as-by-qemu-io.sh \
 	interop/vm-states-differential.sh \

@@ -31,7 +31,6 @@
 #define REFCOUNT_BLOCK 0x2000u
 #define L1 0x3000u
 #define L2_FIRST 0x4000u
-#define DATA_FIRST 0x5000u
 #define L2_SECOND 0x6000u
 #define DATA_SECOND 0x7000u
 
