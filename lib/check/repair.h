@@ -16,8 +16,8 @@
  *
  * A cut at any instant harms nothing: every refcount and every flag on disk is the old one or the
  * true one, whatever arrived, and the next repair goes on from there.  The guest's data, those of
- * snapshots included, are never written, and what it reads stays, but for what the file has lost.  When something could not be understood nothing is changed
- * at all.
+ * snapshots included, are never written, and what it reads stays, but for what the file has lost.
+ * When something could not be understood nothing is changed at all.
  */
 
 #ifndef QCOW2_CHECK_REPAIR_H

@@ -36,8 +36,8 @@ static inline bool data_file_is_raw(const struct tables *tables)
 const char *data_file_flaw(struct guest *guest, uint64_t guest_offset,
                            const struct l2_entry *entry);
 
-/* A range, whose clusters are reserved, is about to read as zeroes: have the data file do so, too, as far as that
- * is promised or gives space back.  No lock held.  Without a data file nothing happens. */
+/* A range, whose clusters are reserved, is about to read as zeroes: have the data file do so, too,
+ * as far as that is promised or gives space back.  No lock held.  Without a data file nothing happens. */
 int data_file_clear(struct guest *guest, uint64_t start, uint64_t end, bool may_unmap);
 
 /* Where the part of the disk ends that a write to clusters up to end fills. */

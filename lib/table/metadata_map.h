@@ -2,8 +2,9 @@
 /* metadata_map.h - where the metadata of an image lie, so that no write hits them by mistake
  *
  * Every write is held against this map before it is issued.  A write to a structure ignores its own
- * class, and the user may choose the classes that are looked at.  L2 tables and refcount blocks, one cluster each and many, are in a hash; the L1 tables of
- * snapshots, which may be many, too, are a sorted list; the others are a few ranges.
+ * class, and the user may choose the classes that are looked at.  L2 tables and refcount blocks, one
+ * cluster each and many, are in a hash; the L1 tables of snapshots, which may be many, too, are a
+ * sorted list; the others are a few ranges.
  *
  * Locking: metadata_map_find under a shared lock, changes under the exclusive one.
  */

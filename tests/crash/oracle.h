@@ -5,9 +5,9 @@
  * sector admits the stamp it had when the last flush was acknowledged ("settled") and those issued
  * since.
  *
- * Views.  What is seen as a whole is a size, the active disk, a list of snapshots and one of bitmaps.  While an
- * operation that changes it as a whole is under way, two views are admissible: as before and as
- * after; once it is acknowledged, only the latter.
+ * Views.  What is seen as a whole is a size, the active disk, a list of snapshots and one of bitmaps.
+ * While an operation that changes it as a whole is under way, two views are admissible: as before and
+ * as after; once it is acknowledged, only the latter.
  *
  * Below.  Images below have a content each, which a commit changes: while it is under way, each sector is
  * as before or as after.
