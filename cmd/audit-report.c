@@ -23,7 +23,8 @@ void audit_end(audit *a)
     json_decref(a->findings);
 }
 
-const char *audit_word(audit_level level)
+/* "safe", "caution" ... */
+static const char *audit_word(audit_level level)
 {
     static const char *const words[] = { "safe", "caution", "danger", "failed" };
 
@@ -47,7 +48,7 @@ void audit_find(audit *a, audit_level level, const char *name, const char *forma
     a->level = level > a->level ? level : a->level;
 }
 
-void audit_print_json(const audit *a, int level)
+void audit_print_json(const audit *a, int depth)
 {
     CLEANUP_JSON json_t *report = json_object();
 
@@ -55,7 +56,7 @@ void audit_print_json(const audit *a, int level)
     json_put(report, "verdict", json_text(audit_word(a->level)));
     json_object_update(report, a->facts);
     json_put(report, "findings", json_incref(a->findings));
-    json_print_indented(report, level);
+    json_print_indented(report, depth);
 }
 
 static void print_size(const audit *a, const char *label, const char *key)

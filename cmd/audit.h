@@ -28,9 +28,6 @@ typedef struct {
 void audit_begin(audit *a, const char *filename);
 void audit_end(audit *a);
 
-/* "safe", "caution" ... */
-const char *audit_word(audit_level level);
-
 void audit_find(audit *a, audit_level level, const char *name, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
@@ -38,8 +35,8 @@ void audit_find(audit *a, audit_level level, const char *name, const char *forma
  * has locked it. */
 void audit_image(audit *a, uint32_t flags, uint64_t wait);
 
-/* What was found, with level steps of indentation and no newline at the end. */
-void audit_print_json(const audit *a, int level);
+/* What was found, with depth steps of indentation and no newline at the end. */
+void audit_print_json(const audit *a, int depth);
 
 void audit_print_human(const audit *a);
 

@@ -187,8 +187,9 @@ static void pass_on(int number)
     errno = saved;
 }
 
-/* Blocked until the worker is known, so that none is lost. */
-static void block_signals(int how)
+/* SIG_BLOCK or SIG_UNBLOCK those that are passed on: they wait until the worker is known, so that
+ * none is lost. */
+static void mask_signals(int how)
 {
     sigset_t set;
 
@@ -257,10 +258,10 @@ int confine_run(confinement *c, int (*work)(void *opaque), void *opaque)
     int status;
 
     fflush(stdout);
-    block_signals(SIG_BLOCK);
+    mask_signals(SIG_BLOCK);
     worker = fork();
     if (worker == 0) {
-        block_signals(SIG_UNBLOCK);
+        mask_signals(SIG_UNBLOCK);
         work_confined(c, work, opaque);
     }
     if (worker < 0) {
@@ -269,7 +270,7 @@ int confine_run(confinement *c, int (*work)(void *opaque), void *opaque)
         return EXIT_FAILURE;
     }
     pass_signals_on();
-    block_signals(SIG_UNBLOCK);
+    mask_signals(SIG_UNBLOCK);
     status = wait_for_worker();
     if (status != 0)
         take_made_away(c);

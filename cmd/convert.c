@@ -328,17 +328,17 @@ static int create_in_format(conversion *c)
 {
     CLEANUP_FREE char *size = xasprintf("%" PRIu64, copy_size(c->sources, c->nb_sources));
     CLEANUP_FREE char *why = NULL;
-    qcow2_create_options *new;
+    qcow2_create_options *chosen;
     int result = -1;
 
     keyval_set(&c->creation, "size", size);
-    new = create_options_make(&c->creation, c->format, &why);
-    if (new &&qcow2_create_options_set_flags(new, c->where.nbd ? QCOW2_CREATE_NBD : 0) == 0)
-        result = create_unlocked(c->filename, new, c->options->wait);
+    chosen = create_options_make(&c->creation, c->format, &why);
+    if (chosen && qcow2_create_options_set_flags(chosen, c->where.nbd ? QCOW2_CREATE_NBD : 0) == 0)
+        result = create_when_free(c->filename, chosen, c->options->wait);
     if (result == -1)
         error_report("%s: error while converting %s: %s", c->filename, c->format,
                      why ? why : qcow2_get_error());
-    qcow2_create_options_free(new);
+    qcow2_create_options_free(chosen);
     return result;
 }
 

@@ -140,12 +140,12 @@ static int settle(const options *o, const char *format, const uint64_t *size, ke
 static int create_at(const options *o, const location *where, const char *format,
                      const keyval_list *list, char **why)
 {
-    qcow2_create_options *new = create_options_make(list, format, why);
+    qcow2_create_options *chosen = create_options_make(list, format, why);
     int result = -1;
 
-    if (new &&qcow2_create_options_set_flags(new, where->nbd ? QCOW2_CREATE_NBD : 0) == 0)
-        result = create_unlocked(where->name, new, o->wait);
-    qcow2_create_options_free(new);
+    if (chosen && qcow2_create_options_set_flags(chosen, where->nbd ? QCOW2_CREATE_NBD : 0) == 0)
+        result = create_when_free(where->name, chosen, o->wait);
+    qcow2_create_options_free(chosen);
     return result;
 }
 

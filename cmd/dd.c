@@ -114,17 +114,17 @@ static int create_output(const operands *o, const location *where, const char *f
     CLEANUP_FREE char *size = xasprintf("%" PRIu64, count);
     CLEANUP_FREE char *why = NULL;
     keyval_list list = { 0 };
-    qcow2_create_options *new;
+    qcow2_create_options *chosen;
     int result = -1;
 
     keyval_set(&list, "size", size);
-    new = create_options_make(&list, format, &why);
-    if (new &&qcow2_create_options_set_flags(new, where->nbd ? QCOW2_CREATE_NBD : 0) == 0)
-        result = create_unlocked(where->name, new, o->wait);
+    chosen = create_options_make(&list, format, &why);
+    if (chosen && qcow2_create_options_set_flags(chosen, where->nbd ? QCOW2_CREATE_NBD : 0) == 0)
+        result = create_when_free(where->name, chosen, o->wait);
     if (result)
         error_report("%s: error while creating output image: %s", o->output,
                      why ? why : qcow2_get_error());
-    qcow2_create_options_free(new);
+    qcow2_create_options_free(chosen);
     keyval_list_clear(&list);
     return result;
 }

@@ -134,7 +134,7 @@ static int read_aio(layer *l, const char *key, const char *value, char **why)
     return -1;
 }
 
-/* Whether written zeroes take space: nobody sees the difference. */
+/* Checked, and without effect: written zeroes read the same, but take the space of any data. */
 static int read_detect_zeroes(layer *l, const char *key, const char *value, char **why)
 {
     const char *discard = layer_get(l, "discard");

@@ -225,7 +225,7 @@ static int put_overlay(image_target *t, const char *overlay, char **why)
     return 0;
 }
 
-static qcow2_image *open_unlocked(const image_target *t, const image_source *source)
+static qcow2_image *open_when_free(const image_target *t, const image_source *source)
 {
     lock_wait wait = { .seconds = source->wait };
     qcow2_image *image;
@@ -236,7 +236,7 @@ static qcow2_image *open_unlocked(const image_target *t, const image_source *sou
     return image;
 }
 
-int create_unlocked(const char *filename, const qcow2_create_options *new, uint64_t seconds)
+int create_when_free(const char *filename, const qcow2_create_options *new, uint64_t seconds)
 {
     lock_wait wait = { .seconds = seconds };
     int result;
@@ -266,7 +266,7 @@ qcow2_image *try_open_image(const image_source *source, char **why)
 
     if (understand(&t, source, why) || (source->overlay && put_overlay(&t, source->overlay, why)))
         return NULL;
-    image = open_unlocked(&t, source);
+    image = open_when_free(&t, source);
     if (!image)
         *why = sentence_of(&t);
     return image;

@@ -48,7 +48,7 @@ qcow2_image *try_open_image(const image_source *source, char **why);
 qcow2_image *open_image(const image_source *source);
 
 /* qcow2_create, which waits so many seconds for a file that another program has locked. */
-int create_unlocked(const char *filename, const qcow2_create_options *new, uint64_t wait);
+int create_when_free(const char *filename, const qcow2_create_options *new, uint64_t wait);
 
 /* Flags of a cache mode ("none", "writeback", "writethrough", "directsync", "unsafe"); -1 when
  * there is none of that name. */

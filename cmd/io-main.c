@@ -51,7 +51,8 @@ static const io_option table[] = {
     { OPTION_IMAGE_OPTS, "image-opts", NULL,
       "FILE is options, as in driver=qcow2,file.filename=FILE" },
     { 'c', "cmd", "COMMAND", "run this command; may be given again" },
-    { 'f', "format", "FMT", "format of the image, raw, qcow2, qcow or luks (default: probe the file)" },
+    { 'f', "format", "FMT",
+      "format of the image, raw, qcow2, qcow or luks (default: probe the file)" },
     { 'r', "read-only", NULL, "open the image read-only" },
     { 's', "snapshot", NULL, "write to a temporary overlay, leave FILE as it is" },
     { 'n', "nocache", NULL, "bypass the host's cache, short for -t none" },
@@ -109,14 +110,6 @@ static void add_command(io_options *o, const char *command)
     o->commands[o->nb_commands++] = command;
 }
 
-static int set_wait(image_source *source, const char *seconds)
-{
-    if (lock_wait_parse(seconds, &source->wait) == 0)
-        return 0;
-    error_report("Invalid time to wait specified: %s", seconds);
-    return -1;
-}
-
 /* Returns -1 when an error was reported, 1 when help was printed. */
 static int set_option(io_options *o, int letter)
 {
@@ -137,7 +130,7 @@ static int set_option(io_options *o, int letter)
     case 'i': return io_parse_aio(optarg, &o->choice.aio);
     case OPTION_OBJECT: return object_add(optarg);
     case OPTION_IMAGE_OPTS: source->image_opts = true; break;
-    case OPTION_WAIT: return set_wait(source, optarg);
+    case OPTION_WAIT: return lock_wait_parse(optarg, &source->wait);
     case OPTION_BACKING_NBD: source->flags |= QCOW2_OPEN_BACKING_NBD; break;
     case OPTION_UNTRUSTED:
         o->untrusted = true;

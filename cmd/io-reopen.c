@@ -85,7 +85,7 @@ static void add_keys(keyval_list *list, const keyval_list *more)
         keyval_set(list, more->items[i].key, more->items[i].value);
 }
 
-/* A letter wins over a key of earlier. */
+/* A letter wins over an earlier key. */
 static void overrule(keyval_list *keys, const char *key, bool on)
 {
     if (keyval_get(keys, key))

@@ -109,7 +109,7 @@ void io_transfer_run(io_session *session, io_transfer *t)
     t->nanoseconds = io_clock() - start;
 }
 
-void io_transfer_clear(io_transfer *t)
+static void clear(io_transfer *t)
 {
     free(t->memory);
     free(t->sentence);
@@ -144,7 +144,7 @@ int io_transfer_finish(io_transfer *t)
 {
     int result = t->error ? report_failure(t) : report_success(t);
 
-    io_transfer_clear(t);
+    clear(t);
     return result;
 }
 
@@ -285,8 +285,9 @@ static void take_memory(const io_session *session, io_transfer *t)
     t->buf = (unsigned char *)t->memory + (session->misaligned ? MISALIGN : 0);
 }
 
-int io_prepare_read(io_session *session, const io_command *command, const io_request *request,
-                    io_transfer *t)
+/* Describe a request; -1 when it makes no sense, which has been said. */
+static int prepare_read(io_session *session, const io_command *command, const io_request *request,
+                        io_transfer *t)
 {
     *t = transfer_of(command, request);
     t->operate = request->given['b'] ? operate_read_vm_state : operate_read;
@@ -310,12 +311,12 @@ static int fill(const io_session *session, const io_request *request, int byte, 
     }
     if (io_fill_from_file(request->values['s'], t->buf, t->count) == 0)
         return 0;
-    io_transfer_clear(t);
+    clear(t);
     return -1;
 }
 
-int io_prepare_write(io_session *session, const io_command *command, const io_request *request,
-                     io_transfer *t)
+static int prepare_write(io_session *session, const io_command *command, const io_request *request,
+                         io_transfer *t)
 {
     int byte = DEFAULT_PATTERN;
 
@@ -348,7 +349,7 @@ int io_read(io_session *session, const io_command *command, const io_request *re
 
     if (request->nb_words != 2)
         return io_usage(command);
-    return io_prepare_read(session, command, request, &t) ? -1 : run_now(session, &t);
+    return prepare_read(session, command, request, &t) ? -1 : run_now(session, &t);
 }
 
 int io_readv(io_session *session, const io_command *command, const io_request *request)
@@ -357,7 +358,7 @@ int io_readv(io_session *session, const io_command *command, const io_request *r
 
     if (request->nb_words < 2)
         return io_usage(command);
-    return io_prepare_read(session, command, request, &t) ? -1 : run_now(session, &t);
+    return prepare_read(session, command, request, &t) ? -1 : run_now(session, &t);
 }
 
 int io_aio_read(io_session *session, const io_command *command, const io_request *request)
@@ -368,7 +369,7 @@ int io_aio_read(io_session *session, const io_command *command, const io_request
         return refuse("injecting invalid read request"), 0;
     if (request->nb_words < 2)
         return io_usage(command);
-    return io_prepare_read(session, command, request, &t) ? -1 : io_async_begin(session, &t);
+    return prepare_read(session, command, request, &t) ? -1 : io_async_begin(session, &t);
 }
 
 int io_write(io_session *session, const io_command *command, const io_request *request)
@@ -377,7 +378,7 @@ int io_write(io_session *session, const io_command *command, const io_request *r
 
     if (request->nb_words != 2)
         return io_usage(command);
-    return refuse(contradiction(request)) || io_prepare_write(session, command, request, &t)
+    return refuse(contradiction(request)) || prepare_write(session, command, request, &t)
                ? -1
                : run_now(session, &t);
 }
@@ -388,7 +389,7 @@ int io_writev(io_session *session, const io_command *command, const io_request *
 
     if (request->nb_words < 2)
         return io_usage(command);
-    return io_prepare_write(session, command, request, &t) ? -1 : run_now(session, &t);
+    return prepare_write(session, command, request, &t) ? -1 : run_now(session, &t);
 }
 
 int io_aio_write(io_session *session, const io_command *command, const io_request *request)
@@ -403,7 +404,7 @@ int io_aio_write(io_session *session, const io_command *command, const io_reques
         return refuse("-z supports only a single length parameter");
     if (request->given['u'] && !request->given['z'])
         return refuse("-u requires -z to be specified");
-    return io_prepare_write(session, command, request, &t) ? -1 : io_async_begin(session, &t);
+    return prepare_write(session, command, request, &t) ? -1 : io_async_begin(session, &t);
 }
 
 int io_discard(io_session *session, const io_command *command, const io_request *request)

@@ -144,13 +144,6 @@ void io_transfer_run(io_session *session, io_transfer *t);
 
 /* Says what became of it, and clears it; -1 when it failed. */
 int io_transfer_finish(io_transfer *t);
-void io_transfer_clear(io_transfer *t);
-
-/* Describe a request; -1 when it makes no sense, which has been said. */
-int io_prepare_read(io_session *session, const io_command *command, const io_request *request,
-                    io_transfer *t);
-int io_prepare_write(io_session *session, const io_command *command, const io_request *request,
-                     io_transfer *t);
 
 /* With copy on read: makes the image itself hold what is read there; and keeps that apart from what
  * changes the image. */

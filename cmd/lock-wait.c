@@ -73,5 +73,8 @@ int lock_wait_parse(const char *seconds, uint64_t *result)
     }
     errno = 0;
     *result = strtoull(seconds, &end, 10);
-    return errno || end == seconds || *end || strchr(seconds, '-') || *result > most ? -1 : 0;
+    if (!errno && end != seconds && !*end && !strchr(seconds, '-') && *result <= most)
+        return 0;
+    error_report("Invalid time to wait specified: %s", seconds);
+    return -1;
 }

@@ -121,10 +121,7 @@ static int set_object(options *o, const option_row *row, const char *argument)
 static int set_wait(options *o, const option_row *row, const char *argument)
 {
     (void)row;
-    if (lock_wait_parse(argument, &o->wait) == 0)
-        return 0;
-    error_report("Invalid time to wait specified: %s", argument);
-    return -1;
+    return lock_wait_parse(argument, &o->wait);
 }
 
 static int set_repair(options *o, const option_row *row, const char *argument)
@@ -392,7 +389,7 @@ enum {
     ROW_VALUES = 256, /* what getopt returns for long names: above all letters */
 };
 
-void options_for_each(verb_bit bit, void (*fn)(void *opaque, const option_row *row), void *opaque)
+static void for_each(verb_bit bit, void (*fn)(void *opaque, const option_row *row), void *opaque)
 {
     for (size_t i = 0; i < TABLE_ROWS; i++)
         if (table[i].verbs & bit)
@@ -476,7 +473,7 @@ int options_parse(options *o, verb_bit bit, int argc, char **argv)
         .bench = { .count = 75000, .depth = 64, .buffer_size = 4096 },
         .workers = 8,
     };
-    options_for_each(bit, add_to_grammar, &g);
+    for_each(bit, add_to_grammar, &g);
     optind = 0;
     while ((value = getopt_long(words, argv, g.letters, g.names, NULL)) != -1) {
         const option_row *row;
@@ -509,6 +506,12 @@ void options_clear(options *o)
  * Help
  */
 
+/* An argument that may be absent is one word with its option. */
+static const char *gap_before_argument(const option_row *row)
+{
+    return takes_argument(row) == required_argument ? " " : "";
+}
+
 static void print_row(void *opaque, const option_row *row)
 {
     char left[80];
@@ -518,8 +521,8 @@ static void print_row(void *opaque, const option_row *row)
         length += (size_t)snprintf(left + length, sizeof left - length, "-%c, ", *letter);
     length += (size_t)snprintf(left + length, sizeof left - length, "--%s", row->name);
     if (row->argument)
-        snprintf(left + length, sizeof left - length, "%s%s",
-                 takes_argument(row) == required_argument ? " " : "", row->argument);
+        snprintf(left + length, sizeof left - length, "%s%s", gap_before_argument(row),
+                 row->argument);
     fprintf(opaque, "  %s\n        %s\n", left, row->help);
 }
 
@@ -529,15 +532,17 @@ static void print_in_brackets(void *opaque, const option_row *row)
         fprintf(opaque, " [-%c", row->letters[0]);
     else
         fprintf(opaque, " [--%s", row->name);
-    fprintf(opaque, row->argument ? " %s]" : "]", row->argument);
+    if (row->argument)
+        fprintf(opaque, "%s%s", gap_before_argument(row), row->argument);
+    fputc(']', opaque);
 }
 
 void options_print_synopsis(FILE *stream, verb_bit bit)
 {
-    options_for_each(bit, print_in_brackets, stream);
+    for_each(bit, print_in_brackets, stream);
 }
 
 void options_print_help(FILE *stream, verb_bit bit)
 {
-    options_for_each(bit, print_row, stream);
+    for_each(bit, print_row, stream);
 }

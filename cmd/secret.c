@@ -184,13 +184,26 @@ static int remove_padding(buffer *b, char **why)
     return 0;
 }
 
+/* On failure ("No secret with id 'x'") as secret_add. */
+static int find(const char *id, secret *found, char **why)
+{
+    for (const entry *e = entries; e; e = e->next) {
+        if (strcmp(e->id, id) == 0) {
+            *found = (secret){ e->content.data, e->content.length };
+            return 0;
+        }
+    }
+    *why = xasprintf("No secret with id '%s'", id);
+    return -1;
+}
+
 static int decrypt(buffer *b, bool is_base64, const char *key_id, const keyval_list *properties,
                    char **why)
 {
     CLEANUP_BUFFER buffer iv = { 0 };
     secret key;
 
-    if (secret_find(key_id, &key, why))
+    if (find(key_id, &key, why))
         return -1;
     if (key.length != DECRYPT_KEY_SIZE) {
         *why = xasprintf("Key should be %d bytes in length", DECRYPT_KEY_SIZE);
@@ -244,18 +257,6 @@ int secret_add(const char *id, const keyval_list *properties, char **why)
     return 0;
 }
 
-int secret_find(const char *id, secret *found, char **why)
-{
-    for (const entry *e = entries; e; e = e->next) {
-        if (strcmp(e->id, id) == 0) {
-            *found = (secret){ e->content.data, e->content.length };
-            return 0;
-        }
-    }
-    *why = xasprintf("No secret with id '%s'", id);
-    return -1;
-}
-
 static bool is_text(const secret *s)
 {
     uint32_t character;
@@ -273,7 +274,7 @@ int secret_find_text(const char *id, const char **text, char **why)
 {
     secret found;
 
-    if (secret_find(id, &found, why))
+    if (find(id, &found, why))
         return -1;
     if (!is_text(&found)) {
         *why = xasprintf("Data from secret %s is not valid UTF-8", id);

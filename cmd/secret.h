@@ -22,10 +22,7 @@ typedef struct {
  * caller frees. */
 int secret_add(const char *id, const keyval_list *properties, char **why);
 
-/* Finds a secret.  On failure ("No secret with id 'x'") as above. */
-int secret_find(const char *id, secret *found, char **why);
-
-/* The same for a passphrase, which must be valid UTF-8. */
+/* Finds a passphrase, which must be valid UTF-8.  On failure ("No secret with id 'x'") as above. */
 int secret_find_text(const char *id, const char **text, char **why);
 
 #endif /* QCOW_CMD_SECRET_H */

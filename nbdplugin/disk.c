@@ -152,7 +152,7 @@ static const char *advice(int error, bool readonly)
 }
 
 /* There is no way to be told when a lock is given back: see again ten times a second. */
-static qcow2_image *open_unlocked(const qcow2_open_options *options)
+static qcow2_image *open_when_free(const qcow2_open_options *options)
 {
     const struct timespec pause = { .tv_nsec = 100 * 1000 * 1000 };
     uint64_t pauses = 10 * parameters.wait;
@@ -169,7 +169,7 @@ static int open_locked(bool readonly)
     qcow2_open_options *options = qcow2_open_options_new();
 
     if (options && set_options(options, readonly) == 0)
-        disk = open_unlocked(options);
+        disk = open_when_free(options);
     if (!disk) {
         int error = qcow2_get_errno();
         char *sentence = strdup(qcow2_get_error());
