@@ -20,7 +20,7 @@ static char *number_refusal(const char *name, const char *text)
     return xasprintf("Parameter '%s' expects a number", name);
 }
 
-/* The library, of which a command sees qcow2.h only, has its own (text_parse_switch): the words are the same. */
+/* text_parse_switch of lib/base/text.c, which a command cannot see, knows the same words. */
 int option_value_switch(const char *word, bool *on)
 {
     static const char *const words[][2] = {

@@ -20,7 +20,7 @@ char *text_copy(const void *from, size_t size)
     return to;
 }
 
-/* The commands, which see qcow2.h only, have their own (option_value_switch): the words are the same. */
+/* option_value_switch of cmd/option-value.c, which cannot see this one, knows the same words. */
 int text_parse_switch(const char *word, bool *on)
 {
     static const char *const words[][2] = {
