@@ -207,6 +207,7 @@ void session_rebase(struct session *s, enum part part, bool unsafe)
     int r;
 
     session_flush(s);
+    unsafe = unsafe && s->recorder->faults == 0; /* else the medium may lack what the image shows */
     if (!session_ask(s, "rebase %s to %s", unsafe ? "unsafely" : "safely",
                      part == PARTS ? "nothing" : part_places[part].name))
         return;

@@ -463,6 +463,8 @@ int session_begin(struct session *s, const struct shape *shape, const struct eff
     return 0;
 }
 
+#define HEADER_VERSION_AT 4u
+
 /* Closing flushes; what is left after it is looked at, too. */
 static void close_image(struct session *s)
 {
@@ -473,7 +475,8 @@ static void close_image(struct session *s)
     r = image_close(s->image);
     if (r == 0 && s->recorder->faults > s->faults_before)
         session_wrong(s, "fault", "Closing succeeded although a request failed");
-    else if (r == 0 && s->version >= 3 && s->recorder->now[HEADER_INCOMPATIBLE_AT + 7] & 1)
+    else if (r == 0 && load_be32(s->recorder->now + HEADER_VERSION_AT) >= 3 &&
+             s->recorder->now[HEADER_INCOMPATIBLE_AT + 7] & 1)
         session_wrong(s, "live", "The closed image is marked as dirty");
     else if (r == 0 && !s->oracle.changing) {
         oracle_settle_all(&s->oracle);
