@@ -168,11 +168,11 @@ static int change(const options *o, qcow2_image *image, const qcow2_amend_option
     progress p;
     int result;
 
-    progress_begin(&p, o->progress && !o->quiet, 1);
+    progress_begin(&p, o->progress && !o->quiet, PROGRESS_IN_STEPS, 1);
     result = qcow2_amend(image, changes, show_progress, &p);
     if (result)
         report_refusal();
-    progress_end(&p);
+    progress_end(&p, result == 0);
     return result;
 }
 

@@ -56,11 +56,11 @@ static int commit(const options *o, qcow2_image *image, unsigned depth)
         error_report("Image does not have a backing file");
         return -1;
     }
-    progress_begin(&p, o->progress && !o->quiet, 1);
+    progress_begin(&p, o->progress && !o->quiet, PROGRESS_IN_BYTES, 1);
     result = qcow2_commit(image, depth, o->rate_limit, flags, show_progress, &p);
     if (result)
         error_report("%s", qcow2_get_error());
-    progress_end(&p);
+    progress_end(&p, result == 0);
     return result;
 }
 

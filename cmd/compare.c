@@ -298,8 +298,10 @@ static int finish_window(void *opaque, void *slot)
     comparison *c = opaque;
     window *w = slot;
 
-    if (w->offset == c->shared && speaks(c))
+    if (w->offset == c->shared && speaks(c)) {
+        progress_yield();
         puts("Warning: Image size mismatch!");
+    }
     if (w->differs_at != NOWHERE)
         return differ(c, DIFFER_CONTENT, w->differs_at);
     if (w->error) {
@@ -371,6 +373,7 @@ static void print_result(const comparison *c)
 {
     if (c->options->quiet)
         return;
+    progress_yield();
     if (c->options->output == OUTPUT_JSON)
         print_json(c);
     else
@@ -425,9 +428,9 @@ int run_compare(const options *o)
         error_report("--image-opts and --format are mutually exclusive");
         return EXIT_NOT_OPENED;
     }
-    progress_begin(&c.progress, o->progress && speaks(&c), 2);
+    progress_begin(&c.progress, o->progress && speaks(&c), PROGRESS_IN_BYTES, 2);
     if ((first = open_one(o, 0, o->format)) && (second = open_one(o, 1, o->second_format)))
         status = compare_images(&c, first, second);
-    progress_end(&c.progress);
+    progress_end(&c.progress, status == EXIT_SAME);
     return status;
 }

@@ -465,15 +465,15 @@ static int convert_with_progress(conversion *c)
     const options *o = c->options;
     int result;
 
-    progress_begin(&c->progress, o->progress && !o->quiet, 1);
+    progress_begin(&c->progress, o->progress && !o->quiet, PROGRESS_IN_BYTES, 1);
     result = convert(c);
     if (close_all(c) == -1)
         result = -1;
     if (result == -1 && c->created)
         path_remove(c->filename);
     if (result == 0)
-        progress_at(&c->progress, 1, 1);
-    progress_end(&c->progress);
+        progress_complete(&c->progress);
+    progress_end(&c->progress, result == 0);
     return result;
 }
 

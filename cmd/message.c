@@ -15,6 +15,7 @@
 #define FOLLOWED_VERSION "7.2.0" /* of QEMU */
 
 static const char *program = "qcow-img";
+static void (*before_message)(void);
 
 /* libtool runs an uninstalled program under a name of its own. */
 void message_set_program(const char *argv0)
@@ -29,6 +30,11 @@ void message_set_program(const char *argv0)
 const char *message_program(void)
 {
     return program;
+}
+
+void message_set_prelude(void (*prelude)(void))
+{
+    before_message = prelude;
 }
 
 static bool is_called_as_qemu(void)
@@ -147,6 +153,8 @@ static void report(const char *kind, const char *format, va_list args)
     CLEANUP_FREE char *raw = format_message(format, args);
     CLEANUP_FREE char *text = escape(raw, true);
 
+    if (before_message)
+        before_message();
     fflush(stdout);
     fprintf(stderr, "%s: %s%s\n", program, kind, text);
 }

@@ -34,6 +34,8 @@ static void show(progress *p, double percent)
 {
     bool edge = percent == 0 || percent == 100;
 
+    if (p->on_terminal)
+        return;
     if (p->shown && (edge || percent > p->printed + p->step)) {
         printf("    (%3.2f/100%%)\r", percent);
         fflush(stdout);
@@ -44,23 +46,40 @@ static void show(progress *p, double percent)
     }
 }
 
-void progress_begin(progress *p, bool shown, double step)
+void progress_begin(progress *p, bool shown, progress_unit unit, double step)
 {
     *p = (progress){ .shown = shown, .step = step };
     asked = 0;
     if (!shown)
         listen_for_questions();
+    p->on_terminal = shown && progress_bar_possible();
+    if (p->on_terminal)
+        progress_bar_begin(&p->bar, unit == PROGRESS_IN_BYTES);
     show(p, 0);
 }
 
 void progress_at(progress *p, uint64_t done, uint64_t total)
 {
+    if (p->on_terminal)
+        progress_bar_at(&p->bar, done, total);
     show(p, done >= total ? 100 : 100.0 * (double)done / (double)total);
 }
 
-void progress_end(progress *p)
+void progress_complete(progress *p)
 {
-    if (p->shown) {
+    show(p, 100);
+}
+
+void progress_yield(void)
+{
+    progress_bar_yield();
+}
+
+void progress_end(progress *p, bool success)
+{
+    if (p->on_terminal) {
+        progress_bar_end(&p->bar, success);
+    } else if (p->shown) {
         putchar('\n');
         fflush(stdout);
     }

@@ -97,12 +97,12 @@ static int rebase(const options *o, qcow2_image *image)
 
     if (check(o, image) || open_new_backing(o, image, &new_backing))
         return -1;
-    progress_begin(&p, o->progress && !o->quiet, 1);
+    progress_begin(&p, o->progress && !o->quiet, PROGRESS_IN_BYTES, 1);
     result = qcow2_rebase(image, new_name(o), o->backing_format, new_backing,
                           o->backing_unsafe ? QCOW2_REBASE_UNSAFE : 0, show_progress, &p);
     if (result)
         report_refusal(o);
-    progress_end(&p);
+    progress_end(&p, result == 0);
     qcow2_close(new_backing);
     return result;
 }

@@ -82,6 +82,8 @@ qcow_img_sources = \
 	options.c \
 	pipeline.c \
 	pipeline.h \
+	progress-bar.c \
+	progress-bar.h \
 	progress.c \
 	progress.h \
 	rebase.c \
