@@ -17,6 +17,7 @@
 
 #include "cleanup.h"
 #include "image-open.h"
+#include "json.h"
 #include "message.h"
 #include "verb.h"
 
@@ -155,6 +156,10 @@ static double seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+/* ------------------------------------------------------------------------------------------------
+ * What is said
+ */
+
 static void announce(const bench_options *o)
 {
     printf("Sending %" PRIu64 " %s requests, %" PRIu64 " bytes each, %" PRIu64
@@ -166,24 +171,50 @@ static void announce(const bench_options *o)
     fflush(stdout);
 }
 
-static int measure(const bench_options *o, qcow2_image *image)
+static void print_json(const options *o, const bench_options *settled, double duration)
+{
+    double rate = duration > 0 ? (double)settled->count / duration : 0;
+    CLEANUP_JSON json_t *object = json_object();
+
+    json_put(object, "filename", json_text(o->arguments[0]));
+    json_put(object, "operation", json_text(settled->write ? "write" : "read"));
+    json_put(object, "requests", json_number(settled->count));
+    json_put(object, "buffer-size", json_number(settled->buffer_size));
+    json_put(object, "step-size", json_number(settled->step_size));
+    json_put(object, "offset", json_number(settled->offset));
+    json_put(object, "depth", json_number(settled->depth));
+    json_put(object, "flush-interval", json_number(settled->flush_interval));
+    json_put(object, "seconds", json_real(duration));
+    json_put(object, "requests-per-second", json_real(rate));
+    json_put(object, "bytes-per-second", json_real(rate * (double)settled->buffer_size));
+    json_print(object);
+}
+
+static int measure(const options *o, const bench_options *settled, qcow2_image *image)
 {
     bench b = {
-        .options = o,
+        .options = settled,
         .image = image,
         .size = qcow2_get_size(image),
-        .offset = o->offset,
+        .offset = settled->offset,
         .lock = PTHREAD_MUTEX_INITIALIZER,
         .changed = PTHREAD_COND_INITIALIZER,
     };
-    double start = seconds();
+    double start, duration;
 
+    if (o->output == OUTPUT_HUMAN)
+        announce(settled);
+    start = seconds();
     run_threads(&b);
+    duration = seconds() - start;
     if (b.error != 0) {
         error_report("Failed request: %s", strerror(b.error));
         return -1;
     }
-    printf("Run completed in %3.3f seconds.\n", seconds() - start);
+    if (o->output == OUTPUT_JSON)
+        print_json(o, settled, duration);
+    else
+        printf("Run completed in %3.3f seconds.\n", duration);
     return 0;
 }
 
@@ -239,7 +270,6 @@ int run_bench(const options *o)
     image = open_image(&source);
     if (!image)
         return EXIT_FAILURE;
-    announce(&settled);
-    result = measure(&settled, image);
+    result = measure(o, &settled, image);
     return close_image(image) || result ? EXIT_FAILURE : EXIT_SUCCESS;
 }

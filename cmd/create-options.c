@@ -9,6 +9,7 @@
 #include "cleanup.h"
 #include "create-options.h"
 #include "human.h"
+#include "json.h"
 #include "message.h"
 #include "option-value.h"
 #include "secret.h"
@@ -173,6 +174,31 @@ char *create_options_text(const keyval_list *list, const char *format)
         text = xasprintf("%s %s=%s", before, table[i].name, doubled);
     }
     return text;
+}
+
+/* What a value that has been checked stands for. */
+static json_t *value_json(const char *value, value_type type)
+{
+    bool on = false;
+
+    if (type == VALUE_SWITCH && option_value_switch(value, &on) == 0)
+        return json_boolean(on);
+    if (type == VALUE_SIZE || type == VALUE_NUMBER)
+        return json_number(strtoull(value, NULL, 10));
+    return json_text(value);
+}
+
+json_t *create_options_json(const keyval_list *list, const char *format)
+{
+    json_t *object = json_object();
+
+    for (size_t i = 0; i < TABLE_ROWS; i++) {
+        const char *value = is_for(&table[i], format) ? keyval_get(list, table[i].name) : NULL;
+
+        if (value)
+            json_put(object, table[i].name, value_json(value, table[i].type));
+    }
+    return object;
 }
 
 /* Wishes to the host's file system are granted by the format where it knows them (preallocation)

@@ -5,6 +5,7 @@
 #ifndef QCOW_CMD_CREATE_OPTIONS_H
 #define QCOW_CMD_CREATE_OPTIONS_H
 
+#include <jansson.h>
 #include <stdbool.h>
 
 #include "keyval.h"
@@ -21,6 +22,9 @@ void create_options_add_defaults(keyval_list *list, const char *format);
 /* " name=value" for each option that is set, in the order of QEMU's "Formatting" line.  The caller
  * frees it. */
 char *create_options_text(const keyval_list *list, const char *format);
+
+/* The same as an object: numbers for sizes, true and false for switches. */
+json_t *create_options_json(const keyval_list *list, const char *format);
 
 /* What QEMU finds out only when it makes the image: whether words are those that an option knows.
  * As above. */

@@ -3,7 +3,7 @@
  *
  *     the options      checked against the table of the format
  *     the backing file opened once, to see that it is there and how large it is (-u: not)
- *     "Formatting..."  what will be made, with the defaults that matter
+ *     "Formatting..."  what will be made, with the defaults that matter; in JSON what was made
  *     the image
  */
 
@@ -16,6 +16,7 @@
 #include "create-options.h"
 #include "human.h"
 #include "image-open.h"
+#include "json.h"
 #include "location.h"
 #include "message.h"
 #include "path.h"
@@ -149,6 +150,16 @@ static int create_at(const options *o, const location *where, const char *format
     return result;
 }
 
+static void print_json(const options *o, const char *format, const keyval_list *list)
+{
+    CLEANUP_JSON json_t *object = json_object();
+
+    json_put(object, "filename", json_text(o->arguments[0]));
+    json_put(object, "format", json_text(format));
+    json_put(object, "options", create_options_json(list, format));
+    json_print(object);
+}
+
 static int create(const options *o, const location *where, const char *format,
                   const keyval_list *list)
 {
@@ -157,13 +168,15 @@ static int create(const options *o, const location *where, const char *format,
     CLEANUP_FREE char *printable_text = printable(text);
     CLEANUP_FREE char *why = NULL;
 
-    if (!o->quiet)
+    if (!o->quiet && o->output == OUTPUT_HUMAN)
         printf("Formatting '%s', fmt=%s%s\n", name, format, printable_text);
     if (create_options_check_words(list, format, &why))
         return refuse(o, why);
-    if (create_at(o, where, format, list, &why) == 0)
-        return 0;
-    return refuse(o, why ? why : qcow2_get_error());
+    if (create_at(o, where, format, list, &why))
+        return refuse(o, why ? why : qcow2_get_error());
+    if (!o->quiet && o->output == OUTPUT_JSON)
+        print_json(o, format, list);
+    return 0;
 }
 
 static int settle_and_create(const options *o, const location *where, const char *format,

@@ -49,7 +49,8 @@ static void print_line(const char *line, size_t length, int margin)
 
 void json_print_indented(const json_t *value, int level)
 {
-    CLEANUP_FREE char *text = json_dumps(value, JSON_INDENT(4) | JSON_ENSURE_ASCII);
+    CLEANUP_FREE char *text =
+        json_dumps(value, JSON_INDENT(4) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(9));
 
     for (const char *line = text; line && *line;) {
         size_t length = strcspn(line, "\n");

@@ -375,8 +375,8 @@ static const option_row table[] = {
     FLAG(VERB_CONVERT, "skip-broken-bitmaps", "", skip_broken_bitmaps,
          "leave out inconsistent bitmaps (needs --bitmaps)"),
 
-    CALL(VERB_AUDIT | VERB_CHECK | VERB_COMPARE | VERB_INFO | VERB_MAP | VERB_MEASURE |
-             VERB_SNAPSHOT,
+    CALL(VERB_AUDIT | VERB_BENCH | VERB_CHECK | VERB_COMPARE | VERB_CREATE | VERB_INFO | VERB_MAP |
+             VERB_MEASURE | VERB_SNAPSHOT,
          "output", "", "FORMAT", set_output, 0, "human (default) or json"),
     FLAG(VERB_AMEND | VERB_COMMIT | VERB_COMPARE | VERB_CONVERT | VERB_REBASE, "progress", "p",
          progress, "show progress"),

@@ -91,6 +91,8 @@ for image in backing format data lists feature luks-8 luks-168; do
     harmless qcow-img convert -O raw -l "$typed" $image copy.raw
     harmless qcow-img dd -O raw if=$image of=copy.raw
     harmless qcow-img bench -c 1 $image
+    harmless_json qcow-img bench -c 1 --output=json $image
+    harmless_json qcow-img snapshot -l --output=json $image
     harmless qcow-img bitmap --merge "$typed" $image new
     harmless qcow-img bitmap --remove $image "$typed-not"
     harmless qcow-img map --bitmap "$typed" $image
@@ -119,7 +121,9 @@ for verb in info map check 'snapshot -l' audit; do
     harmless qcow-img $verb "$typed-not"
 done
 harmless_json qcow-img check --output=json "$typed"
+harmless_json qcow-img bench -c 1 --output=json "$typed"
 harmless qcow-img create -f qcow2 -u -b "$typed" -F qcow2 "$typed.new" 1M
+harmless_json qcow-img create --output=json -f qcow2 -u -b "$typed" -F qcow2 "$typed.new" 1M
 harmless qcow-img create -f qcow2 -o "data_file=$typed.data" "$typed.new" 1M
 harmless qcow-io -c length "$typed-not"
 [ "$lines" -gt 300 ] || {

@@ -6,6 +6,7 @@ cli_tests = \
 	cli/cli-completion-offers-verbs-and-options.sh \
 	cli/cli-create-preallocates-as-qemu-img.sh \
 	cli/cli-encryption-speaks-as-qemu-img.sh \
+	cli/cli-every-report-is-there-as-json.sh \
 	cli/cli-help-names-every-verb-and-option.sh \
 	cli/cli-image-opts-open-what-they-name.sh \
 	cli/cli-info-stops-at-a-loop-of-backing-files.sh \
@@ -21,6 +22,7 @@ cli_tests = \
 	cli/cli-measure-is-never-exceeded.sh \
 	cli/cli-names-inside-images-are-printed-harmlessly.sh \
 	cli/cli-programs-in-the-wild-get-what-they-parse.sh \
+	cli/cli-progress-is-a-bar-on-a-terminal.sh \
 	cli/cli-resize-preallocates-as-qemu-img.sh \
 	cli/cli-secrets-are-taken-as-by-qemu-img.sh \
 	cli/cli-speaks-under-the-name-it-is-called-by.sh \
