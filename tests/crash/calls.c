@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* calls.c - a program's changes of files, one of which goes wrong
  *
- * Loaded before the C library (LD_PRELOAD) it counts the calls by which the programs change image files:
- * pwritev, fallocate, ftruncate and fdatasync.  What is to happen is in the environment:
+ * Loaded before the C library and a sanitizer's runtime (LD_PRELOAD) it counts the calls by which the
+ * programs change image files: pwritev, fallocate, ftruncate and fdatasync.  What is to happen is in the
+ * environment:
  *
  *   CALLS=count      nothing
  *   CALLS=kill:N     before call N the program is killed; of a write, some sectors are written
@@ -30,12 +31,6 @@
 #include <unistd.h>
 
 #include "crash/calls.h"
-
-/* The C library's own. */
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *old, size_t size);
-void *__libc_memalign(size_t alignment, size_t size);
 
 enum plan { PLAN_NOTHING, PLAN_KILL, PLAN_EIO, PLAN_ENOSPC, PLAN_FULL, PLAN_MEMORY };
 
@@ -230,19 +225,28 @@ static bool is_short(void)
     return true;
 }
 
+/* The C library's own, or the sanitizer's: asked for before any constructor has run. */
+#define NEXT(function)                                 \
+    ({                                                 \
+        static _Atomic(typeof(&function)) real;        \
+        if (real == NULL)                              \
+            real = (typeof(&function))next(#function); \
+        real;                                          \
+    })
+
 void *malloc(size_t size)
 {
-    return is_short() ? NULL : __libc_malloc(size);
+    return is_short() ? NULL : NEXT(malloc)(size);
 }
 
 void *calloc(size_t count, size_t size)
 {
-    return is_short() ? NULL : __libc_calloc(count, size);
+    return is_short() ? NULL : NEXT(calloc)(count, size);
 }
 
 void *realloc(void *old, size_t size)
 {
-    return is_short() ? NULL : __libc_realloc(old, size);
+    return is_short() ? NULL : NEXT(realloc)(old, size);
 }
 
 void *reallocarray(void *old, size_t count, size_t size)
@@ -258,5 +262,5 @@ void *reallocarray(void *old, size_t count, size_t size)
 
 void *aligned_alloc(size_t alignment, size_t size)
 {
-    return is_short() ? NULL : __libc_memalign(alignment, size);
+    return is_short() ? NULL : NEXT(aligned_alloc)(alignment, size);
 }
