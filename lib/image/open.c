@@ -36,20 +36,25 @@ int image_could_not_open(const char *filename)
 /* The first cluster, each byte read once. */
 static uint8_t *read_first_cluster(struct store *store)
 {
-    CLEANUP_FREE uint8_t *cluster = malloc(1u << MAX_CLUSTER_BITS);
+    CLEANUP_FREE uint8_t *start = malloc(FIRST_READ);
+    uint8_t *cluster;
     int bits;
 
-    if (cluster == NULL)
+    if (start == NULL)
         return error_no_memory();
-    if (store_pread(store, cluster, FIRST_READ, 0) == -1)
+    if (store_pread(store, start, FIRST_READ, 0) == -1)
         return NULL;
-    bits = header_decode_cluster_bits(cluster);
+    bits = header_decode_cluster_bits(start);
     if (bits == -1)
         return image_could_not_open(store->name), NULL;
+    cluster = realloc(start, 1u << bits);
+    if (cluster == NULL)
+        return error_no_memory();
+    start = cluster;
     if (1u << bits > FIRST_READ &&
-        store_pread(store, cluster + FIRST_READ, (1u << bits) - FIRST_READ, FIRST_READ) == -1)
+        store_pread(store, start + FIRST_READ, (1u << bits) - FIRST_READ, FIRST_READ) == -1)
         return NULL;
-    return RELEASE(cluster);
+    return RELEASE(start);
 }
 
 static int read_header(struct store *store, uint32_t flags, struct header *header)
@@ -394,8 +399,8 @@ static bool is_vmdk_in_words(const char *text, const char *end)
 
         text = newline ? newline + 1 : end;
     }
-    return end - text > 10 && memcmp(text, "version=", 8) == 0 && text[8] >= '1' && text[8] <= '3' &&
-           (text[9] == '\n' || (text[9] == '\r' && text[10] == '\n'));
+    return end - text > 10 && memcmp(text, "version=", 8) == 0 && text[8] >= '1' &&
+           text[8] <= '3' && (text[9] == '\n' || (text[9] == '\r' && text[10] == '\n'));
 }
 
 static const char *format_of(const uint8_t *start)
