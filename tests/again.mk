@@ -18,11 +18,9 @@ valgrind_shell_tests = \
 	interop/convert-reads-a-snapshot.sh \
 	interop/convert-salvages-what-can-be-read.sh \
 	interop/data-files-follow-the-size.sh \
-	interop/encryption-key-slots-are-changed.sh \
 	interop/qcow1-images-of-qemu-are-read.sh \
 	interop/repair-drops-what-is-beyond-the-end.sh \
 	interop/resize-above-a-backing-file.sh \
-	interop/subclusters-under-snapshots.sh \
 	interop/vm-states-are-written-as-by-qemu-io.sh
 VALGRIND_COMMAND = $(VALGRIND) -q --leak-check=full --error-exitcode=119
 
