@@ -182,7 +182,7 @@ add_program() {
 add_nbdkit() {
     local tree=$1 plugin=${QCOW2_PLUGIN:-} config
     [ -f "$plugin" ] || skip "there is no nbdkit plugin: QCOW2_PLUGIN is '$plugin'"
-    if ldd "$plugin" | grep -qE 'lib[at]san'; then
+    if [[ $(ldd "$plugin") =~ lib[at]san ]]; then
         skip "the plugin is built with a sanitizer, which nbdkit in the lab lacks"
     fi
     config=$(nbdkit --dump-config)
