@@ -31,6 +31,7 @@ struct rebase {
     struct disk *old; /* backing disks; NULL: none */
     struct disk *new;
     const struct disk *common; /* the member of the old chain that new is; NULL: none */
+    bool marks_zeroes;         /* the image can hold zeroes without data */
     uint8_t *old_bytes, *new_bytes;
     struct progress progress; /* in bytes of the disk */
 };
@@ -63,7 +64,8 @@ static uint64_t run_of(const struct rebase *r, uint64_t at, uint64_t count, bool
     return end - at;
 }
 
-/* Keep what the old backing disk has and the new one has not. */
+/* Keep what the old backing disk has and the new one has not.  Version 2 takes zeroes as data: as long
+ * as there is no backing file, what it does not hold counts as zero, which will not be so for long. */
 static int keep_differences(struct rebase *r, uint64_t count, uint64_t offset)
 {
     bool beyond = r->old == NULL || offset >= r->old->size; /* where all is zeroes */
@@ -73,7 +75,7 @@ static int keep_differences(struct rebase *r, uint64_t count, uint64_t offset)
         int result = 0;
 
         n = run_of(r, at, count, &differ);
-        if (differ && beyond)
+        if (differ && beyond && r->marks_zeroes)
             result = r->disk->ops->zero(r->disk, n, offset + at, 0);
         else if (differ)
             result = r->disk->ops->write(r->disk, r->old_bytes + at, n, offset + at);
@@ -181,6 +183,7 @@ static int keep_content(struct qcow2_image *image, struct qcow2_image *new_backi
         .old = image->disk->backing,
         .new = new_backing ? new_backing->disk : NULL,
         .common = find_common(image, new_backing),
+        .marks_zeroes = image->tables.header.version >= 3,
         .old_bytes = old_bytes,
         .new_bytes = new_bytes,
         .progress = { progress, opaque, 0, image->disk->size },
