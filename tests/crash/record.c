@@ -21,10 +21,10 @@
 #define GARBAGE 0xdb
 
 const struct part_place part_places[PARTS] = {
-    [PART_IMAGE] = { "disk.qcow2", 0, UINT64_C(64) << 20 },
-    [PART_DATA] = { "disk.data", UINT64_C(64) << 20, UINT64_C(72) << 20 },
-    [PART_BASE] = { "base.img", UINT64_C(72) << 20, UINT64_C(80) << 20 },
-    [PART_OTHER] = { "other.img", UINT64_C(80) << 20, MEDIUM_MAX },
+    [PART_IMAGE] = { "disk.qcow2", 0, UINT64_C(104) << 20 },
+    [PART_DATA] = { "disk.data", UINT64_C(104) << 20, UINT64_C(112) << 20 },
+    [PART_BASE] = { "base.img", UINT64_C(112) << 20, UINT64_C(120) << 20 },
+    [PART_OTHER] = { "other.img", UINT64_C(120) << 20, MEDIUM_MAX },
 };
 
 enum part part_at(uint64_t place)

@@ -28,7 +28,7 @@ struct part_place {
     uint64_t end;
 };
 
-#define MEDIUM_MAX (UINT64_C(88) << 20)
+#define MEDIUM_MAX (UINT64_C(128) << 20)
 extern const struct part_place part_places[PARTS];
 
 static inline uint64_t part_start(enum part part)
