@@ -23,6 +23,7 @@
 #include "location.h"
 #include "message.h"
 #include "path.h"
+#include "qcow2.h"
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -144,6 +145,7 @@ static void prepare_libraries(confinement *c)
 {
     tzset();
     json_object_seed(0);
+    qcow2_load_libraries(); /* what is not there is missed by who needs it */
     sandbox_add_file(&c->sandbox, "/sys/devices/system/cpu/online", false);
 }
 

@@ -13,6 +13,8 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "check/check.h"
+#include "crypto/libcrypto.h"
+#include "guest/compressor.h"
 #include "image/image.h"
 #include "image/vm_state.h"
 #include "table/flush.h"
@@ -41,6 +43,13 @@ int qcow2_get_errno(void)
 const char *qcow2_get_version(void)
 {
     return PACKAGE_VERSION;
+}
+
+int qcow2_load_libraries(void)
+{
+    int compression = compressor_load_library();
+
+    return libcrypto_load() == -1 ? -1 : compression;
 }
 
 /* ---- Images ---- */

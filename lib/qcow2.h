@@ -54,6 +54,11 @@ QCOW2_PUBLIC int qcow2_get_errno(void);
 /* The version of the library, for example "0.1.0". */
 QCOW2_PUBLIC const char *qcow2_get_version(void);
 
+/* Load now the shared libraries for encryption and the compression level "fast", which are otherwise
+ * loaded when they are first needed: for a program that gives up the right to open files.  -1 with
+ * ENOTSUP if one is not there; what needs it then fails with the same error, all else works. */
+QCOW2_PUBLIC int qcow2_load_libraries(void);
+
 /* ------------------------------------------------------------------------------------------------
  * Opening and closing
  */

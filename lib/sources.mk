@@ -11,6 +11,8 @@ libqcow2_sources = \
 	base/error.h \
 	base/grow.c \
 	base/grow.h \
+	base/library.c \
+	base/library.h \
 	base/text.c \
 	base/text.h \
 	format/bitmap_directory.c \
@@ -31,6 +33,8 @@ libqcow2_sources = \
 	crypto/cipher.h \
 	crypto/hash.c \
 	crypto/hash.h \
+	crypto/libcrypto.c \
+	crypto/libcrypto.h \
 	crypto/luks.c \
 	crypto/luks.h \
 	crypto/luks_key.c \

@@ -69,7 +69,8 @@ get_encryption_aliases = \
 	qcow2_open_options_set_secret_callback.3
 get_error_aliases = \
 	qcow2_get_errno.3 \
-	qcow2_get_version.3
+	qcow2_get_version.3 \
+	qcow2_load_libraries.3
 get_info_aliases = \
 	qcow2_get_backing.3 \
 	qcow2_get_filename.3 \

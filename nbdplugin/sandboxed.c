@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "parameters.h"
+#include "qcow2.h"
 #include "sandbox.h"
 #include "sandboxed.h"
 
@@ -42,6 +43,7 @@ int sandboxed_enter(void)
     struct sandbox sandbox;
     int result;
 
+    qcow2_load_libraries(); /* what is not there is missed by who needs it */
     sandbox_begin(&sandbox, SANDBOX_SERVER);
     result = add_files(&sandbox);
     if (result == 0) {

@@ -9,8 +9,6 @@
 #include "crypto/cipher.h"
 
 #include <errno.h>
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -20,6 +18,7 @@
 #include "base/bits.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "crypto/libcrypto.h"
 #include "crypto/xts.h"
 
 #define IV_BYTES 16u
@@ -122,29 +121,29 @@ static EVP_CIPHER *fetch(const struct block_cipher *block, const char *mode)
     char name[32];
 
     snprintf(name, sizeof name, "%s-%s", block->openssl, mode);
-    return EVP_CIPHER_fetch(NULL, name, NULL);
+    return libcrypto.EVP_CIPHER_fetch(NULL, name, NULL);
 }
 
 static EVP_CIPHER_CTX *new_context(const EVP_CIPHER *cipher, const uint8_t *key, bool encrypt)
 {
-    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    EVP_CIPHER_CTX *ctx = libcrypto.EVP_CIPHER_CTX_new();
 
     if (ctx == NULL)
         return error_no_memory();
-    if (EVP_CipherInit_ex2(ctx, cipher, key, NULL, encrypt, NULL) == 1 &&
-        EVP_CIPHER_CTX_set_padding(ctx, 0) == 1)
+    if (libcrypto.EVP_CipherInit_ex2(ctx, cipher, key, NULL, encrypt, NULL) == 1 &&
+        libcrypto.EVP_CIPHER_CTX_set_padding(ctx, 0) == 1)
         return ctx;
-    EVP_CIPHER_CTX_free(ctx);
+    libcrypto.EVP_CIPHER_CTX_free(ctx);
     error_set(EIO, "OpenSSL does not accept the key");
     return NULL;
 }
 
 static void context_free(struct context *c)
 {
-    EVP_CIPHER_CTX_free(c->data[0]);
-    EVP_CIPHER_CTX_free(c->data[1]);
-    EVP_CIPHER_CTX_free(c->tweak);
-    EVP_CIPHER_CTX_free(c->essiv);
+    libcrypto.EVP_CIPHER_CTX_free(c->data[0]);
+    libcrypto.EVP_CIPHER_CTX_free(c->data[1]);
+    libcrypto.EVP_CIPHER_CTX_free(c->tweak);
+    libcrypto.EVP_CIPHER_CTX_free(c->essiv);
     free(c);
 }
 
@@ -232,9 +231,12 @@ static int fetch_essiv(struct cipher *cipher, const uint8_t *key)
 
 struct cipher *cipher_new(const struct cipher_spec *spec, const uint8_t *key)
 {
-    struct cipher *cipher = calloc(1, sizeof *cipher);
+    struct cipher *cipher;
     struct context *first;
 
+    if (libcrypto_load() == -1)
+        return NULL;
+    cipher = calloc(1, sizeof *cipher);
     if (cipher == NULL)
         return error_no_memory();
     pthread_mutex_init(&cipher->lock, NULL);
@@ -259,11 +261,11 @@ void cipher_free(struct cipher *cipher)
         cipher->idle = c->next;
         context_free(c);
     }
-    EVP_CIPHER_free(cipher->data);
-    EVP_CIPHER_free(cipher->bare);
-    EVP_CIPHER_free(cipher->essiv);
+    libcrypto.EVP_CIPHER_free(cipher->data);
+    libcrypto.EVP_CIPHER_free(cipher->bare);
+    libcrypto.EVP_CIPHER_free(cipher->essiv);
     pthread_mutex_destroy(&cipher->lock);
-    OPENSSL_cleanse(cipher, sizeof *cipher);
+    explicit_bzero(cipher, sizeof *cipher);
     free(cipher);
 }
 
@@ -279,7 +281,7 @@ static bool make_iv(const struct cipher *cipher, struct context *c, uint64_t sec
 
     memset(iv, 0, IV_BYTES);
     memcpy(iv, &number, sizeof number);
-    return c->essiv == NULL || EVP_CipherUpdate(c->essiv, iv, &n, iv, IV_BYTES) == 1;
+    return c->essiv == NULL || libcrypto.EVP_CipherUpdate(c->essiv, iv, &n, iv, IV_BYTES) == 1;
 }
 
 static bool convert_sector(const struct cipher *cipher, struct context *c, bool encrypt,
@@ -292,9 +294,10 @@ static bool convert_sector(const struct cipher *cipher, struct context *c, bool 
         return false;
     if (cipher->bare)
         return xts_sector(c->data[encrypt], c->tweak, iv, data, CIPHER_SECTOR);
-    return EVP_CipherInit_ex2(c->data[encrypt], NULL, NULL, cipher->spec.mode->iv_bytes ? iv : NULL,
-                              encrypt, NULL) == 1 &&
-           EVP_CipherUpdate(c->data[encrypt], data, &n, data, CIPHER_SECTOR) == 1;
+    return libcrypto.EVP_CipherInit_ex2(c->data[encrypt], NULL, NULL,
+                                        cipher->spec.mode->iv_bytes ? iv : NULL, encrypt,
+                                        NULL) == 1 &&
+           libcrypto.EVP_CipherUpdate(c->data[encrypt], data, &n, data, CIPHER_SECTOR) == 1;
 }
 
 static int convert(struct cipher *cipher, bool encrypt, uint8_t *data, size_t count,

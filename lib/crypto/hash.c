@@ -5,12 +5,12 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <openssl/evp.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/bits.h"
 #include "base/error.h"
+#include "crypto/libcrypto.h"
 
 #define RATE_FIRST 4096u      /* iterations of the first trial */
 #define RATE_ENOUGH 40000000u /* nanoseconds that a trial must take to be believed */
@@ -37,8 +37,11 @@ const struct hash *hash_find(const char *name)
 
 EVP_MD *hash_fetch(const struct hash *hash)
 {
-    EVP_MD *md = EVP_MD_fetch(NULL, hash->openssl, NULL);
+    EVP_MD *md;
 
+    if (libcrypto_load() == -1)
+        return NULL;
+    md = libcrypto.EVP_MD_fetch(NULL, hash->openssl, NULL);
     if (md == NULL)
         error_set(ENOTSUP, "Hash algorithm '%s' is not offered by this build of OpenSSL",
                   hash->name);
@@ -52,8 +55,8 @@ int hash_digest(const struct hash *hash, const void *data, size_t count, uint8_t
 
     if (md == NULL)
         return -1;
-    ok = EVP_Digest(data, count, out, NULL, md, NULL);
-    EVP_MD_free(md);
+    ok = libcrypto.EVP_Digest(data, count, out, NULL, md, NULL);
+    libcrypto.EVP_MD_free(md);
     return ok == 1 ? 0 : error_set(EIO, "OpenSSL could not compute a %s digest", hash->name);
 }
 
@@ -69,9 +72,9 @@ int hash_pbkdf2(const struct hash *hash, const void *password, size_t password_s
     md = hash_fetch(hash);
     if (md == NULL)
         return -1;
-    ok = PKCS5_PBKDF2_HMAC(password_size ? password : "", (int)password_size, salt, (int)salt_size,
-                           (int)iterations, md, (int)count, out);
-    EVP_MD_free(md);
+    ok = libcrypto.PKCS5_PBKDF2_HMAC(password_size ? password : "", (int)password_size, salt,
+                                     (int)salt_size, (int)iterations, md, (int)count, out);
+    libcrypto.EVP_MD_free(md);
     return ok == 1
                ? 0
                : error_set(EIO, "OpenSSL could not derive a key with PBKDF2 and %s", hash->name);

@@ -14,23 +14,15 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <openssl/crypto.h>
-#include <openssl/rand.h>
 #include <stdio.h>
 
 #include "base/bits.h"
 #include "base/error.h"
+#include "crypto/libcrypto.h"
 #include "crypto/split.h"
 
 #define MIN_ITERATIONS 1000u
 #define MATERIAL_ALIGN 4096u /* of a new volume; the first one's place, too */
-
-static int random_bytes(uint8_t *bytes, size_t count)
-{
-    return RAND_priv_bytes(bytes, (int)count) == 1
-               ? 0
-               : error_set(EIO, "OpenSSL has no random numbers");
-}
 
 /* Only who asks for more than the default is told that there cannot be so many. */
 static int count_iterations(const struct hash *hash, size_t output, uint64_t iter_time,
@@ -86,7 +78,7 @@ static int make_uuid(char text[LUKS_UUID_BYTES])
 {
     uint8_t u[16];
 
-    if (random_bytes(u, sizeof u) == -1)
+    if (libcrypto_random(u, sizeof u) == -1)
         return -1;
     u[6] = (uint8_t)(0x40 | (u[6] & 0x0f)); /* version 4, */
     u[8] = (uint8_t)(0x80 | (u[8] & 0x3f)); /* variant 1 */
@@ -124,8 +116,8 @@ int luks_new(const struct luks_options *options, struct luks_header *h, struct s
     for (unsigned i = 0; i < LUKS_SLOTS; i++)
         h->slots[i].material_offset = MATERIAL_ALIGN + i * material_step(&h->spec);
     if (secret_new(key, cipher_key_bytes(&h->spec)) == -1 ||
-        random_bytes(key->bytes, key->size) == -1 || check_spec(&h->spec, key) == -1 ||
-        random_bytes(h->digest_salt, LUKS_SALT_BYTES) == -1 || make_uuid(h->uuid) == -1 ||
+        libcrypto_random(key->bytes, key->size) == -1 || check_spec(&h->spec, key) == -1 ||
+        libcrypto_random(h->digest_salt, LUKS_SALT_BYTES) == -1 || make_uuid(h->uuid) == -1 ||
         count_iterations(h->hash, LUKS_DIGEST_BYTES, options->iter_time, LUKS_SLOTS,
                          &h->digest_iterations) == -1)
         return -1;
@@ -164,7 +156,7 @@ int luks_open_slot(const struct luks_header *h, unsigned slot, const struct secr
         split_merge(h->hash, material->bytes, key->size, LUKS_STRIPES, key->bytes) == -1 ||
         digest_of(h, key, digest) == -1)
         return -1;
-    return CRYPTO_memcmp(digest, h->digest, sizeof digest) == 0;
+    return libcrypto.CRYPTO_memcmp(digest, h->digest, sizeof digest) == 0;
 }
 
 int luks_seal_slot(struct luks_header *h, unsigned index, const struct secret *password,
@@ -175,7 +167,7 @@ int luks_seal_slot(struct luks_header *h, unsigned index, const struct secret *p
     int r;
 
     if (count_iterations(h->hash, key->size, iter_time, 1, &slot.iterations) == -1 ||
-        random_bytes(slot.salt, LUKS_SALT_BYTES) == -1 ||
+        libcrypto_random(slot.salt, LUKS_SALT_BYTES) == -1 ||
         secret_new(material, luks_material_bytes(h)) == -1 ||
         split_key(h->hash, key->bytes, key->size, LUKS_STRIPES, material->bytes) == -1)
         return -1;

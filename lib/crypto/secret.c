@@ -3,7 +3,6 @@
 
 #include "crypto/secret.h"
 
-#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +11,7 @@
 void secret_clear(struct secret *secret)
 {
     if (secret->bytes != NULL)
-        OPENSSL_cleanse(secret->bytes, secret->size);
+        explicit_bzero(secret->bytes, secret->size);
     free(secret->bytes);
     *secret = (struct secret){ 0 };
 }

@@ -4,12 +4,11 @@
 #include "crypto/split.h"
 
 #include <errno.h>
-#include <openssl/evp.h>
-#include <openssl/rand.h>
 #include <string.h>
 
 #include "base/bits.h"
 #include "base/error.h"
+#include "crypto/libcrypto.h"
 
 static void add(uint8_t *to, const uint8_t *from, size_t size)
 {
@@ -19,17 +18,17 @@ static void add(uint8_t *to, const uint8_t *from, size_t size)
 
 static int diffuse(EVP_MD *md, EVP_MD_CTX *ctx, uint8_t *block, size_t size)
 {
-    size_t step = (size_t)EVP_MD_get_size(md);
+    size_t step = (size_t)libcrypto.EVP_MD_get_size(md);
     uint8_t digest[EVP_MAX_MD_SIZE], number[4];
 
     for (size_t at = 0; at < size; at += step) {
         size_t count = min_u64(step, size - at);
 
         store_be32(number, (uint32_t)(at / step));
-        if (EVP_DigestInit_ex2(ctx, md, NULL) != 1 ||
-            EVP_DigestUpdate(ctx, number, sizeof number) != 1 ||
-            EVP_DigestUpdate(ctx, block + at, count) != 1 ||
-            EVP_DigestFinal_ex(ctx, digest, NULL) != 1)
+        if (libcrypto.EVP_DigestInit_ex2(ctx, md, NULL) != 1 ||
+            libcrypto.EVP_DigestUpdate(ctx, number, sizeof number) != 1 ||
+            libcrypto.EVP_DigestUpdate(ctx, block + at, count) != 1 ||
+            libcrypto.EVP_DigestFinal_ex(ctx, digest, NULL) != 1)
             return error_set(EIO, "OpenSSL could not compute a digest of key material");
         memcpy(block + at, digest, count);
     }
@@ -41,7 +40,7 @@ static int fold(const struct hash *hash, const uint8_t *material, size_t size, u
                 uint8_t *block)
 {
     EVP_MD *md = hash_fetch(hash);
-    EVP_MD_CTX *ctx = md ? EVP_MD_CTX_new() : NULL;
+    EVP_MD_CTX *ctx = md ? libcrypto.EVP_MD_CTX_new() : NULL;
     int r = 0;
 
     memset(block, 0, size);
@@ -53,8 +52,8 @@ static int fold(const struct hash *hash, const uint8_t *material, size_t size, u
         add(block, material + i * size, size);
         r = diffuse(md, ctx, block, size);
     }
-    EVP_MD_CTX_free(ctx);
-    EVP_MD_free(md);
+    libcrypto.EVP_MD_CTX_free(ctx);
+    libcrypto.EVP_MD_free(md);
     return r;
 }
 
@@ -63,9 +62,8 @@ int split_key(const struct hash *hash, const uint8_t *key, size_t size, uint32_t
 {
     uint8_t *last = material + (stripes - 1) * size;
 
-    if (RAND_priv_bytes(material, (int)((stripes - 1) * size)) != 1)
-        return error_set(EIO, "OpenSSL has no random numbers");
-    if (fold(hash, material, size, stripes, last) == -1)
+    if (libcrypto_random(material, (stripes - 1) * size) == -1 ||
+        fold(hash, material, size, stripes, last) == -1)
         return -1;
     add(last, key, size);
     return 0;

@@ -3,9 +3,8 @@
 
 #include "crypto/xts.h"
 
-#include <openssl/evp.h>
-
 #include "base/bits.h"
+#include "crypto/libcrypto.h"
 
 #define BLOCK 16u
 #define MAX_BYTES 512u
@@ -35,7 +34,7 @@ bool xts_sector(EVP_CIPHER_CTX *data, EVP_CIPHER_CTX *tweak, const uint8_t iv[16
     struct block t;
     int n;
 
-    if (EVP_CipherUpdate(tweak, tweaks, &n, iv, BLOCK) != 1)
+    if (libcrypto.EVP_CipherUpdate(tweak, tweaks, &n, iv, BLOCK) != 1)
         return false;
     memcpy(&t, tweaks, BLOCK);
     t = (struct block){ le64toh(t.low), le64toh(t.high) };
@@ -45,7 +44,7 @@ bool xts_sector(EVP_CIPHER_CTX *data, EVP_CIPHER_CTX *tweak, const uint8_t iv[16
         memcpy(tweaks + at, &stored, BLOCK);
     }
     add(bytes, tweaks, count);
-    if (EVP_CipherUpdate(data, bytes, &n, bytes, (int)count) != 1)
+    if (libcrypto.EVP_CipherUpdate(data, bytes, &n, bytes, (int)count) != 1)
         return false;
     add(bytes, tweaks, count);
     return true;

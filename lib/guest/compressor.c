@@ -19,7 +19,9 @@
 #include "format/disk.h"
 
 #ifdef HAVE_ISAL
-#include <isa-l/igzip_lib.h>
+#include <isa-l.h>
+
+#include "base/library.h"
 #endif
 
 #define MIN_WINDOW 9
@@ -38,7 +40,7 @@ struct compressor {
 };
 
 struct maker {
-    void *(*begin)(const struct compressor *compressor); /* NULL: no memory */
+    void *(*begin)(const struct compressor *compressor); /* NULL with the error set */
     /* As compressor_run; out has room for one byte less than count. */
     size_t (*make)(void *state, const void *in, size_t count, void *out, size_t room);
     void (*end)(void *state);
@@ -54,11 +56,13 @@ static void *zlib_begin(const struct compressor *c)
 {
     z_stream *z = calloc(1, sizeof *z);
 
+    if (z == NULL)
+        return error_no_memory();
     /* negative: no header */
-    if (z && deflateInit2(z, c->level, Z_DEFLATED, -c->window, ZLIB_MEMORY_LEVEL,
-                          Z_DEFAULT_STRATEGY) != Z_OK) {
+    if (deflateInit2(z, c->level, Z_DEFLATED, -c->window, ZLIB_MEMORY_LEVEL, Z_DEFAULT_STRATEGY) !=
+        Z_OK) {
         free(z);
-        return NULL;
+        return error_no_memory();
     }
     return z;
 }
@@ -95,7 +99,9 @@ static const struct maker zlib_maker = {
 
 static void *libdeflate_begin(const struct compressor *c)
 {
-    return libdeflate_alloc_compressor(c->level);
+    struct libdeflate_compressor *made = libdeflate_alloc_compressor(c->level);
+
+    return made ? made : error_no_memory();
 }
 
 static size_t libdeflate_make(void *state, const void *in, size_t count, void *out, size_t room)
@@ -122,6 +128,23 @@ static const struct maker libdeflate_maker = {
 
 #ifdef HAVE_ISAL
 
+#define IGZIP_FUNCTIONS(X) X(isal_deflate_init) X(isal_deflate)
+
+static struct {
+    IGZIP_FUNCTIONS(LIBRARY_MEMBER)
+} igzip;
+
+static struct library igzip_library = {
+    .name = LIBRARY_NAME("isal", ISAL_MAJOR_VERSION),
+    .user = "The compression level 'fast'",
+    LIBRARY_TABLE(IGZIP_FUNCTIONS, igzip),
+};
+
+int compressor_load_library(void)
+{
+    return library_load(&igzip_library);
+}
+
 struct igzip {
     int window;
     struct isal_zstream stream;
@@ -130,10 +153,14 @@ struct igzip {
 
 static void *igzip_begin(const struct compressor *c)
 {
-    struct igzip *g = calloc(1, sizeof *g);
+    struct igzip *g;
 
-    if (g)
-        g->window = c->window;
+    if (compressor_load_library() == -1)
+        return NULL;
+    g = calloc(1, sizeof *g);
+    if (g == NULL)
+        return error_no_memory();
+    g->window = c->window;
     return g;
 }
 
@@ -142,7 +169,7 @@ static size_t igzip_make(void *state, const void *in, size_t count, void *out, s
     struct igzip *g = state;
     struct isal_zstream *z = &g->stream;
 
-    isal_deflate_init(z);
+    igzip.isal_deflate_init(z);
     z->level = 1;
     z->level_buf = g->memory;
     z->level_buf_size = sizeof g->memory;
@@ -152,7 +179,7 @@ static size_t igzip_make(void *state, const void *in, size_t count, void *out, s
     z->avail_in = (uint32_t)count;
     z->next_out = out;
     z->avail_out = (uint32_t)room;
-    if (isal_deflate(z) != COMP_OK || z->internal_state.state != ZSTATE_END)
+    if (igzip.isal_deflate(z) != COMP_OK || z->internal_state.state != ZSTATE_END)
         return 0;
     return z->total_out;
 }
@@ -165,6 +192,13 @@ static const struct maker igzip_maker = {
     .max_level = 1,
 };
 
+#else
+
+int compressor_load_library(void)
+{
+    return 0;
+}
+
 #endif
 
 /* ------------------------------------------------------------------------------------------------
@@ -175,8 +209,9 @@ static void *zstd_begin(const struct compressor *c)
 {
     ZSTD_CCtx *context = ZSTD_createCCtx();
 
-    if (context)
-        ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, c->level);
+    if (context == NULL)
+        return error_no_memory();
+    ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, c->level);
     return context;
 }
 
@@ -283,7 +318,7 @@ struct compressor *compressor_new(const struct compression *compression)
     c->state = c->maker->begin(c);
     if (c->state == NULL) {
         free(c);
-        return error_no_memory();
+        return NULL;
     }
     return c;
 }

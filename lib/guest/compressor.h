@@ -33,6 +33,9 @@ int compression_parse_window(const char *name, const char *value, int *window);
 /* Is there such a compression? */
 int compression_check(const struct compression *compression);
 
+/* Load the one library that is otherwise loaded when it is first needed: -1 if it is not there. */
+int compressor_load_library(void);
+
 /* The means of one thread; any number of clusters, one at a time. */
 struct compressor;
 

@@ -16,10 +16,10 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <openssl/rand.h>
 
 #include "base/bits.h"
 #include "base/error.h"
+#include "crypto/libcrypto.h"
 
 #define ACTIVE_WORD 4u /* bytes */
 
@@ -150,10 +150,9 @@ int luks_volume_erase_slot(struct luks_volume *v, unsigned slot)
 {
     CLEANUP_SECRET struct secret noise = { 0 };
 
-    if (secret_new(&noise, luks_material_bytes(&v->header)) == -1)
+    if (secret_new(&noise, luks_material_bytes(&v->header)) == -1 ||
+        libcrypto_random(noise.bytes, noise.size) == -1)
         return -1;
-    if (RAND_bytes(noise.bytes, (int)noise.size) != 1)
-        return error_set(EIO, "OpenSSL has no random numbers");
     if (deactivate(v, slot) == -1 || write_material(v, slot, &noise) == -1 ||
         write_slot_fields(v, slot) == -1)
         return -1;

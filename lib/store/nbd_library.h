@@ -10,6 +10,8 @@
 
 #include <libnbd.h>
 
+#include "base/library.h"
+
 #define NBD_FUNCTIONS(X)            \
     X(nbd_create)                   \
     X(nbd_close)                    \
@@ -44,9 +46,8 @@
     X(nbd_can_fast_zero)            \
     X(nbd_can_multi_conn)
 
-#define NBD_MEMBER(name) __typeof__(name) *name;
 struct nbd_library {
-    NBD_FUNCTIONS(NBD_MEMBER)
+    NBD_FUNCTIONS(LIBRARY_MEMBER)
 };
 
 /* NULL with the error set when libnbd cannot be loaded. */

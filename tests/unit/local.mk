@@ -8,6 +8,7 @@ include $(srcdir)/unit/check.mk
 include $(srcdir)/unit/regressions.mk
 include $(srcdir)/unit/codec.mk
 include $(srcdir)/unit/encryption.mk
+include $(srcdir)/unit/library.mk
 include $(srcdir)/unit/pipeline.mk
 include $(srcdir)/unit/vmm.mk
 include $(srcdir)/unit/manual.mk
