@@ -111,6 +111,7 @@ static qcow2_image *open_source(const options *o)
     source.filename = o->source_file;
     source.format = o->source_format;
     source.image_opts = false;
+    source.backing = QCOW2_BACKING_IGNORE;
     return open_image(&source);
 }
 
@@ -134,6 +135,7 @@ int run_bitmap(const options *o)
         return EXIT_FAILURE;
     }
     source = image_source_of(o, 0);
+    source.backing = QCOW2_BACKING_IGNORE;
     image = open_image(&source);
     if (!image)
         return EXIT_FAILURE;

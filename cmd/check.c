@@ -157,8 +157,8 @@ static int check_image(const options *o, qcow2_image *image, uint32_t flags)
     status = check_twice(o, image, flags, &result);
     if (status)
         return status;
-    if (o->output == OUTPUT_JSON)
-        print_json(qcow2_get_filename(image), info.format, &result);
+    if (!o->quiet && o->output == OUTPUT_JSON)
+        print_json(o->arguments[0], info.format, &result);
     else if (!o->quiet)
         print_human(&result);
     return exit_status(&result);

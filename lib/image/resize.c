@@ -86,21 +86,29 @@ static int cover_backing(struct qcow2_image *image, uint64_t size, enum prealloc
     return zero_beyond(image, end - old_size, old_size);
 }
 
+/* Is there data of the image's own in a part of a cluster? */
+static int has_content(struct qcow2_image *image, uint64_t count, uint64_t offset)
+{
+    struct plan plan;
+
+    if (disk_plan(image->disk, count, offset, &plan) == -1)
+        return -1;
+    for (unsigned i = 0; i < plan.count; i++)
+        if (plan.extents[i].kind == EXTENT_DATA || plan.extents[i].kind == EXTENT_COMPRESSED)
+            return 1;
+    return 0;
+}
+
 /* The rest of the last cluster, if the old disk ends inside it and it has content. */
 static int cover_last_cluster(struct qcow2_image *image, uint64_t size)
 {
     uint64_t old_size = image->disk->size;
     uint64_t end = min_u64(size, round_up(old_size, image->tables.geometry.cluster_size));
-    struct plan plan;
+    int any = 0;
 
-    if (end == old_size || old_size == 0)
-        return 0;
-    if (disk_plan(image->disk, end - old_size, old_size, &plan) == -1)
-        return -1;
-    for (unsigned i = 0; i < plan.count; i++)
-        if (plan.extents[i].kind == EXTENT_DATA || plan.extents[i].kind == EXTENT_COMPRESSED)
-            return zero_beyond(image, end - old_size, old_size);
-    return 0;
+    if (end > old_size && old_size > 0)
+        any = has_content(image, end - old_size, old_size);
+    return any == 1 ? zero_beyond(image, end - old_size, old_size) : any;
 }
 
 /* Does an L2 table have anything of a range but zeroes? */
@@ -164,15 +172,15 @@ static int grow(struct qcow2_image *image, uint64_t size, enum preallocation mod
  * Shrinking
  */
 
-/* The rest of the last cluster that stays becomes zeroes. */
+/* The rest of the last cluster that stays becomes zeroes, if it has content. */
 static int clear_cut_cluster(struct qcow2_image *image, uint64_t size)
 {
     uint64_t boundary =
         min_u64(round_up(size, image->tables.geometry.cluster_size), image->disk->size);
+    int any = boundary > size ? has_content(image, boundary - size, size) : 0;
 
-    return boundary > size
-               ? image->disk->ops->zero(image->disk, boundary - size, size, DISK_MAY_UNMAP)
-               : 0;
+    return any == 1 ? image->disk->ops->zero(image->disk, boundary - size, size, DISK_MAY_UNMAP)
+                    : any;
 }
 
 /* What is cut off of a disk of old_size bytes, as far as its L2 table stays, holds nothing. */
