@@ -36,6 +36,7 @@ EXTRA_DIST += cli/README cli/twins.sh cli/io-rows/async.rows cli/io-rows/image.r
 	cli/wild/builders.wild cli/wild/openstack.wild cli/wild/ovirt.wild cli/wild/platforms.wild $(cli_tests)
 
 include $(srcdir)/cli/rows.mk
+include $(srcdir)/cli/lines.mk
 
 # Verbs as functions: qcow-img without its main.c.
 check_PROGRAMS += cli/verbs-need-no-command-line
