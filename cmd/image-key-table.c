@@ -229,6 +229,8 @@ static const struct {
     { IN_QCOW2 | IN_QCOW1, "encrypt.format", read_option },
     { IN_QCOW2 | IN_QCOW1, "encrypt.key-secret", read_key_secret },
     { IN_LUKS, "key-secret", read_key_secret },
+    { IN_RAW, "offset", read_size_option },
+    { IN_RAW, "size", read_size_option },
 
     { IN_FILE, "filename", read_nothing },
     { IN_FILE, "aio", read_aio },

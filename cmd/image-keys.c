@@ -2,8 +2,9 @@
 /* image-keys.c - an image named by dotted keys
  *
  *     read_layer              one image: its file, its format (if need be by probing), then
+ *       read_file             a file, an export, or the disk of an image that is stored in one
  *       read_keys             every key of both              a row of image-key-table.c each
- *       read_data_file        the file beside it
+ *       read_data_file        the file beside it             read_file again
  *       read_backing          the image under it             read_layer again
  */
 
@@ -238,20 +239,57 @@ static int fail_without_node(const char *name, char **why)
 }
 
 static int read_storage(const layer *l, bool may_be_recorded, char **why);
+static int read_data_file(const layer *l, char **why);
+static int read_backing(const layer *l, char **why);
 
-/* The layer of the file.  A raw layer that adds nothing may lie between. */
+/* What is said of an image and holds for what it is stored in, and the other way round. */
+#define SHARED_FLAGS                                                                          \
+    (QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_FORCE_SHARE | QCOW2_OPEN_NO_LOCK | QCOW2_OPEN_DIRECT | \
+     QCOW2_OPEN_UNSAFE | QCOW2_OPEN_NBD)
+
+/* The image in whose disk the upper one is stored takes the place of its file. */
+static int put_below(image_target *upper, image_target *t, const char *format, char **why)
+{
+    if (qcow2_open_options_set_format(t->options, format) ||
+        qcow2_open_options_set_flags(t->options, t->flags) ||
+        qcow2_open_options_set_file_options(upper->options, t->options))
+        return image_keys_fail_library(why);
+    t->options = NULL; /* taken over */
+    upper->filename = t->filename;
+    t->filename = NULL;
+    upper->flags |= t->flags & SHARED_FLAGS;
+    return 0;
+}
+
+static int read_image_as_file(const layer *l, char **why)
+{
+    CLEANUP_TARGET image_target t = {
+        .flags = l->target->flags & SHARED_FLAGS,
+        .policy = l->target->policy,
+    };
+    layer inner = *l;
+
+    inner.target = &t;
+    if (image_target_begin(&t, why) || read_storage(&inner, false, why) || read_keys(&inner, why) ||
+        read_data_file(&inner, why) || read_backing(&inner, why))
+        return -1;
+    return put_below(l->target, &t, l->driver, why);
+}
+
+/* The layer of the file. */
 static int read_file(layer *l, char **why)
 {
     if (find_driver(l, why))
         return -1;
+    if (!l->driver && !layer_get(l, "filename")) {
+        *why = xstrdup("Must specify either driver or file");
+        return -1;
+    }
     if (!l->driver)
         l->driver = "file";
     if (where(l->driver) & IN_PROTOCOL)
         return read_filename(l, why) || read_keys(l, why) ? -1 : 0;
-    if (strcmp(l->driver, "raw") == 0)
-        return read_storage(l, false, why) || read_keys(l, why) ? -1 : 0;
-    *why = xasprintf("An image in a file in '%s' format is not supported", l->driver);
-    return -1;
+    return read_image_as_file(l, why);
 }
 
 /* Where the image is stored; in the layer of a backing file that may be left to the image above. */
@@ -300,10 +338,21 @@ int image_probe_format(image_target *t, char **why)
     return -1;
 }
 
+static int set_data_file(image_target *t, image_target *data, char **why)
+{
+    if (qcow2_open_options_set_format(data->options, "raw") ||
+        qcow2_open_options_set_flags(data->options, data->flags) ||
+        qcow2_open_options_set_data_file(t->options, data->filename) ||
+        qcow2_open_options_set_data_file_options(t->options, data->options))
+        return image_keys_fail_library(why);
+    data->options = NULL; /* taken over */
+    return 0;
+}
+
 /* The external data file of a qcow2 image, instead of the one that it names. */
 static int read_data_file(const layer *l, char **why)
 {
-    CLEANUP_TARGET image_target data = { 0 };
+    CLEANUP_TARGET image_target data = { .policy = l->target->policy };
     CLEANUP_LAYER layer file = layer_below(l, "data-file", &data);
 
     if (!(where(l->driver) & IN_QCOW2))
@@ -312,18 +361,10 @@ static int read_data_file(const layer *l, char **why)
         return fail_without_node(layer_get(l, "data-file"), why);
     if (!has(&file, ""))
         return 0;
-    if (read_file(&file, why))
+    if (image_target_begin(&data, why) || read_file(&file, why))
         return -1;
-    if (data.flags & QCOW2_OPEN_NBD) {
-        *why = xstrdup("A data file on an NBD server is not supported");
-        return -1;
-    }
-    return qcow2_open_options_set_data_file(l->target->options, data.filename)
-               ? image_keys_fail_library(why)
-               : 0;
+    return set_data_file(l->target, &data, why);
 }
-
-static int read_backing(const layer *l, char **why);
 
 /* What an image records of its backing file need not be said again. */
 static int read_layer(layer *l, bool is_backing, char **why)

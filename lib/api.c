@@ -84,14 +84,15 @@ int qcow2_close(qcow2_image *image)
 
 const char *qcow2_probe(const char *filename)
 {
-    REQUIRE(filename, NULL);
-    return image_probe(filename, 0);
+    return qcow2_probe_with(filename, NULL);
 }
 
 const char *qcow2_probe_with(const char *filename, const qcow2_open_options *options)
 {
+    static const struct qcow2_open_options none = { 0 };
+
     REQUIRE(filename, NULL);
-    return image_probe(filename, options ? options->flags : 0);
+    return image_probe(filename, options ? options : &none);
 }
 
 const char *qcow2_get_filename(const qcow2_image *image)

@@ -68,6 +68,8 @@ void qcow2_open_options_free(qcow2_open_options *options)
     free(options->backing_format);
     qcow2_open_options_free(options->backing);
     free(options->data_file);
+    qcow2_open_options_free(options->data_file_options);
+    qcow2_open_options_free(options->file);
     free(options->snapshot);
     secret_clear(&options->secret);
     free(options);
@@ -112,13 +114,24 @@ int qcow2_open_options_set_backing(qcow2_open_options *options, const char *file
     return replace_string(&options->backing_format, format);
 }
 
+static int take_over(qcow2_open_options **to, qcow2_open_options *options, const char *role,
+                     qcow2_open_options *other)
+{
+    if (options == other)
+        return error_set(EINVAL, "An image cannot be its own %s", role);
+    qcow2_open_options_free(*to);
+    *to = other;
+    return 0;
+}
+
 int qcow2_open_options_set_backing_options(qcow2_open_options *options, qcow2_open_options *backing)
 {
-    if (options == backing)
-        return error_set(EINVAL, "An image cannot be its own backing file");
-    qcow2_open_options_free(options->backing);
-    options->backing = backing;
-    return 0;
+    return take_over(&options->backing, options, "backing file", backing);
+}
+
+int qcow2_open_options_set_file_options(qcow2_open_options *options, qcow2_open_options *file)
+{
+    return take_over(&options->file, options, "file", file);
 }
 
 int qcow2_open_options_set_data_file_policy(qcow2_open_options *options,
@@ -133,6 +146,12 @@ int qcow2_open_options_set_data_file_policy(qcow2_open_options *options,
 int qcow2_open_options_set_data_file(qcow2_open_options *options, const char *filename)
 {
     return replace_string(&options->data_file, filename);
+}
+
+int qcow2_open_options_set_data_file_options(qcow2_open_options *options,
+                                             qcow2_open_options *data_file)
+{
+    return take_over(&options->data_file_options, options, "data file", data_file);
 }
 
 int qcow2_open_options_set_snapshot(qcow2_open_options *options, const char *id_or_name)

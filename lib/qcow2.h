@@ -137,6 +137,19 @@ QCOW2_PUBLIC int qcow2_open_options_set_data_file_policy(qcow2_open_options *opt
 QCOW2_PUBLIC int qcow2_open_options_set_data_file(qcow2_open_options *options,
                                                   const char *filename);
 
+/* How that data file is opened: as an image of the format set here, whose disk is then the data file
+ * ("raw": the file itself, or the part of it that "offset" and "size" tell), with its flags, which tell
+ * what its name means, and READ_ONLY, FORCE_SHARE, NO_LOCK, DIRECT and UNSAFE where the image is.  As
+ * above for whom it belongs to. */
+QCOW2_PUBLIC int qcow2_open_options_set_data_file_options(qcow2_open_options *options,
+                                                          qcow2_open_options *data_file);
+
+/* The image is not stored in the named file, but in the disk of an image that is: these are the options
+ * of that one, with the same flags from above.  It keeps its size.  A raw one with "offset" and "size"
+ * is a part of the file; there may be one below the other.  As above for whom it belongs to. */
+QCOW2_PUBLIC int qcow2_open_options_set_file_options(qcow2_open_options *options,
+                                                     qcow2_open_options *file);
+
 /* Open the state of an internal snapshot (an id or a name) as a read-only image of its own. */
 QCOW2_PUBLIC int qcow2_open_options_set_snapshot(qcow2_open_options *options,
                                                  const char *id_or_name);
@@ -178,6 +191,8 @@ QCOW2_PUBLIC int qcow2_open_options_set_refcount_cache_size(qcow2_open_options *
  *                       15 to 12; zstd: to 19): how clusters that are written compressed are made
  *   compression-window  zlib: log2 of the bytes that a stream refers back to, 9 to 15 (12)
  *   encrypt.format      "luks" or "aes": what a qcow2 image must be encrypted with
+ *   offset, size        bytes: the part of its file that a raw image is; without a size (a multiple of
+ *                       512) up to the end, and it may grow
  * What the image's version or compression type does not have, and what contradicts each other, makes
  * qcow2_open fail. */
 QCOW2_PUBLIC int qcow2_open_options_set(qcow2_open_options *options, const char *name,

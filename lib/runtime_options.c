@@ -70,6 +70,18 @@ static int set_size(qcow2_open_options *o, const struct row *row, const char *va
     return 0;
 }
 
+static int set_offset(qcow2_open_options *o, const struct row *row, const char *value)
+{
+    o->part.has_offset = true;
+    return parse_number(row, value, &o->part.offset);
+}
+
+static int set_part_size(qcow2_open_options *o, const struct row *row, const char *value)
+{
+    o->part.has_size = true;
+    return parse_number(row, value, &o->part.size);
+}
+
 static int set_clean_interval(qcow2_open_options *o, const struct row *row, const char *value)
 {
     o->runtime.clean_interval_named = true;
@@ -165,6 +177,8 @@ static const struct row rows[] = {
     { "compression-level", set_compression_level, 0, 0 },
     { "compression-window", set_compression_window, 0, 0 },
     { "encrypt.format", set_encrypt_format, 0, 0 },
+    { "offset", set_offset, 0, 0 },
+    { "size", set_part_size, 0, 0 },
 };
 
 int qcow2_open_options_set(qcow2_open_options *options, const char *name, const char *value)

@@ -66,6 +66,8 @@ libqcow2_sources = \
 	store/store.h \
 	store/transfer.c \
 	store/transfer.h \
+	store/window.c \
+	store/window.h \
 	store/withheld.c \
 	store/withheld.h \
 	table/cache.c \
@@ -146,6 +148,8 @@ libqcow2_sources = \
 	image/encryption.h \
 	image/holes.c \
 	image/image.h \
+	image/image_store.c \
+	image/image_store.h \
 	image/info.c \
 	image/io.c \
 	image/keyslots.c \
@@ -167,6 +171,8 @@ libqcow2_sources = \
 	image/size.h \
 	image/snapshot.c \
 	image/snapshot_list.c \
+	image/storage.c \
+	image/storage.h \
 	image/vm_state.c \
 	image/vm_state.h \
 	check/bitmaps.c \

@@ -84,7 +84,9 @@ open_aliases = \
 	qcow2_open_options_set_backing_options.3 \
 	qcow2_open_options_set_backing_policy.3 \
 	qcow2_open_options_set_data_file.3 \
+	qcow2_open_options_set_data_file_options.3 \
 	qcow2_open_options_set_data_file_policy.3 \
+	qcow2_open_options_set_file_options.3 \
 	qcow2_open_options_set_flags.3 \
 	qcow2_open_options_set_format.3 \
 	qcow2_open_options_set_l2_cache_size.3 \

@@ -12,11 +12,27 @@
 struct raw_disk {
     struct disk disk;
     struct store *store;
+    uint64_t start; /* of the store in the file; STORE_SCATTERED: it has no place there */
 };
 
 static struct store *store_of(struct disk *disk)
 {
     return ((struct raw_disk *)disk)->store;
+}
+
+static struct extent extent_of(const struct raw_disk *raw, const struct store_extent *at,
+                               uint64_t length, uint64_t offset)
+{
+    bool placed = raw->start != STORE_SCATTERED;
+
+    return (struct extent){
+        .kind = at->hole ? EXTENT_ZERO : EXTENT_DATA,
+        .in_place = true,
+        .placed = placed,
+        .guest_offset = offset,
+        .length = min_u64(at->length, length),
+        .host_offset = placed ? raw->start + offset : 0,
+    };
 }
 
 static int raw_plan(struct disk *disk, uint64_t count, uint64_t offset, struct plan *plan)
@@ -30,14 +46,7 @@ static int raw_plan(struct disk *disk, uint64_t count, uint64_t offset, struct p
 
         if (store_extent_at(store_of(disk), end - offset, offset, &at) == -1)
             return -1;
-        extent = (struct extent){
-            .kind = at.hole ? EXTENT_ZERO : EXTENT_DATA,
-            .in_place = true,
-            .placed = true,
-            .guest_offset = offset,
-            .length = min_u64(at.length, end - offset),
-            .host_offset = offset,
-        };
+        extent = extent_of((struct raw_disk *)disk, &at, end - offset, offset);
         if (!plan_add(plan, &extent))
             break;
         offset += extent.length;
@@ -98,6 +107,7 @@ struct disk *raw_disk_new(struct store *store)
     if (raw == NULL)
         return error_no_memory();
     raw->store = store;
+    store_bottom(store, &raw->start);
     raw->disk.ops = &raw_ops;
     raw->disk.name = store->name;
     if (store_size(store, &length) == -1) {

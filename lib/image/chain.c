@@ -17,8 +17,8 @@
 
 /* The format to open it as; probing only as far as the policy goes. */
 static int backing_format(const struct qcow2_image *image, const char *name, const char *recorded,
-                          const struct qcow2_open_options *options, uint32_t flags,
-                          enum image_format *format)
+                          const struct qcow2_open_options *options,
+                          const struct qcow2_open_options *backing, enum image_format *format)
 {
     const char *probed;
 
@@ -28,7 +28,7 @@ static int backing_format(const struct qcow2_image *image, const char *name, con
         return named_refuse(image, EINVAL, name,
                             "its format is not recorded in the image, and guessing "
                             "it from the content is not safe");
-    probed = image_probe(name, flags);
+    probed = image_probe(name, backing);
     if (probed == NULL)
         return -1;
     if (strcmp(probed, "raw") != 0 && image_format_parse(probed, format) == 0)
@@ -53,6 +53,8 @@ static int open_file(struct qcow2_image *image, const char *name, const char *re
         backing.backing_file = backing.backing_format = backing.snapshot = NULL;
         backing.compression = (struct compression){ 0 };
         backing.data_file = NULL;
+        backing.data_file_options = backing.file = NULL;
+        backing.part = (struct file_part){ 0 };
         backing.data_store = NULL;
         backing.store_lent = false;
         backing.secret = (struct secret){ 0 };
@@ -66,7 +68,7 @@ static int open_file(struct qcow2_image *image, const char *name, const char *re
     else
         backing.flags |= QCOW2_OPEN_READ_ONLY;
     if (named_check_unused(image, name, backing.flags) == -1 ||
-        backing_format(image, name, recorded, options, backing.flags, &backing.format) == -1)
+        backing_format(image, name, recorded, options, &backing, &backing.format) == -1)
         return -1;
     backing.overlay = image;
     opened = image_open(name, &backing);

@@ -16,6 +16,7 @@
 
 #include "base/cleanup.h"
 #include "image/named.h"
+#include "image/storage.h"
 
 /* ------------------------------------------------------------------------------------------------
  * Finding and opening it
@@ -43,13 +44,6 @@ static char *find(const struct qcow2_image *image, const char *name)
     return found ? found : error_no_memory();
 }
 
-static uint32_t store_flags(uint32_t flags)
-{
-    return (flags & QCOW2_OPEN_READ_ONLY ? STORE_READ_ONLY : 0) |
-           (flags & QCOW2_OPEN_DIRECT ? STORE_DIRECT : 0) |
-           (flags & QCOW2_OPEN_UNSAFE ? STORE_UNSAFE : 0);
-}
-
 static enum store_sharing sharing_of(uint32_t flags)
 {
     if (flags & QCOW2_OPEN_NO_LOCK)
@@ -59,11 +53,24 @@ static enum store_sharing sharing_of(uint32_t flags)
     return flags & QCOW2_OPEN_READ_ONLY ? STORE_LOCK_DATA_READER : STORE_LOCK_DATA_WRITER;
 }
 
-static struct store *open_file(const struct qcow2_image *image, const char *filename)
+/* data: how it is opened, besides what is so for the image, too. */
+static struct store *open_file(const struct qcow2_image *image, const char *filename,
+                               const struct qcow2_open_options *data,
+                               const struct qcow2_open_options *options)
 {
-    if (named_check_unused(image, filename, 0) == -1)
+    if (named_check_unused(image, filename, data->flags) == -1)
         return NULL;
-    return store_file_open(filename, store_flags(image->flags), sharing_of(image->flags));
+    return storage_open_layer(filename, data, options, sharing_of(image->flags | data->flags));
+}
+
+static const struct qcow2_open_options plain_file = { .format = FORMAT_RAW };
+
+static struct store *open_given(const struct qcow2_image *image,
+                                const struct qcow2_open_options *options)
+{
+    const struct qcow2_open_options *data = options->data_file_options;
+
+    return open_file(image, options->data_file, data ? data : &plain_file, options);
 }
 
 static struct store *open_recorded(const struct qcow2_image *image,
@@ -85,7 +92,7 @@ static struct store *open_recorded(const struct qcow2_image *image,
         return NULL;
     }
     path = find(image, name);
-    return path ? open_file(image, path) : NULL;
+    return path ? open_file(image, path, &plain_file, options) : NULL;
 }
 
 int image_open_data_file(struct qcow2_image *image, const struct qcow2_open_options *options)
@@ -100,7 +107,7 @@ int image_open_data_file(struct qcow2_image *image, const struct qcow2_open_opti
         return 0;
     image->data_store_lent = options->data_store != NULL;
     image->data_store = options->data_store  ? options->data_store
-                        : options->data_file ? open_file(image, options->data_file)
+                        : options->data_file ? open_given(image, options)
                                              : open_recorded(image, options);
     if (image->data_store == NULL)
         return -1;

@@ -88,7 +88,8 @@ struct qcow2_image *image_open_store(struct store *store, const struct qcow2_ope
 int image_close(struct qcow2_image *image);
 /* What flags of opening mean to the store. */
 uint32_t image_store_flags(uint32_t flags);
-const char *image_probe(const char *filename, uint32_t flags);
+/* The format of what these options would open, whatever format they say. */
+const char *image_probe(const char *filename, const struct qcow2_open_options *options);
 
 /* ---- runtime.c ---- */
 

@@ -56,6 +56,7 @@ static void qcow1_facts(const struct qcow2_image *image, qcow2_info *info)
 
 int image_info(struct qcow2_image *image, qcow2_info *info)
 {
+    struct store *bottom;
     READ_SCOPE(&image->operations);
 
     *info = (qcow2_info){
@@ -74,5 +75,6 @@ int image_info(struct qcow2_image *image, qcow2_info *info)
         qcow2_facts(image, info);
     if (store_size(image->store, &info->file_length) == -1)
         return -1;
-    return image->store->ops->allocated(image->store, &info->actual_size);
+    bottom = store_bottom(image->store, NULL);
+    return bottom->ops->allocated(bottom, &info->actual_size);
 }

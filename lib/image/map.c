@@ -47,7 +47,7 @@ static uint32_t status_of(const struct extent *e)
     switch (e->kind) {
     case EXTENT_UNALLOCATED: return QCOW2_EXTENT_ZERO;
     case EXTENT_ZERO: return QCOW2_EXTENT_PRESENT | QCOW2_EXTENT_ZERO;
-    case EXTENT_DATA: return QCOW2_EXTENT_PRESENT | QCOW2_EXTENT_DATA | QCOW2_EXTENT_OFFSET;
+    case EXTENT_DATA: return QCOW2_EXTENT_PRESENT | QCOW2_EXTENT_DATA;
     case EXTENT_COMPRESSED:
         return QCOW2_EXTENT_PRESENT | QCOW2_EXTENT_DATA | QCOW2_EXTENT_COMPRESSED;
     }
@@ -89,7 +89,7 @@ static int add_sparse_data(struct walk *walk, struct qcow2_image *image, uint32_
         struct store_extent at;
         qcow2_extent out = {
             .guest_offset = e->guest_offset + done,
-            .status = status_of(e),
+            .status = status_of(e) | QCOW2_EXTENT_OFFSET,
             .depth = depth,
             .host_offset = e->host_offset + done,
             .filename = data_filename(image),

@@ -44,29 +44,35 @@ int named_refuse(const struct qcow2_image *image, int errnum, const char *name, 
     return error_set(errnum, "'%s', named by '%s': %s", name, image->filename, why);
 }
 
-static bool is_data_file_of(const struct store *store, const struct qcow2_image *image)
+static bool is_file_of(struct store *file, struct store *store)
 {
-    return image->data_store && store_same_file(store, image->data_store);
+    return file && store && store_same_file(file, store);
 }
 
-int named_check_unused(const struct qcow2_image *image, const char *name, uint32_t flags)
+static int check_unused(const struct qcow2_image *image, const char *name, struct store *store)
 {
-    struct store *store =
-        store_open(name, image_store_flags(flags | QCOW2_OPEN_READ_ONLY), STORE_LOCK_NONE);
     unsigned depth = 1;
     int r = 0;
 
-    if (store == NULL)
-        return -1;
     for (const struct qcow2_image *above = image; above && r == 0; above = above->overlay) {
-        if (is_data_file_of(store, above))
+        if (is_file_of(store, above->data_store))
             r = named_refuse(image, EINVAL, name, "it is an image's data file already");
-        else if (store_same_file(store, above->store))
+        else if (is_file_of(store, above->store))
             r = named_refuse(image, ELOOP, name, "the chain of backing files is a loop");
         else if (++depth > MAX_BACKING_DEPTH)
             r = named_refuse(image, ELOOP, name,
                              "the chain of backing files is too long (at most 200)");
     }
+    return r;
+}
+
+/* An export is no file that could be another one, and may have no place for a second client. */
+int named_check_unused(const struct qcow2_image *image, const char *name, uint32_t flags)
+{
+    bool export = flags & QCOW2_OPEN_NBD;
+    struct store *store = export ? NULL : store_file_open(name, STORE_READ_ONLY, STORE_LOCK_NONE);
+    int r = store || export ? check_unused(image, name, store) : -1;
+
     store_close(store);
     return r;
 }

@@ -18,6 +18,7 @@
 #include "guest/raw.h"
 #include "image/data_file.h"
 #include "image/encryption.h"
+#include "image/storage.h"
 #include "image/vm_state.h"
 #include "table/flush.h"
 #include "table/l1.h"
@@ -310,8 +311,7 @@ uint32_t image_store_flags(uint32_t flags)
 
 struct qcow2_image *image_open(const char *filename, const struct qcow2_open_options *options)
 {
-    struct store *store =
-        store_open(filename, image_store_flags(options->flags), sharing_of(options));
+    struct store *store = storage_open(filename, options, sharing_of(options));
 
     return store ? image_open_store(store, options) : NULL;
 }
@@ -416,13 +416,15 @@ static const char *format_of(const uint8_t *start)
     return "raw";
 }
 
-const char *image_probe(const char *filename, uint32_t flags)
+const char *image_probe(const char *filename, const struct qcow2_open_options *options)
 {
-    struct store *store =
-        store_open(filename, image_store_flags(flags | QCOW2_OPEN_READ_ONLY), STORE_LOCK_NONE);
+    struct qcow2_open_options reading = *options;
+    struct store *store;
     uint8_t start[PROBE_SIZE];
     int r;
 
+    reading.flags = (reading.flags & ~QCOW2_OPEN_CHECK) | QCOW2_OPEN_READ_ONLY;
+    store = storage_open(filename, &reading, STORE_LOCK_NONE);
     if (store == NULL)
         return NULL;
     r = store_pread(store, start, sizeof start, 0);

@@ -37,13 +37,22 @@ struct runtime_options {
     uint32_t overlap_named, overlap_on;                              /* enum metadata_class */
 };
 
+/* The part of its file that a raw image is. */
+struct file_part {
+    bool has_offset, has_size;
+    uint64_t offset; /* bytes */
+    uint64_t size;   /* bytes; without has_size: up to the end */
+};
+
 /* Make the refcounts of a dirty image right and the image clean; header follows what is written. */
 struct header;
 typedef int image_repair(struct store *store, struct header *header);
 
 struct qcow2_open_options {
     enum image_format format;
-    uint32_t flags; /* QCOW2_OPEN_... */
+    uint32_t flags;                  /* QCOW2_OPEN_... */
+    struct qcow2_open_options *file; /* of the image in whose disk this one is; NULL: in a file */
+    struct file_part part;
     qcow2_backing_policy backing_policy;
     qcow2_backing_filter *backing_filter;
     void *backing_filter_opaque;
@@ -51,7 +60,9 @@ struct qcow2_open_options {
     char *backing_format; /* of the backing file, instead of the recorded one; NULL: none given */
     struct qcow2_open_options *backing; /* how the backing file is opened; NULL: as this image */
     qcow2_data_file_policy data_file_policy;
-    char *data_file;          /* instead of the recorded one; NULL: none given */
+    char *data_file; /* instead of the recorded one; NULL: none given */
+    struct qcow2_open_options
+        *data_file_options;   /* how that one is opened; NULL: as a plain file */
     struct store *data_store; /* the same, open, and still the caller's; NULL: none given */
     bool store_lent; /* the store on which it is opened stays the caller's, whatever fails */
     char *snapshot;  /* id or name; NULL: the active state */

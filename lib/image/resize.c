@@ -270,6 +270,8 @@ static int resize_raw(struct qcow2_image *image, uint64_t size, enum preallocati
 {
     uint64_t old_size = image->disk->size;
     uint64_t start = image->luks ? image->luks->header.payload_offset : 0;
+    struct store *store = image->luks ? image->crypt : image->store;
+    uint64_t length;
 
     if (image_read_only(image))
         return error_set(EROFS, "'%s' is open read-only", image->filename);
@@ -277,8 +279,10 @@ static int resize_raw(struct qcow2_image *image, uint64_t size, enum preallocati
         return error_set(EFBIG, "The size %" PRIu64 " is too large", size);
     if (mode == PREALLOCATION_METADATA)
         return error_set(EINVAL, "Unsupported preallocation mode: metadata");
-    if (store_truncate(image->luks ? image->crypt : image->store, size) == -1)
+    if (store_truncate(store, size) == -1 || store_size(store, &length) == -1)
         return -1;
+    if (length != size)
+        return error_set(ENOTSUP, "Cannot resize fixed-size raw disks");
     image->disk->size = round_up(size, 512);
     if (image->disk->size > old_size &&
         image_preallocate(image, image->disk->size - old_size, old_size, mode) == -1) {

@@ -251,7 +251,11 @@ struct store *store_crypt_new(struct store *inner, struct cipher *cipher, uint64
         cipher_free(cipher);
         return error_no_memory();
     }
-    c->store = (struct store){ &crypt_ops, inner->name, inner->read_only };
+    c->store = (struct store){
+        .ops = &crypt_ops,
+        .name = inner->name,
+        .read_only = inner->read_only,
+    };
     c->inner = inner;
     c->cipher = cipher;
     c->base = base;

@@ -409,10 +409,14 @@ struct store *store_file_open(const char *filename, uint32_t flags, enum store_s
     return &file->store;
 }
 
-bool store_same_file(const struct store *a, const struct store *b)
+bool store_same_file(struct store *a, struct store *b)
 {
-    const struct file *x = (const struct file *)a, *y = (const struct file *)b;
+    const struct file *x, *y;
 
+    a = store_bottom(a, NULL);
+    b = store_bottom(b, NULL);
+    x = (const struct file *)a;
+    y = (const struct file *)b;
     return a->ops == &file_ops && b->ops == &file_ops && x->block_device == y->block_device &&
            x->device == y->device && x->inode == y->inode;
 }

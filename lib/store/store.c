@@ -42,6 +42,19 @@ struct store *store_open(const char *name, uint32_t flags, enum store_sharing sh
     return store_file_open(name, flags, sharing);
 }
 
+struct store *store_bottom(struct store *store, uint64_t *offset)
+{
+    uint64_t start = 0;
+
+    for (; store->below; store = store->below)
+        start = start == STORE_SCATTERED || store->below_offset == STORE_SCATTERED
+                    ? STORE_SCATTERED
+                    : start + store->below_offset;
+    if (offset)
+        *offset = start;
+    return store;
+}
+
 int store_zero(struct store *store, uint64_t count, uint64_t offset, bool may_punch)
 {
     if (store->ops->zero(store, count, offset, may_punch) == 0)

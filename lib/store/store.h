@@ -51,7 +51,12 @@ struct store {
     const struct store_ops *ops;
     const char *name; /* for sentences */
     bool read_only;
+    /* Where the bytes really are: in another store, from below_offset on; NULL: here. */
+    struct store *below;
+    uint64_t below_offset; /* bytes, or STORE_SCATTERED */
 };
+
+#define STORE_SCATTERED UINT64_MAX /* one by one, in no order that could be told */
 
 #define STORE_ALLOCATED_UNKNOWN UINT64_MAX
 
@@ -81,8 +86,12 @@ struct store *store_open(const char *name, uint32_t flags, enum store_sharing sh
 /* A file or a block device. */
 struct store *store_file_open(const char *filename, uint32_t flags, enum store_sharing sharing);
 
-/* Two stores on the same file (device and inode)?  False when one of them is not a file. */
-bool store_same_file(const struct store *a, const struct store *b);
+/* The store at the bottom, in which the bytes are; and, if that can be told, where its byte is that
+ * is the first one here (STORE_SCATTERED: it cannot). */
+struct store *store_bottom(struct store *store, uint64_t *offset);
+
+/* Two stores on the same file (device and inode)?  False when one of them is not on a file. */
+bool store_same_file(struct store *a, struct store *b);
 
 static inline int store_pread(struct store *store, void *buf, size_t count, uint64_t offset)
 {

@@ -11,6 +11,7 @@ row_tables = \
 	cli/rows/create.rows \
 	cli/rows/dd.rows \
 	cli/rows/info.rows \
+	cli/rows/layers.rows \
 	cli/rows/map.rows \
 	cli/rows/measure.rows \
 	cli/rows/nbd.rows \

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "store/memory.h"
 #include "store/store.h"
+#include "store/window.h"
 
 #include <errno.h>
 #include <time.h>
@@ -182,12 +183,22 @@ static void in_a_file_with_direct_io(void **state)
     run(store);
 }
 
+static void in_the_rest_of_a_file(void **state)
+{
+    struct store *file = store_file_open("whole", STORE_CREATE, STORE_LOCK_WRITER);
+
+    (void)state;
+    assert_int_equal(store_truncate(file, 3 * 512), 0);
+    run(store_window_new(file, 3 * 512, WINDOW_TO_END));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(in_memory),
         cmocka_unit_test(in_a_file),
         cmocka_unit_test(in_a_file_with_direct_io),
+        cmocka_unit_test(in_the_rest_of_a_file),
     };
 
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* image_store.h - the disk of an image as a store */
+
+#ifndef QCOW2_IMAGE_IMAGE_STORE_H
+#define QCOW2_IMAGE_IMAGE_STORE_H
+
+#include "image/image.h"
+
+/* The image is the store's afterwards, also when NULL is returned with the error set. */
+struct store *image_store_new(struct qcow2_image *image);
+
+#endif
