@@ -155,12 +155,10 @@ static int show_progress(void *opaque, uint64_t done, uint64_t total)
 
 static void report_refusal(void)
 {
-    const char *sentence = qcow2_get_error();
-
-    if (strcmp(sentence, "Cannot amend the backing file") == 0)
-        error_report("%s\nYou can use '%s rebase' instead.", sentence, message_program());
+    if (qcow2_get_errno() == EXDEV)
+        error_report("%s\nYou can use '%s rebase' instead.", qcow2_get_error(), message_program());
     else
-        error_report("%s", sentence);
+        error_report("%s", qcow2_get_error());
 }
 
 static int change(const options *o, qcow2_image *image, const qcow2_amend_options *changes)

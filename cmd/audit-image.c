@@ -273,12 +273,25 @@ static void keep_finding(void *opaque, const char *message)
         found->sentences[found->count++] = xstrdup(message);
 }
 
-static void report_check(audit *a, const qcow2_check_result *r, const check_findings *found)
+/* What a program that postpones its counts leaves when it crashes. */
+static bool counts_are_behind(const qcow2_info *info, const qcow2_check_result *r)
+{
+    return info->features & QCOW2_FEATURE_DIRTY && r->check_errors == 0 &&
+           r->corruptions == r->uncounted;
+}
+
+static void report_check(audit *a, const qcow2_info *info, const qcow2_check_result *r,
+                         const check_findings *found)
 {
     json_put(a->facts, "corruptions", json_number(r->corruptions));
     json_put(a->facts, "leaks", json_number(r->leaks));
     json_put(a->facts, "check-errors", json_number(r->check_errors));
-    if (r->corruptions || r->check_errors) {
+    if (r->corruptions && counts_are_behind(info, r)) {
+        audit_find(a, AUDIT_CAUTION, "repair-needed",
+                   "reference counts are behind (%" PRIu64 "), which a crash of whoever wrote it "
+                   "explains, and a repair mends",
+                   r->corruptions);
+    } else if (r->corruptions || r->check_errors) {
         audit_find(a, AUDIT_DANGER, "damaged",
                    "its structure has errors (%" PRIu64 "): writing may destroy more",
                    r->corruptions + r->check_errors);
@@ -290,7 +303,7 @@ static void report_check(audit *a, const qcow2_check_result *r, const check_find
                    r->leaks);
 }
 
-static void examine_structure(audit *a, qcow2_image *image)
+static void examine_structure(audit *a, qcow2_image *image, const qcow2_info *info)
 {
     check_findings found = { .count = 0 };
     qcow2_check_result result = { 0 };
@@ -298,7 +311,7 @@ static void examine_structure(audit *a, qcow2_image *image)
     if (qcow2_check(image, 0, &result, sizeof result, keep_finding, &found))
         audit_find(a, AUDIT_DANGER, "damaged", "%s", qcow2_get_error());
     else
-        report_check(a, &result, &found);
+        report_check(a, info, &result, &found);
     while (found.count > 0)
         free(found.sentences[--found.count]);
 }
@@ -419,7 +432,7 @@ static void examine(audit *a, qcow2_image *image, uint32_t flags)
     if (strcmp(info.format, "qcow2") == 0) {
         examine_snapshots(a, image, &info);
         examine_bitmaps(a, image);
-        examine_structure(a, image);
+        examine_structure(a, image, &info);
     }
     examine_content(a, &info, flags);
 }

@@ -546,8 +546,8 @@ QCOW2_PUBLIC int qcow2_amend_options_set_old_secret(qcow2_amend_options *options
  * smaller size cuts off); bitmaps are lost when the version becomes 2.  After a power cut the image is as
  * before or as after; a new size takes effect at an instant of its own, and so does each key slot, which
  * opens with the old or the new password whenever the power is cut (unless all eight were active and
- * one is overwritten).  The progress callback may be NULL.  EINVAL and ENOTSUP say what is not
- * possible, before anything has changed. */
+ * one is overwritten).  The progress callback may be NULL.  EINVAL, ENOTSUP and EXDEV
+ * (another backing file: qcow2_rebase) say what is not possible, before anything has changed. */
 QCOW2_PUBLIC int qcow2_amend(qcow2_image *image, const qcow2_amend_options *options,
                              qcow2_progress_callback *progress, void *opaque);
 
@@ -589,6 +589,7 @@ typedef struct {
     uint64_t allocated_clusters;
     uint64_t fragmented_clusters;
     uint64_t compressed_clusters;
+    uint64_t uncounted; /* those of corruptions that are in use with a count of 0, or lead there */
 } qcow2_check_result;
 
 /* One finding, in the wording of qemu-img ("ERROR cluster 5 refcount=1 reference=2"). */

@@ -52,6 +52,8 @@ static bool tell(struct checking *c, uint64_t cluster, uint64_t refcount, uint64
         *(leak ? &r->leaks_fixed : &r->corruptions_fixed) += 1;
     else
         *(leak ? &r->leaks : &r->corruptions) += 1;
+    if (refcount == 0 && !repairing)
+        r->uncounted++;
     c->inexact |= !repairing;
     checking_say(c, "%s cluster %" PRIu64 " refcount=%" PRIu64 " reference=%" PRIu64,
                  repairing ? "Repairing"

@@ -53,8 +53,10 @@ static void compare_entry(struct checking *c, const struct l2_table *table, bool
     checking_corruption(c, repairing ? 0 : table->active,
                         "%s OFLAG_COPIED data cluster: l2_entry=%" PRIx64 " refcount=%" PRIu64,
                         verb(repairing), word, refcount);
-    if (!repairing)
+    if (!repairing) {
+        c->result->uncounted += refcount == 0 ? table->active : 0;
         return;
+    }
     store_be64(at, corrected(word, refcount));
     c->result->corruptions_fixed++;
     if (changed->end == 0)
@@ -98,8 +100,10 @@ static int compare_l1_flag(struct checking *c, uint64_t at, uint64_t entry, uint
         c, repairing ? 0 : 1,
         "%s OFLAG_COPIED L2 cluster: l1_index=%" PRIu64 " l1_entry=%" PRIx64 " refcount=%" PRIu64,
         verb(repairing), (at - c->header->l1_table_offset) / L1_ENTRY_SIZE, entry, refcount);
-    if (!repairing)
+    if (!repairing) {
+        c->result->uncounted += refcount == 0;
         return 0;
+    }
     c->result->corruptions_fixed++;
     store_be64(bytes, corrected(entry, refcount));
     return repair_write(c, bytes, sizeof bytes, at);

@@ -120,7 +120,7 @@ static int check_names(const struct amendment *a)
     if ((o->backing_file || o->backing_format) &&
         (!same_text(o->backing_file, h->backing_file) ||
          !same_text(o->backing_format, h->backing_format)))
-        return error_set(EINVAL, "Cannot amend the backing file");
+        return error_set(EXDEV, "Cannot amend the backing file");
     if (o->data_file && !(h->incompatible_features & INCOMPATIBLE_DATA_FILE))
         return error_set(EINVAL, "data-file can only be set for images that use an external data "
                                  "file");

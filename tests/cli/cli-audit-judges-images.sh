@@ -50,6 +50,20 @@ for format in human json; do
 done
 rm -f "$evil"
 
+# A writer that postpones its counts, and is killed; the same without the mark is damage.
+if command -v qemu-io >/dev/null; then
+    qcow-img create -q -f qcow2 -o lazy_refcounts=on lazy.qcow2 4M
+    qemu-io -c 'write -P 1 0 1M' -c 'write -P 2 2M 64k' -c flush -c 'sigraise 9' lazy.qcow2 >/dev/null 2>&1 || true
+    cp lazy.qcow2 unmarked.qcow2
+    printf '\0' | dd of=unmarked.qcow2 bs=1 seek=79 conv=notrunc status=none
+    judged 3 'caution:dirty caution:repair-needed' lazy.qcow2
+    judged 2 'danger:damage danger:damaged' unmarked.qcow2
+    # a table that the disk shares is no such thing
+    printf '\200\0\0\0\0\3\0\0' | dd of=lazy.qcow2 bs=1 seek=$((0x40000)) conv=notrunc status=none
+    judged 2 'caution:dirty danger:damage danger:damaged' lazy.qcow2
+    rm -f lazy.qcow2 unmarked.qcow2
+fi
+
 # A large disk, a raw disk.
 qcow-img create -q -f qcow2 large.qcow2 17T
 judged 3 'caution:large-disk' large.qcow2
