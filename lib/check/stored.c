@@ -93,6 +93,7 @@ void stored_destroy(struct stored *s)
     free(s->blocks);
     free(s->changed);
     free(s->table);
+    *s = (struct stored){ 0 };
 }
 
 bool stored_get_absent(const struct stored *s, uint64_t cluster, uint64_t *refcount)
