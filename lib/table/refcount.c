@@ -233,20 +233,33 @@ enum { PRESENT = 0, RESTART = 1 };
 /* Make a block that counts this cluster.  RESTART: something was allocated, search again. */
 static int ensure_block(struct tables *t, uint64_t cluster);
 
-/* Write a new block of zeroes, in its own first state, and enter it in the table in memory. */
+/* Write a new block of zeroes, in its own first state, and enter it in the table in memory.  What can
+ * fail comes first: a block that is entered has its count. */
 static int install_block(struct tables *t, uint64_t index, uint64_t block, bool counts_itself)
 {
-    uint64_t host_offset = block << t->geometry.cluster_bits;
+    uint64_t host_offset = block << t->geometry.cluster_bits, slice_index;
+    uint64_t at = host_offset + position_in_block(t, block, &slice_index);
+    uint8_t *slice = NULL;
 
     if (tables_check_overlap(t, host_offset, t->geometry.cluster_size, METADATA_NONE) == -1 ||
-        store_zero(t->store, t->geometry.cluster_size, host_offset, false) == -1 ||
-        metadata_map_add_cluster(&t->map, METADATA_REFCOUNT_BLOCK, host_offset) == -1 ||
-        index_list_add(&t->fresh_blocks, index) == -1)
+        store_zero(t->store, t->geometry.cluster_size, host_offset, false) == -1)
         return -1;
     cache_drop(&t->refcount_cache, host_offset, t->geometry.cluster_size);
+    if (counts_itself && (slice = cache_load(&t->refcount_cache, at)) == NULL)
+        return -1;
+    if (metadata_map_add_cluster(&t->map, METADATA_REFCOUNT_BLOCK, host_offset) == -1)
+        return -1;
+    if (index_list_add(&t->fresh_blocks, index) == -1) {
+        metadata_map_remove_cluster(&t->map, METADATA_REFCOUNT_BLOCK, host_offset);
+        return -1;
+    }
+    if (counts_itself) {
+        refcount_block_set(slice, t->geometry.refcount_order, slice_index, 1);
+        cache_mark_dirty(&t->refcount_cache, at);
+    }
     t->high_water = max_u64(t->high_water, host_offset + t->geometry.cluster_size);
     t->refcount_table[index] = host_offset;
-    return counts_itself ? set(t, block, 1) : 0;
+    return 0;
 }
 
 static int ensure_block(struct tables *t, uint64_t cluster)
