@@ -32,9 +32,9 @@ static inline bool data_file_is_raw(const struct tables *tables)
 }
 
 /* What is wrong with the entry of a guest cluster, as far as it speaks of a data file; NULL: nothing.
- * Lock held at least shared. */
-const char *data_file_flaw(struct guest *guest, uint64_t guest_offset,
-                           const struct l2_entry *entry);
+ * Returns -1 if that cannot be told.  Lock held at least shared. */
+int data_file_find_flaw(struct guest *guest, uint64_t guest_offset, const struct l2_entry *entry,
+                        const char **flaw);
 
 /* A range, whose clusters are reserved, is about to read as zeroes: have the data file do so, too,
  * as far as that is promised or gives space back.  No lock held.  Without a data file nothing happens. */

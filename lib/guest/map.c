@@ -31,7 +31,7 @@ static bool within_file(struct tables *t, uint64_t host_offset)
 {
     uint64_t length;
 
-    if (host_offset < t->high_water || tables_has_data_file(t)) /* which data_file_flaw looks at */
+    if (host_offset < t->high_water || tables_has_data_file(t)) /* which data_file.c looks at */
         return true;
     return t->read_only && store_size(t->store, &length) == 0 && host_offset < length;
 }
@@ -49,9 +49,11 @@ static int validate_compressed(struct guest *g, uint64_t guest_offset, struct l2
 
 int guest_validate_entry(struct guest *g, uint64_t guest_offset, const struct l2_entry *entry)
 {
-    const char *flaw = data_file_flaw(g, guest_offset, entry);
+    const char *flaw;
     uint64_t host = l2_entry_host_offset(*entry);
 
+    if (data_file_find_flaw(g, guest_offset, entry, &flaw) == -1)
+        return -1;
     if (flaw != NULL)
         return bad_entry(g, guest_offset, *entry, flaw);
     if (l2_entry_is_compressed(*entry))
