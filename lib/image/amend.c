@@ -337,7 +337,7 @@ static int abandon(struct amendment *a)
     if (a->snapshots_offset != 0 && tables_usable(t) == 0)
         tree_release(t, a->snapshots_offset, a->image->snapshots.bytes);
     a->image->snapshots.bytes = a->old_snapshots_bytes;
-    if (a->refcounts.table && tables_usable(t) == 0)
+    if (a->refcounts.table)
         refcount_width_abandon(t, &a->refcounts);
     if (tables_usable(t) == 0)
         tables_settle(t);

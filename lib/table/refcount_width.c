@@ -268,12 +268,14 @@ int refcount_width_build(struct tables *t, uint32_t refcount_order, struct refco
 void refcount_width_abandon(struct tables *t, struct refcount_width *width)
 {
     struct error error;
+    bool usable;
 
     error_save(&error);
-    for (uint64_t i = 0; i < width->table_size; i++)
+    usable = tables_usable(t) == 0;
+    for (uint64_t i = 0; usable && i < width->table_size; i++)
         if (width->table[i] != 0)
             tree_release(t, width->table[i], t->geometry.cluster_size);
-    if (width->table_offset != 0)
+    if (usable && width->table_offset != 0)
         tree_release(t, width->table_offset, width->table_bytes);
     free(width->table);
     *width = (struct refcount_width){ 0 };
