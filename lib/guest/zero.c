@@ -98,7 +98,9 @@ static int change_entry_locked(struct guest *g, struct l2_run *run, uint64_t i, 
         return -1;
     if (l2_entry_equal(new, old))
         return CHANGE_GOES_ON;
-    if (loses_host(old, new) && guest_drop_entry(g, &old, FREED_BY_REQUEST) == -1)
+    if (loses_host(old, new) &&
+        guest_drop_entry(g, &old, change == CHANGE_CUT ? FREED_BY_SHRINKING : FREED_BY_REQUEST) ==
+            -1)
         return -1;
     l2_run_set_locked(t, run, i, new);
     return CHANGE_GOES_ON;

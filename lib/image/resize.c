@@ -10,8 +10,9 @@
  *
  * Shrinking: what is cut off from an L2 table that stays becomes zeroes first, while the disk still has
  * its old size; in version 2 with a backing file, which would show instead, it goes when the disk has its
- * new size.  After the new size is in force, the L2 tables that lie wholly beyond it are released
- * and the end of the file is given back.  A power cut in between leaves such tables and entries behind;
+ * new size.  After the new size is in force, the L2 tables that lie wholly beyond it are released, then
+ * the refcount blocks that count nothing any more, and the end of the file is given back; what is free
+ * now and does not lie there becomes holes, whatever becomes of clusters that the guest discards.  A power cut in between leaves such tables and entries behind;
  * growing releases them before anything of them can be seen.
  *
  * A VM state lies behind the disk, wherever that ends: that of the active state does not survive.
@@ -30,6 +31,7 @@
 #include "image/size.h"
 #include "store/luks_volume.h"
 #include "table/flush.h"
+#include "table/refcount_trim.h"
 
 /* ------------------------------------------------------------------------------------------------
  * Growing
@@ -207,7 +209,7 @@ static int shrink(struct qcow2_image *image, uint64_t size)
         image_set_size(image, size) == -1 ||
         (late && clear_cut_table(image, size, old_size) == -1) || tables_settle(t) == -1 ||
         image_release_tables(t, geometry_l1_entries(&t->geometry, size), t->l1_size) == -1 ||
-        image_shrink_data_file(image, size) == -1)
+        image_shrink_data_file(image, size) == -1 || refcount_trim(t) == -1)
         return -1;
     return image_cut_file(image);
 }

@@ -41,7 +41,9 @@ static void set_discard(struct tables *t, const struct runtime_options *r, bool 
 {
     const uint32_t standard = FREED_BY_REQUEST | FREED_BY_SNAPSHOT;
 
-    t->discard = discard ? (standard & ~r->discard_named) | r->discard_on : 0;
+    t->discard = FREED_BY_SHRINKING;
+    if (discard)
+        t->discard |= (standard & ~r->discard_named) | r->discard_on;
     t->discard_keeps = r->discard_keeps;
 }
 

@@ -124,7 +124,7 @@ int image_release_tables(struct tables *t, uint64_t first, uint64_t end)
     if (any == 0)
         return 0;
     if (tree_cut_active(t, first, count) == -1 || tables_flush(t) == -1 ||
-        tree_lower(t, &tree) == -1)
+        tree_lower(t, &tree, FREED_BY_SHRINKING) == -1)
         return tables_fail(t);
     return tables_settle(t);
 }
@@ -132,17 +132,21 @@ int image_release_tables(struct tables *t, uint64_t first, uint64_t end)
 /* Where the free end of the file begins. */
 static int used_end(struct tables *t, uint64_t *end)
 {
-    uint64_t size = t->geometry.cluster_size;
+    const struct geometry *g = &t->geometry;
+    uint64_t clusters = t->high_water >> g->cluster_bits;
     WRITE_SCOPE(&t->lock);
 
-    for (*end = t->high_water; *end > size; *end -= size) {
-        uint64_t count;
+    while (clusters > 1) {
+        uint64_t last = clusters - 1;
+        struct refcount_run run;
 
-        if (refcount_get(t, *end - size, &count) == -1)
+        if (refcount_run(t, last, &run) == -1)
             return -1;
-        if (count > 0)
+        if (refcount_run_get(g, &run, last) != 0)
             break;
+        clusters = run.counts ? last : round_down(last, UINT64_C(1) << g->refcount_block_bits);
     }
+    *end = max_u64(clusters, 1) << g->cluster_bits;
     return 0;
 }
 

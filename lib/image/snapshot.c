@@ -350,7 +350,7 @@ static uint64_t *active_l1_of(struct qcow2_image *image, const struct snapshot *
 /* The old active tree and its L1 table have lost their last place in the header. */
 static int release_active(struct tables *t, const struct tree *old, uint64_t old_offset)
 {
-    if (tree_lower(t, old) == -1 ||
+    if (tree_lower(t, old, FREED_BY_SNAPSHOT) == -1 ||
         tree_release(t, old_offset, (uint64_t)old->l1_size * L1_ENTRY_SIZE) == -1)
         return tables_fail(t);
     return settle_copied(t);
@@ -389,7 +389,7 @@ static int apply_instant(struct qcow2_image *image, const struct tree *new, uint
     if (tables_usable(t) == -1)
         return -1;
     error_save(&error);
-    if (tree_lower(t, new) == -1)
+    if (tree_lower(t, new, FREED_BY_SNAPSHOT) == -1)
         return tables_fail(t);
     give_back(t, l1_offset, (uint64_t) new->l1_size *L1_ENTRY_SIZE);
     return error_restore(&error);
@@ -457,7 +457,7 @@ static int release_snapshot(struct tables *t, const struct snapshot *s, const ui
 {
     const struct tree tree = { l1, s->l1_size };
 
-    if (tree_lower(t, &tree) == -1 ||
+    if (tree_lower(t, &tree, FREED_BY_SNAPSHOT) == -1 ||
         tree_release(t, s->l1_table_offset, (uint64_t)s->l1_size * L1_ENTRY_SIZE) == -1)
         return tables_fail(t);
     return settle_copied(t);

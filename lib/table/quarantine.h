@@ -25,9 +25,10 @@
 
 /* On whose account; bits of the set for which the host gets the space back. */
 enum freed_by {
-    FREED_BY_REQUEST = 1 << 0,  /* the guest discarded it */
-    FREED_BY_SNAPSHOT = 1 << 1, /* a snapshot was deleted or replaced the active state */
-    FREED_OTHERWISE = 1 << 2,   /* by copying on write, moving tables ... */
+    FREED_BY_REQUEST = 1 << 0,   /* the guest discarded it */
+    FREED_BY_SNAPSHOT = 1 << 1,  /* a snapshot was deleted or replaced the active state */
+    FREED_OTHERWISE = 1 << 2,    /* by copying on write, moving tables ... */
+    FREED_BY_SHRINKING = 1 << 3, /* of the disk, or of tables: always one of the set */
 };
 
 /* A run of clusters, each of which lost one reference. */

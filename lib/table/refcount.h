@@ -51,6 +51,9 @@ int refcount_drop(struct tables *tables, uint64_t host_offset, uint64_t count, e
  * (flush.c), and of what was allocated and nothing ever referred to. */
 int refcount_lower(struct tables *tables, uint64_t host_offset, uint64_t count);
 
+/* Where allocating so many clusters next to each other would look for them first. */
+int refcount_find_free(struct tables *tables, uint64_t clusters, uint64_t *host_offset);
+
 /* Clusters next to each other with a refcount of 1.  never_written says that they lie behind
  * everything ever written, so that they read as zeroes. */
 int refcount_allocate(struct tables *tables, uint64_t clusters, uint64_t *host_offset,

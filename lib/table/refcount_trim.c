@@ -5,9 +5,10 @@
  * it counts something else than a block, or a block that is needed.
  *
  * The entries of the others are cleared in the refcount table, a sector of it at a time, the last one
- * first, with a barrier after each: a block must not be without a count while the table still names it
- * (rule R1), and a block is counted by itself or by one before it.  Where that is not so the block
- * stays.  Then the counts of the released blocks are lowered where a block that stays has them.
+ * first: a block must not be without a count while the table still names it (rule R1), and a block is
+ * counted by itself or by one before it.  Where that is not so the block stays.  There is a barrier
+ * before a sector with the entry of a block that counts one in a later sector, and one in the end.
+ * Then the counts of the released blocks are lowered where a block that stays has them.
  *
  * A table that had grown lies far behind: it moves to the first free place, as one that grows does
  * (refcount_table.c), and is as long as the blocks that stay need it.  Then its own block may go.
@@ -45,7 +46,7 @@ static bool is_block(const struct tables *t, uint64_t cluster)
 {
     uint64_t size = t->geometry.cluster_size;
 
-    return metadata_map_find(&t->map, cluster * size, size, METADATA_NONE) ==
+    return metadata_map_find(&t->map, cluster * size, size, METADATA_REFCOUNT_BLOCK) ==
            METADATA_REFCOUNT_BLOCK;
 }
 
@@ -94,59 +95,84 @@ static int find_needed(struct trim *trim)
     return 0;
 }
 
-/* One sector of the refcount table without the entries of blocks that go. */
-static int write_sector(struct trim *trim, uint64_t first)
+static bool goes(const struct trim *trim, uint64_t index)
+{
+    return block_at(trim->t, index) && !trim->needed[index];
+}
+
+static void encode_sector(const struct trim *trim, uint64_t first, uint8_t *sector)
+{
+    for (uint64_t i = 0; i < ENTRIES_PER_SECTOR; i++)
+        store_be64(sector + i * REFCOUNT_TABLE_ENTRY_SIZE,
+                   goes(trim, first + i) ? 0 : trim->t->refcount_table[first + i]);
+}
+
+/* One sector of the table without the entries of blocks that go.  *counter: the end of the blocks that
+ * count what sectors written since the last barrier do not name any more, but the disk may. */
+static int write_sector(const struct trim *trim, uint64_t first, uint64_t *counter)
 {
     struct tables *t = trim->t;
     uint8_t sector[HEADER_SECTOR];
-    bool changed = false;
+    uint64_t end = 0;
+    bool changes = false;
 
-    for (uint64_t i = 0; i < ENTRIES_PER_SECTOR; i++) {
-        bool goes = block_at(t, first + i) && !trim->needed[first + i];
-
-        store_be64(sector + i * REFCOUNT_TABLE_ENTRY_SIZE, goes ? 0 : t->refcount_table[first + i]);
-        changed = changed || goes;
+    for (uint64_t i = first; i < first + ENTRIES_PER_SECTOR; i++) {
+        changes = changes || goes(trim, i);
+        if (goes(trim, i) && counter_of(t, i) < first && goes(trim, counter_of(t, i)))
+            end = max_u64(end, counter_of(t, i) + 1);
     }
-    if (!changed)
+    if (!changes)
         return 0;
-    if (store_pwrite(t->store, sector, sizeof sector,
-                     t->refcount_table_offset + first * REFCOUNT_TABLE_ENTRY_SIZE) == -1)
-        return -1;
-    return store_flush(t->store);
-}
-
-static int write_sectors(struct trim *trim)
-{
-    for (uint64_t end = trim->t->refcount_table_size; end > 0; end -= ENTRIES_PER_SECTOR)
-        if (write_sector(trim, end - ENTRIES_PER_SECTOR) == -1)
+    if (*counter > first) {
+        if (store_flush(t->store) == -1)
             return -1;
-    return 0;
+        *counter = 0;
+    }
+    *counter = max_u64(*counter, end);
+    encode_sector(trim, first, sector);
+    return store_pwrite(t->store, sector, sizeof sector,
+                        t->refcount_table_offset + first * REFCOUNT_TABLE_ENTRY_SIZE);
 }
 
-/* The table in memory follows; *block is where the entry pointed. */
-static void forget_block(struct tables *t, uint64_t index, uint64_t *block)
+static int write_sectors(const struct trim *trim)
 {
+    uint64_t counter = 0;
+
+    for (uint64_t end = trim->t->refcount_table_size; end > 0; end -= ENTRIES_PER_SECTOR)
+        if (write_sector(trim, end - ENTRIES_PER_SECTOR, &counter) == -1)
+            return -1;
+    return store_flush(trim->t->store);
+}
+
+/* The table in memory follows.  Returns where the entry pointed. */
+static uint64_t forget_block(struct tables *t, uint64_t index)
+{
+    uint64_t block;
     WRITE_SCOPE(&t->lock);
 
-    *block = block_at(t, index);
-    cache_drop(&t->refcount_cache, *block, t->geometry.cluster_size);
-    metadata_map_remove_cluster(&t->map, METADATA_REFCOUNT_BLOCK, *block);
+    block = block_at(t, index);
+    cache_drop(&t->refcount_cache, block, t->geometry.cluster_size);
+    metadata_map_remove_cluster(&t->map, METADATA_REFCOUNT_BLOCK, block);
     t->refcount_table[index] = 0;
+    t->free_cursor = min_u64(t->free_cursor, block >> t->geometry.cluster_bits);
+    return block;
 }
 
-static int release_blocks(struct trim *trim)
+static int release_block(const struct trim *trim, uint64_t index)
 {
     struct tables *t = trim->t;
+    bool counted = trim->needed[counter_of(t, index)];
+    uint64_t block = forget_block(t, index);
 
-    for (uint64_t i = t->refcount_table_size; i-- > 0;) {
-        uint64_t counter = counter_of(t, i), block;
+    return counted ? tree_give_back(t, block, t->geometry.cluster_size)
+                   : store_discard(t->store, t->geometry.cluster_size, block);
+}
 
-        if (block_at(t, i) == 0 || trim->needed[i])
-            continue;
-        forget_block(t, i, &block);
-        if (trim->needed[counter] && tree_release(t, block, t->geometry.cluster_size) == -1)
+static int release_blocks(const struct trim *trim)
+{
+    for (uint64_t i = trim->t->refcount_table_size; i-- > 0;)
+        if (goes(trim, i) && release_block(trim, i) == -1)
             return -1;
-    }
     return 0;
 }
 
@@ -180,16 +206,23 @@ static uint64_t needed_bytes(const struct tables *t)
 static int copy_table(struct tables *t, uint64_t bytes, uint64_t *offset)
 {
     CLEANUP_FREE uint8_t *copy = malloc(bytes);
+    uint64_t clusters = bytes >> t->geometry.cluster_bits;
     bool never_written;
     WRITE_SCOPE(&t->lock);
 
     if (copy == NULL)
         return error_no_memory(), -1;
-    if (refcount_allocate(t, bytes >> t->geometry.cluster_bits, offset, &never_written) == -1)
+    if (refcount_find_free(t, clusters, offset) == -1)
+        return -1;
+    if (*offset > t->refcount_table_offset) {
+        *offset = 0;
+        return 0;
+    }
+    if (refcount_allocate(t, clusters, offset, &never_written) == -1)
         return -1;
     for (uint64_t at = 0; at < bytes; at += REFCOUNT_TABLE_ENTRY_SIZE)
         store_be64(copy + at, t->refcount_table[at / REFCOUNT_TABLE_ENTRY_SIZE]);
-    if (*offset < t->refcount_table_offset)
+    if (*offset < t->refcount_table_offset) /* a new block may have taken the place */
         return store_pwrite(t->store, copy, bytes, *offset);
     if (refcount_lower(t, *offset, bytes) == -1)
         return -1;
@@ -225,7 +258,7 @@ static int move_table(struct tables *t)
     if (offset == 0)
         return 0;
     if (tables_flush(t) == -1 || switch_table(t, offset, bytes) == -1 ||
-        tree_release(t, old_offset, old_bytes) == -1)
+        tree_give_back(t, old_offset, old_bytes) == -1)
         return tables_fail(t); /* which table is in force is unknown */
     return tables_settle(t);
 }

@@ -19,8 +19,9 @@
 /* One walk over a tree. */
 struct walk {
     struct tables *t;
-    uint64_t ranges; /* host ranges visited with success */
-    uint64_t limit;  /* stop after so many */
+    enum freed_by by; /* on whose account references are lost */
+    uint64_t ranges;  /* host ranges visited with success */
+    uint64_t limit;   /* stop after so many */
 };
 
 /* What to do with an L2 table: index of its L1 entry, its place, its content.  *changed is set when
@@ -91,13 +92,13 @@ static int entry_range(struct tables *t, struct l2_entry entry, uint64_t *offset
     return 0;
 }
 
-typedef int range_visitor(struct tables *t, uint64_t host_offset, uint64_t count);
+typedef int range_visitor(struct walk *w, uint64_t host_offset, uint64_t count);
 
 static int visit_range(struct walk *w, uint64_t host_offset, uint64_t count, range_visitor *visit)
 {
     if (count == 0 || w->ranges == w->limit)
         return 0;
-    if (visit(w->t, host_offset, count) == -1)
+    if (visit(w, host_offset, count) == -1)
         return -1;
     w->ranges++;
     return 0;
@@ -148,12 +149,17 @@ static int for_each_range(struct walk *w, uint64_t l2_offset, const uint8_t *ent
  * Refcounts
  */
 
+static int check_raise_range(struct walk *w, uint64_t host_offset, uint64_t count)
+{
+    return refcount_check_raise(w->t, host_offset, count);
+}
+
 static int check_raise_table(struct walk *w, uint64_t l1_index, uint64_t l2_offset,
                              uint8_t *entries, bool *changed)
 {
     (void)l1_index;
     (void)changed;
-    return for_each_range(w, l2_offset, entries, refcount_check_raise);
+    return for_each_range(w, l2_offset, entries, check_raise_range);
 }
 
 int tree_check_raise(struct tables *t, const struct tree *tree)
@@ -161,30 +167,39 @@ int tree_check_raise(struct tables *t, const struct tree *tree)
     return walk_all(t, tree, check_raise_table);
 }
 
+static int raise_range(struct walk *w, uint64_t host_offset, uint64_t count)
+{
+    return refcount_raise(w->t, host_offset, count);
+}
+
 static int raise_table(struct walk *w, uint64_t l1_index, uint64_t l2_offset, uint8_t *entries,
                        bool *changed)
 {
     (void)l1_index;
     (void)changed;
-    return for_each_range(w, l2_offset, entries, refcount_raise);
+    return for_each_range(w, l2_offset, entries, raise_range);
 }
 
 /* Punch holes for the clusters that are free now. */
 static int punch_free(struct tables *t, uint64_t start, uint64_t end)
 {
-    uint64_t size = t->geometry.cluster_size;
+    uint64_t size = t->geometry.cluster_size, hole = start;
 
     for (uint64_t at = start; at < end; at += size) {
         uint64_t left;
 
-        if (refcount_get(t, at, &left) == -1 ||
-            (left == 0 && store_discard(t->store, size, at) == -1))
+        if (refcount_get(t, at, &left) == -1)
             return -1;
+        if (left == 0)
+            continue;
+        if (at > hole && store_discard(t->store, at - hole, hole) == -1)
+            return -1;
+        hole = at + size;
     }
-    return 0;
+    return end > hole ? store_discard(t->store, end - hole, hole) : 0;
 }
 
-static int release_by(struct tables *t, uint64_t host_offset, uint64_t count, enum freed_by by)
+static int release(struct tables *t, uint64_t host_offset, uint64_t count, enum freed_by by)
 {
     uint64_t size = t->geometry.cluster_size;
 
@@ -195,9 +210,9 @@ static int release_by(struct tables *t, uint64_t host_offset, uint64_t count, en
                : 0;
 }
 
-static int release_range(struct tables *t, uint64_t host_offset, uint64_t count)
+static int release_range(struct walk *w, uint64_t host_offset, uint64_t count)
 {
-    return release_by(t, host_offset, count, FREED_BY_SNAPSHOT);
+    return release(w->t, host_offset, count, w->by);
 }
 
 static int lower_table(struct walk *w, uint64_t l1_index, uint64_t l2_offset, uint8_t *entries,
@@ -211,7 +226,7 @@ static int lower_table(struct walk *w, uint64_t l1_index, uint64_t l2_offset, ui
 int tree_raise(struct tables *t, const struct tree *tree)
 {
     struct walk raised = { .t = t, .limit = UINT64_MAX };
-    struct walk undone = { .t = t };
+    struct walk undone = { .t = t, .by = FREED_BY_SNAPSHOT };
     struct error error;
 
     if (walk(&raised, tree, raise_table) == 0)
@@ -224,16 +239,25 @@ int tree_raise(struct tables *t, const struct tree *tree)
     return error_restore(&error);
 }
 
-int tree_lower(struct tables *t, const struct tree *tree)
+int tree_lower(struct tables *t, const struct tree *tree, enum freed_by by)
 {
-    return walk_all(t, tree, lower_table);
+    struct walk w = { .t = t, .by = by, .limit = UINT64_MAX };
+
+    return walk(&w, tree, lower_table);
 }
 
 int tree_release(struct tables *t, uint64_t host_offset, uint64_t count)
 {
     WRITE_SCOPE(&t->lock);
 
-    return count ? release_by(t, host_offset, count, FREED_OTHERWISE) : 0;
+    return count ? release(t, host_offset, count, FREED_OTHERWISE) : 0;
+}
+
+int tree_give_back(struct tables *t, uint64_t host_offset, uint64_t count)
+{
+    WRITE_SCOPE(&t->lock);
+
+    return count ? release(t, host_offset, count, FREED_BY_SHRINKING) : 0;
 }
 
 /* ------------------------------------------------------------------------------------------------

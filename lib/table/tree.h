@@ -21,10 +21,12 @@ int tree_check_raise(struct tables *tables, const struct tree *tree);
 /* One reference more, or less, for every L2 table and every cluster they refer to.  When raising is not
  * possible, nothing has changed. */
 int tree_raise(struct tables *tables, const struct tree *tree);
-int tree_lower(struct tables *tables, const struct tree *tree);
+int tree_lower(struct tables *tables, const struct tree *tree, enum freed_by by);
 
 /* Lower now what nobody refers to on disk any more, and punch holes if the image does that. */
 int tree_release(struct tables *tables, uint64_t host_offset, uint64_t count);
+/* Likewise, because something became smaller: the holes are punched in any case. */
+int tree_give_back(struct tables *tables, uint64_t host_offset, uint64_t count);
 
 /* Clear COPIED in the tree's L2 tables on disk. */
 int tree_clear_copied(struct tables *tables, const struct tree *tree);

@@ -45,4 +45,5 @@ include $(srcdir)/interop/amend.mk
 include $(srcdir)/interop/bitmaps.mk
 include $(srcdir)/interop/chains.mk
 include $(srcdir)/interop/runtime.mk
+include $(srcdir)/interop/shrink.mk
 include $(srcdir)/interop/vm-state.mk
