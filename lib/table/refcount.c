@@ -330,8 +330,10 @@ static int take(struct tables *t, uint64_t first, uint64_t clusters, uint64_t *h
 int refcount_find_free(struct tables *t, uint64_t clusters, uint64_t *host_offset)
 {
     uint64_t cursor = t->free_cursor, first;
-    int r = find_free(t, clusters, &first);
+    int r;
 
+    t->free_cursor = 0;
+    r = find_free(t, clusters, &first);
     t->free_cursor = cursor;
     *host_offset = r == 0 ? first << t->geometry.cluster_bits : 0;
     return r;

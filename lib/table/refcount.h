@@ -51,7 +51,7 @@ int refcount_drop(struct tables *tables, uint64_t host_offset, uint64_t count, e
  * (flush.c), and of what was allocated and nothing ever referred to. */
 int refcount_lower(struct tables *tables, uint64_t host_offset, uint64_t count);
 
-/* Where allocating so many clusters next to each other would look for them first. */
+/* The first place in the file with so many free clusters next to each other. */
 int refcount_find_free(struct tables *tables, uint64_t clusters, uint64_t *host_offset);
 
 /* Clusters next to each other with a refcount of 1.  never_written says that they lie behind

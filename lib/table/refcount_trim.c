@@ -6,12 +6,14 @@
  *
  * The entries of the others are cleared in the refcount table, a sector of it at a time, the last one
  * first: a block must not be without a count while the table still names it (rule R1), and a block is
- * counted by itself or by one before it.  Where that is not so the block stays.  There is a barrier
- * before a sector with the entry of a block that counts one in a later sector, and one in the end.
- * Then the counts of the released blocks are lowered where a block that stays has them.
+ * counted by itself, or by one whose entry is in the same sector or an earlier one.  Where that is not
+ * so the block stays.  There is a barrier before a sector with the entry of a block that counts one in
+ * a later sector, and one in the end.  Then the counts of the released blocks are lowered where a block
+ * that stays has them.
  *
  * A table that had grown lies far behind: it moves to the first free place, as one that grows does
- * (refcount_table.c), and is as long as the blocks that stay need it.  Then its own block may go.
+ * (refcount_table.c), and is as long as the blocks that stay need it.  Then its own block may go, and
+ * the table be shorter yet: all is done again until the table stays.
  */
 
 #include "table/refcount_trim.h"
@@ -40,6 +42,12 @@ static uint64_t block_at(const struct tables *t, uint64_t index)
 static uint64_t counter_of(const struct tables *t, uint64_t index)
 {
     return block_at(t, index) >> t->geometry.cluster_bits >> t->geometry.refcount_block_bits;
+}
+
+/* Is the entry of the block that counts it in a later sector of the table? */
+static bool is_counted_later(const struct tables *t, uint64_t index)
+{
+    return counter_of(t, index) / ENTRIES_PER_SECTOR > index / ENTRIES_PER_SECTOR;
 }
 
 static bool is_block(const struct tables *t, uint64_t cluster)
@@ -79,7 +87,7 @@ static int find_needed(struct trim *trim)
 
         if (others == -1)
             return -1;
-        trim->needed[i] = others || (block_at(t, i) && counter_of(t, i) > i);
+        trim->needed[i] = others || (block_at(t, i) && is_counted_later(t, i));
     }
     while (more) {
         more = false;
@@ -218,6 +226,7 @@ static int copy_table(struct tables *t, uint64_t bytes, uint64_t *offset)
         *offset = 0;
         return 0;
     }
+    t->free_cursor = *offset >> t->geometry.cluster_bits;
     if (refcount_allocate(t, clusters, offset, &never_written) == -1)
         return -1;
     for (uint64_t at = 0; at < bytes; at += REFCOUNT_TABLE_ENTRY_SIZE)
@@ -265,9 +274,12 @@ static int move_table(struct tables *t)
 
 int refcount_trim(struct tables *t)
 {
-    uint64_t old_offset = t->refcount_table_offset;
+    uint64_t old_offset;
 
-    if (trim_blocks(t) == -1 || tables_settle(t) == -1 || move_table(t) == -1)
-        return -1;
-    return t->refcount_table_offset == old_offset ? 0 : trim_blocks(t);
+    do {
+        old_offset = t->refcount_table_offset;
+        if (trim_blocks(t) == -1 || tables_settle(t) == -1 || move_table(t) == -1)
+            return -1;
+    } while (t->refcount_table_offset < old_offset);
+    return 0;
 }
