@@ -283,7 +283,7 @@ static int resize_raw(struct qcow2_image *image, uint64_t size, enum preallocati
         return error_set(EINVAL, "Unsupported preallocation mode: metadata");
     if (store_truncate(store, size) == -1 || store_size(store, &length) == -1)
         return -1;
-    if (length != size)
+    if (round_up(length, 512) != round_up(size, 512)) /* ciphertext is in sectors */
         return error_set(ENOTSUP, "Cannot resize fixed-size raw disks");
     image->disk->size = round_up(size, 512);
     if (image->disk->size > old_size &&
