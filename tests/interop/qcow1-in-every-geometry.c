@@ -204,6 +204,7 @@ static bool read_qemu(const char *filename)
     const char *const convert[] = { "qemu-img", "convert", "-f",       "qcow", "-O",
                                     "raw",      filename,  "qemu.raw", NULL };
 
+    unlink("qemu.raw"); /* nobody else can still hold a lock on a new file */
     return run_program(convert) == 0;
 }
 
@@ -227,7 +228,15 @@ static void compare(const struct made *m)
         die("refused: %s", qcow2_get_error());
     if (size != m->size || memcmp(content, m->content, size) != 0)
         die("we read something else than was put there");
-    if (!read_qemu(IMAGE) || !equals_qemu(content, size))
+    if (!read_qemu(IMAGE)) {
+        char words[512] = "";
+        CLEANUP_CLOSE int log = open("log", O_RDONLY);
+
+        if (log != -1 && read(log, words, sizeof words - 1) <= 0)
+            strcpy(words, "nothing");
+        die("QEMU does not read it and says: %s", words);
+    }
+    if (!equals_qemu(content, size))
         die("QEMU reads something else than we");
 }
 
