@@ -15,8 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <openssl/evp.h>
-#include <openssl/rand.h>
+#include "crypto/libcrypto.h"
 
 const struct fault_kind fault_kinds[FAULTS] = {
     [FAULT_MEMORY] = { "memory", ENOMEM }, [FAULT_READ] = { "read", EIO },
@@ -246,50 +245,49 @@ STAND_IN(int, fcntl, (int fd, int command, ...))
 }
 
 /* ------------------------------------------------------------------------------------------------
- * Ciphers
+ * Ciphers: the library calls them through a table
  */
+
+static struct libcrypto real;
+
+#define CIPHER(type, failure, name, parameters, ...)                      \
+    static type name##_or_not parameters                                  \
+    {                                                                     \
+        return is_due(FAULT_CIPHER) ? (failure) : real.name(__VA_ARGS__); \
+    }
+
+CIPHER(EVP_CIPHER_CTX *, NULL, EVP_CIPHER_CTX_new, (void))
+CIPHER(EVP_MD_CTX *, NULL, EVP_MD_CTX_new, (void))
+CIPHER(EVP_CIPHER *, NULL, EVP_CIPHER_fetch,
+       (OSSL_LIB_CTX * context, const char *name, const char *properties), context, name,
+       properties)
+CIPHER(EVP_MD *, NULL, EVP_MD_fetch,
+       (OSSL_LIB_CTX * context, const char *name, const char *properties), context, name,
+       properties)
+CIPHER(int, 0, EVP_CipherInit_ex2,
+       (EVP_CIPHER_CTX * context, const EVP_CIPHER *cipher, const unsigned char *key,
+        const unsigned char *iv, int encrypts, const OSSL_PARAM params[]),
+       context, cipher, key, iv, encrypts, params)
+CIPHER(int, 0, EVP_CipherUpdate,
+       (EVP_CIPHER_CTX * context, unsigned char *out, int *size, const unsigned char *in,
+        int count),
+       context, out, size, in, count)
+CIPHER(int, 0, EVP_Digest,
+       (const void *in, size_t count, unsigned char *out, unsigned *size, const EVP_MD *hash,
+        ENGINE *engine),
+       in, count, out, size, hash, engine)
+CIPHER(int, 0, EVP_DigestFinal_ex, (EVP_MD_CTX * context, unsigned char *out, unsigned *size),
+       context, out, size)
+CIPHER(int, 0, RAND_priv_bytes, (unsigned char *out, int count), out, count)
+
+/* Nothing here is secret: once is enough, however fast the machine is found to be. */
+CIPHER(int, 0, PKCS5_PBKDF2_HMAC,
+       (const char *password, int length, const unsigned char *salt, int salt_length,
+        int iterations, const EVP_MD *hash, int count, unsigned char *out),
+       password, length, salt, salt_length, iterations > 0, hash, count, out)
 
 static time_t seconds_spent;
 
-STAND_IN(EVP_CIPHER_CTX *, EVP_CIPHER_CTX_new, (void))
-{
-    return is_due(FAULT_CIPHER) ? NULL : __real_EVP_CIPHER_CTX_new();
-}
-
-STAND_IN(EVP_MD_CTX *, EVP_MD_CTX_new, (void))
-{
-    return is_due(FAULT_CIPHER) ? NULL : __real_EVP_MD_CTX_new();
-}
-
-STAND_IN(EVP_CIPHER *, EVP_CIPHER_fetch,
-         (OSSL_LIB_CTX * context, const char *name, const char *properties))
-{
-    FAIL(FAULT_CIPHER, NULL, EVP_CIPHER_fetch, context, name, properties);
-}
-
-STAND_IN(EVP_MD *, EVP_MD_fetch, (OSSL_LIB_CTX * context, const char *name, const char *properties))
-{
-    FAIL(FAULT_CIPHER, NULL, EVP_MD_fetch, context, name, properties);
-}
-
-STAND_IN(int, EVP_CipherUpdate,
-         (EVP_CIPHER_CTX * context, unsigned char *out, int *size, const unsigned char *in,
-          int count))
-{
-    FAIL(FAULT_CIPHER, 0, EVP_CipherUpdate, context, out, size, in, count);
-}
-
-STAND_IN(int, EVP_DigestFinal_ex, (EVP_MD_CTX * context, unsigned char *out, unsigned *size))
-{
-    FAIL(FAULT_CIPHER, 0, EVP_DigestFinal_ex, context, out, size);
-}
-
-STAND_IN(int, RAND_priv_bytes, (unsigned char *out, int count))
-{
-    FAIL(FAULT_CIPHER, 0, RAND_priv_bytes, out, count);
-}
-
-/* Nothing here is secret: once is enough, however fast the machine is found to be. */
 STAND_IN(int, clock_gettime, (clockid_t clock, struct timespec *time))
 {
     if (clock != CLOCK_THREAD_CPUTIME_ID)
@@ -298,11 +296,22 @@ STAND_IN(int, clock_gettime, (clockid_t clock, struct timespec *time))
     return 0;
 }
 
-STAND_IN(int, PKCS5_PBKDF2_HMAC,
-         (const char *password, int length, const unsigned char *salt, int salt_length,
-          int iterations, const EVP_MD *hash, int count, unsigned char *out))
+#define INSTEAD(name) libcrypto.name = name##_or_not
+
+int fault_stand_in_for_ciphers(void)
 {
-    (void)iterations;
-    FAIL(FAULT_CIPHER, 0, PKCS5_PBKDF2_HMAC, password, length, salt, salt_length, 1, hash, count,
-         out);
+    if (libcrypto_load() == -1)
+        return -1;
+    real = libcrypto;
+    INSTEAD(EVP_CIPHER_CTX_new);
+    INSTEAD(EVP_MD_CTX_new);
+    INSTEAD(EVP_CIPHER_fetch);
+    INSTEAD(EVP_MD_fetch);
+    INSTEAD(EVP_CipherInit_ex2);
+    INSTEAD(EVP_CipherUpdate);
+    INSTEAD(EVP_Digest);
+    INSTEAD(EVP_DigestFinal_ex);
+    INSTEAD(RAND_priv_bytes);
+    INSTEAD(PKCS5_PBKDF2_HMAC);
+    return 0;
 }

@@ -34,6 +34,10 @@ void fault_plan(enum fault kind, unsigned long at, bool lasting);
 /* From now on none fails.  Did one? */
 bool fault_end(void);
 
+/* To be called before there is a cipher; -1 if the library of ciphers cannot be loaded.  A password is
+ * then turned into a key in one round. */
+int fault_stand_in_for_ciphers(void);
+
 /* Called for each file that is opened to be changed; NULL: nobody is. */
 extern void (*fault_observer)(const char *name);
 

@@ -120,6 +120,15 @@ static void fill(const char *name)
     must(qcow2_close(image), name);
 }
 
+/* So much that the refcount table had to grow. */
+static void fill_up(const char *name)
+{
+    qcow2_image *image = open_to_fill(name);
+
+    put(image, 1, 2500 * KIB, 0);
+    must(qcow2_close(image), name);
+}
+
 /* Clusters of every kind, snapshots and bitmaps. */
 static void fill_disk(const char *name)
 {
@@ -331,6 +340,9 @@ void images_make(void)
     MAKE("overlay.qcow2", "size", "200192", "cluster_size", "4096", "backing_file", "base.qcow2",
          "backing_fmt", "qcow2");
     fill("overlay.qcow2");
+    MAKE("full.qcow2", "size", "2600448", "cluster_size", "512", "refcount_bits", "64",
+         "backing_file", "other.qcow2", "backing_fmt", "qcow2");
+    fill_up("full.qcow2");
     MAKE("luks.qcow2", "size", "200192", "cluster_size", "4096", "encrypt.format", "luks",
          "encrypt.iter-time", "1");
     fill("luks.qcow2");
