@@ -15,6 +15,7 @@ include $(srcdir)/unit/manual.mk
 include $(srcdir)/unit/qcow1.mk
 include $(srcdir)/unit/cache-clean.mk
 include $(srcdir)/unit/one-fault.mk
+include $(srcdir)/unit/api-refusals.mk
 include $(srcdir)/unit/sandbox.mk
 include $(srcdir)/unit/vm-state.mk
 include $(srcdir)/unit/corrupt.mk

@@ -8,7 +8,8 @@ store_tests = \
 	unit/store-model \
 	unit/store-refusals \
 	unit/store-threads \
-	unit/store-window
+	unit/store-window \
+	unit/store-withheld
 check_PROGRAMS += $(store_tests)
 TESTS += $(store_tests)
 
@@ -22,4 +23,5 @@ unit_store_memory_SOURCES = unit/store-memory.c
 unit_store_model_SOURCES = unit/store-model.c unit/store-scratch.h
 unit_store_refusals_SOURCES = unit/store-refusals.c unit/store-scratch.h
 unit_store_threads_SOURCES = unit/store-threads.c unit/store-scratch.h
+unit_store_withheld_SOURCES = unit/store-withheld.c
 unit_store_window_SOURCES = unit/store-window.c
