@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -146,24 +147,30 @@ static int read_deflate(struct context *c, const void *in, size_t in_count, void
     return inflate_until_full(c, in, in_count, out, count);
 }
 
+/* A frame goes straight to where it belongs.  Read as a stream it would first go through a window whose
+ * size the frame chooses, up to 128 MiB for a cluster of 512 bytes. */
 static int read_zstd(struct context *c, const void *in, size_t in_count, void *out, size_t count)
 {
-    ZSTD_inBuffer input = { in, in_count, 0 };
-    ZSTD_outBuffer output = { out, count, 0 };
+    const uint8_t *from = in;
+    uint8_t *to = out;
 
     if (c->zstd_reader == NULL && (c->zstd_reader = ZSTD_createDCtx()) == NULL)
         return error_no_memory(), -1;
-    ZSTD_DCtx_reset(c->zstd_reader, ZSTD_reset_session_only);
-    while (output.pos < output.size) {
-        size_t in_before = input.pos, out_before = output.pos;
-        size_t r = ZSTD_decompressStream(c->zstd_reader, &output, &input);
+    while (count > 0) {
+        size_t frame = ZSTD_findFrameCompressedSize(from, in_count), made;
 
-        if (ZSTD_isError(r))
-            return bad_stream("zstd", ZSTD_getErrorName(r));
-        if (output.pos == output.size)
-            return r == 0 ? 0 : bad_stream("zstd", "a frame holds more than the cluster");
-        if (input.pos == in_before && output.pos == out_before)
+        if (ZSTD_getErrorCode(frame) == ZSTD_error_srcSize_wrong)
             return bad_stream("zstd", "it ends before the cluster is full");
+        made = ZSTD_isError(frame) ? frame
+                                   : ZSTD_decompressDCtx(c->zstd_reader, to, count, from, frame);
+        if (ZSTD_getErrorCode(made) == ZSTD_error_dstSize_tooSmall)
+            return bad_stream("zstd", "a frame holds more than the cluster");
+        if (ZSTD_isError(made))
+            return bad_stream("zstd", ZSTD_getErrorName(made));
+        from += frame;
+        in_count -= frame;
+        to += made;
+        count -= made;
     }
     return 0;
 }

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -265,6 +266,30 @@ static void zstd_of_several_frames_is_read(void **state)
     free(in.data);
 }
 
+/* A frame may name a window of 2 GiB for a cluster of 512 bytes; no memory is taken for it. */
+static void zstd_windows_cost_nothing(void **state)
+{
+    uint8_t frame[] = { 0x28, 0xb5, 0x2f, 0xfd, /* magic */
+                        0,                      /* a window, no size, no checksum */
+                        0,                      /* log2 of the window less 10, times 8 */
+                        0x03, 0x10, 0x00, 7 };  /* the last block: 512 times the byte 7 */
+    struct bytes stream = { frame, sizeof frame }, wanted = new_bytes(512), out = new_bytes(512);
+    struct codec *codec = codec_of(COMPRESSION_ZSTD);
+    size_t before = mallinfo2().hblkhd;
+
+    (void)state;
+    memset(wanted.data, 7, wanted.size);
+    for (unsigned log = 10; log <= 31; log++) {
+        frame[5] = (uint8_t)((log - 10) << 3);
+        assert_int_equal(decompress(codec, stream.data, stream.size, out), 0);
+        assert_memory_equal(out.data, wanted.data, wanted.size);
+    }
+    assert_in_range(mallinfo2().hblkhd, 0, before + (1u << 20));
+    codec_free(codec);
+    free(wanted.data);
+    free(out.data);
+}
+
 /* ------------------------------------------------------------------------------------------------
  * What is bad
  */
@@ -423,6 +448,7 @@ int main(void)
         cmocka_unit_test(deflate_of_any_window_is_read),
         cmocka_unit_test(deflate_that_fills_the_cluster_need_not_end),
         cmocka_unit_test(zstd_of_several_frames_is_read),
+        cmocka_unit_test(zstd_windows_cost_nothing),
         cmocka_unit_test(truncated_streams_are_refused),
         cmocka_unit_test(streams_of_less_than_a_cluster_are_refused),
         cmocka_unit_test(streams_of_the_other_type_are_refused),
