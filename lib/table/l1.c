@@ -31,22 +31,59 @@ int l1_write_active_locked(struct tables *t)
     return l1_write(t, t->l1, t->l1_size, t->l1_table_offset, L1_KEEP_COPIED);
 }
 
+/* Clusters for which the file has room; holes are no room, where that is known. */
+static int find_room(const struct tables *t, uint64_t *clusters)
+{
+    uint64_t allocated;
+
+    if (t->store->ops->allocated(t->store, &allocated) == -1)
+        return -1;
+    *clusters = div_round_up(min_u64(t->high_water, allocated), t->geometry.cluster_size);
+    return 0;
+}
+
+static int compare_offsets(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* Offsets that were there before.  They are sorted. */
+static uint64_t count_repeated(uint64_t *offsets, uint64_t count)
+{
+    uint64_t repeated = 0;
+
+    qsort(offsets, count, sizeof *offsets, compare_offsets);
+    for (uint64_t i = 1; i < count; i++)
+        repeated += offsets[i] == offsets[i - 1];
+    return repeated;
+}
+
 int l1_check_room(struct tables *t)
 {
-    uint64_t clusters = t->high_water >> t->geometry.cluster_bits, inside = 0;
+    CLEANUP_FREE uint64_t *offsets = malloc(t->l1_size * sizeof *offsets + 1);
+    uint64_t room, inside = 0, repeated;
 
+    if (offsets == NULL)
+        return error_no_memory(), -1;
+    if (find_room(t, &room) == -1)
+        return -1;
     for (uint32_t i = 0; i < t->l1_size; i++) {
         uint64_t offset = t->l1[i] & L1_OFFSET_MASK;
 
-        inside += offset != 0 && offset < t->high_water;
+        if (offset != 0 && offset < t->high_water)
+            offsets[inside++] = offset;
     }
-    if (inside <= clusters)
+    repeated = inside > room ? count_repeated(offsets, inside) : 0;
+    if (repeated <= room)
         return 0;
     return error_set(EINVAL,
                      "The L1 table at offset 0x%" PRIx64 " names %" PRIu64
-                     " L2 tables, the file has only %" PRIu64
+                     " L2 tables, which are but %" PRIu64
+                     " different ones, and the file has room for %" PRIu64
                      " clusters: it names the same ones over and over",
-                     t->l1_table_offset, inside, clusters);
+                     t->l1_table_offset, inside, inside - repeated, room);
 }
 
 /* Bytes 24 to 47 of the header: size, crypt_method, l1_size, l1_table_offset. */

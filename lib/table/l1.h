@@ -15,9 +15,8 @@ int l1_write(struct tables *tables, const uint64_t *entries, uint32_t count,
 /* The active L1 table as it is in memory, to its place. */
 int l1_write_active_locked(struct tables *tables);
 
-/* Does the L1 table in memory name more L2 tables inside the file than the file has clusters?  Then it
- * names the same ones over and over, which no program writes, and walking the disk would take time
- * without bounds: EINVAL. */
+/* Does the L1 table in memory name L2 tables that it has named before, more often than the file has room
+ * for clusters?  No program writes such, and walking the disk would take time without bounds: EINVAL. */
 int l1_check_room(struct tables *tables);
 
 /* Put a size of the disk and an L1 table, both durable, into force by one durable write of the header.
