@@ -293,7 +293,8 @@ image_source image_source_of(const options *o, uint32_t flags)
         .cache = o->cache ? o->cache : o->source_cache,
         .wait = o->wait,
         .flags = flags | (o->force_share ? QCOW2_OPEN_FORCE_SHARE : 0) |
-                 (o->backing_nbd ? QCOW2_OPEN_BACKING_NBD : 0),
+                 (o->backing_nbd ? QCOW2_OPEN_BACKING_NBD : 0) |
+                 (o->untrusted ? QCOW2_OPEN_UNTRUSTED : 0),
         .backing = o->untrusted ? QCOW2_BACKING_REFUSE : QCOW2_BACKING_ALLOW_PROBE,
     };
 }

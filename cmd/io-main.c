@@ -134,6 +134,7 @@ static int set_option(io_options *o, int letter)
     case OPTION_BACKING_NBD: source->flags |= QCOW2_OPEN_BACKING_NBD; break;
     case OPTION_UNTRUSTED:
         o->untrusted = true;
+        o->choice.source.flags |= QCOW2_OPEN_UNTRUSTED;
         source->backing = QCOW2_BACKING_REFUSE;
         break;
     default: break;

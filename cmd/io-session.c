@@ -278,7 +278,8 @@ static int choose(const io_session *session, const io_request *request, io_choic
             .image_opts = alone,
             .cache = request->given['n'] ? "none" : request->values['t'],
             .flags = QCOW2_OPEN_DISCARD | (request->given['r'] ? QCOW2_OPEN_READ_ONLY : 0) |
-                     (request->given['U'] ? QCOW2_OPEN_FORCE_SHARE : 0),
+                     (request->given['U'] ? QCOW2_OPEN_FORCE_SHARE : 0) |
+                     (session->untrusted ? QCOW2_OPEN_UNTRUSTED : 0),
             .backing = session->untrusted ? QCOW2_BACKING_REFUSE : QCOW2_BACKING_ALLOW_PROBE,
         },
         .temporary = request->given['s'],

@@ -13,7 +13,7 @@
 #include "base/text.h"
 #include "format/disk.h"
 
-#define KNOWN_OPEN_FLAGS (0x3ffu | QCOW2_OPEN_NBD | QCOW2_OPEN_BACKING_NBD)
+#define KNOWN_OPEN_FLAGS (0x7ffu | QCOW2_OPEN_NBD | QCOW2_OPEN_BACKING_NBD)
 
 static const char *const format_names[] = {
     [FORMAT_QCOW2] = "qcow2",

@@ -80,6 +80,10 @@ QCOW2_PUBLIC int qcow2_load_libraries(void);
 #define QCOW2_OPEN_NO_WRITERS \
     0x0200u /* with READ_ONLY: nobody writes meanwhile, a raw image either */
 
+#define QCOW2_OPEN_UNTRUSTED \
+    0x0400u /* a stranger made the image: a password that would take more than some
+                                          seconds to try is not tried */
+
 #define QCOW2_OPEN_NBD 0x10000u         /* the name is the URI of an export on an NBD server */
 #define QCOW2_OPEN_BACKING_NBD 0x20000u /* names of backing files in images may be such URIs */
 

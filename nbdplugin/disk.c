@@ -92,6 +92,8 @@ static int set_options(qcow2_open_options *options, bool readonly)
         flags |= QCOW2_OPEN_READ_ONLY;
     if (parameters.discard)
         flags |= QCOW2_OPEN_DISCARD;
+    if (parameters.untrusted)
+        flags |= QCOW2_OPEN_UNTRUSTED;
 
     if (qcow2_open_options_set_format(options, parameters.format->word) == -1 ||
         qcow2_open_options_set_flags(options, flags) == -1 ||

@@ -162,21 +162,19 @@ static int check_places(const struct luks_header *h, uint64_t length)
 }
 
 /* A password is tried in every active slot, and each time the digest of what comes out is taken. */
-static int check_work(const struct luks_header *h)
+int luks_check_work(const struct luks_header *h, uint64_t max_rounds)
 {
     uint64_t for_key = luks_rounds(h->hash, cipher_key_bytes(&h->spec));
     uint64_t for_digest = luks_rounds(h->hash, LUKS_DIGEST_BYTES), sum = 0;
 
-    if (h->digest_iterations == 0)
-        return error_set(EINVAL, "LUKS key iteration count is zero");
     for (unsigned i = 0; i < LUKS_SLOTS; i++)
         if (h->slots[i].active)
             sum += h->slots[i].iterations * for_key + h->digest_iterations * for_digest;
-    if (sum > LUKS_MAX_ROUNDS)
+    if (sum > max_rounds)
         return error_set(EFBIG,
                          "The LUKS header asks for %" PRIu64
                          " rounds of PBKDF2 to try a password (at most %" PRIu64 ")",
-                         sum, LUKS_MAX_ROUNDS);
+                         sum, max_rounds);
     return 0;
 }
 
@@ -206,7 +204,9 @@ int luks_decode(const uint8_t bytes[LUKS_HEADER_BYTES], uint64_t length, struct 
             return -1;
     if (check_places(h, min_u64(length, h->payload_offset)) == -1)
         return -1;
-    return check_work(h);
+    if (h->digest_iterations == 0)
+        return error_set(EINVAL, "LUKS key iteration count is zero");
+    return luks_check_work(h, LUKS_MAX_ROUNDS);
 }
 
 static void encode_slot(const struct luks_slot *slot, struct disk_slot *disk)

@@ -90,6 +90,9 @@ static int unlock(struct qcow2_image *image, const struct qcow2_open_options *op
     CLEANUP_SECRET struct secret password = { 0 };
     struct cipher *cipher;
 
+    if (image->flags & QCOW2_OPEN_UNTRUSTED &&
+        luks_check_work(&image->luks->header, LUKS_MAX_UNTRUSTED_ROUNDS) == -1)
+        return -1;
     if (find_secret(image, options, &password) == -1 ||
         luks_volume_unlock(image->luks, &password) == -1)
         return -1;

@@ -13,8 +13,8 @@ hostile_whatever_the_image_SOURCES = \
 hostile_whatever_the_image_LDADD = $(LDADD) $(JANSSON_LIBS)
 
 hostile_tests = hostile/whatever-the-image-verbs-end-well.sh
-TESTS += $(hostile_tests)
-EXTRA_DIST += hostile/README $(hostile_tests)
+TESTS += hostile/hostile-work-is-bounded.sh $(hostile_tests)
+EXTRA_DIST += hostile/README hostile/hostile-work-is-bounded.sh $(hostile_tests)
 
 # All of the images: every verb on each takes its minutes.
 .PHONY: check-hostile
