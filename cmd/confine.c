@@ -13,7 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -46,7 +48,9 @@ void confine_begin(confinement *c)
 void confine_end(confinement *c)
 {
     while (c->nb_made > 0)
-        free(c->made[--c->nb_made]);
+        made_forget(&c->made[--c->nb_made]);
+    if (c->met_a_lock)
+        munmap(c->met_a_lock, sizeof *c->met_a_lock);
     sandbox_end(&c->sandbox);
 }
 
@@ -108,8 +112,8 @@ static void make(confinement *c, const char *path)
 
     if (fd < 0)
         return;
+    made_note(&c->made[c->nb_made++], path);
     close(fd);
-    c->made[c->nb_made++] = xstrdup(path);
 }
 
 int confine_add_target(confinement *c, const char *name)
@@ -160,6 +164,8 @@ static void work_confined(confinement *c, int (*work)(void *opaque), void *opaqu
         error_report("--untrusted: could not enter the sandbox: %s", c->sandbox.error);
     else
         status = work(opaque);
+    if (status != EXIT_SUCCESS && qcow2_get_errno() == EBUSY && c->met_a_lock)
+        *c->met_a_lock = true;
     /* what belongs to the process that was started first is left to it */
     if (fflush(stdout) == EOF || ferror(stdout)) {
         error_report("could not write to standard output");
@@ -249,10 +255,29 @@ static int wait_for_worker(void)
     return status;
 }
 
-static void take_made_away(const confinement *c)
+static bool is_empty(const char *name)
 {
+    struct stat st;
+
+    return name && lstat(name, &st) == 0 && st.st_size == 0;
+}
+
+/* What was made here may be another program's by now: then the work has met its lock, and the file is
+ * not empty any more. */
+static void take_made_away(confinement *c)
+{
+    bool met_a_lock = c->met_a_lock && *c->met_a_lock;
+
     for (unsigned i = 0; i < c->nb_made; i++)
-        unlink(c->made[i]);
+        if (!met_a_lock || is_empty(c->made[i].name))
+            made_take_away(&c->made[i]);
+}
+
+static void *share_memory(size_t size)
+{
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    return memory == MAP_FAILED ? NULL : memory;
 }
 
 int confine_run(confinement *c, int (*work)(void *opaque), void *opaque)
@@ -260,6 +285,7 @@ int confine_run(confinement *c, int (*work)(void *opaque), void *opaque)
     int status;
 
     fflush(stdout);
+    c->met_a_lock = share_memory(sizeof *c->met_a_lock);
     mask_signals(SIG_BLOCK);
     worker = fork();
     if (worker == 0) {

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 #include "keyval.h"
+#include "made.h"
 #include "sandbox.h"
 
 enum {
@@ -21,10 +22,11 @@ enum {
 
 typedef struct {
     struct sandbox sandbox;
-    char *made[MAX_CONFINED_TARGETS]; /* files that were not there before; owned */
+    made_file made[MAX_CONFINED_TARGETS]; /* files that were not there before */
     unsigned nb_made;
-    bool writes;  /* anything but standard output */
-    bool stopped; /* the work did not come to its own end */
+    bool *met_a_lock; /* shared with the process that works: another program has locked a file */
+    bool writes;      /* anything but standard output */
+    bool stopped;     /* the work did not come to its own end */
 } confinement;
 
 void confine_begin(confinement *c);

@@ -30,6 +30,8 @@
 #include "create-options.h"
 #include "image-open.h"
 #include "location.h"
+#include "lock-wait.h"
+#include "made.h"
 #include "message.h"
 #include "option-value.h"
 #include "path.h"
@@ -51,7 +53,8 @@ typedef struct {
     const char *format;   /* of the target, unless its name is options */
     qcow2_image *target;
     uint64_t cluster_size; /* bytes, of the target if it is to be compressed; or 0 */
-    bool created;          /* by us, as far as it got: to be taken away when we fail */
+    bool created;          /* by us, */
+    made_file made;        /* and if it is a file: to be taken away when we fail */
 
     keyval_list creation; /* -o, -b and -F together */
     char *backing_path;   /* seen from here, not from the target's directory */
@@ -344,13 +347,14 @@ static int create_in_format(conversion *c)
 
 static int create_target(conversion *c)
 {
-    bool existed = path_is_plain_file(c->filename);
     int result;
 
     if (check_target_is_no_source(c, c->filename) == -1)
         return -1;
     result = create_in_format(c);
-    c->created = result == 0 || !existed;
+    c->created = result == 0;
+    if (c->created && !c->where.nbd)
+        made_note(&c->made, c->filename);
     return result;
 }
 
@@ -387,6 +391,8 @@ static int open_target(conversion *c)
     if (!o->no_create && create_target(c) == -1)
         return -1;
     c->target = open_image(&source);
+    if (!c->target && lock_wait_helps()) /* somebody else was faster: it is theirs now */
+        made_forget(&c->made);
     if (!c->target || (o->compress && prepare_to_compress(c) == -1))
         return -1;
     if (c->created)
@@ -469,8 +475,9 @@ static int convert_with_progress(conversion *c)
     result = convert(c);
     if (close_all(c) == -1)
         result = -1;
-    if (result == -1 && c->created)
-        path_remove(c->filename);
+    if (result == -1)
+        made_take_away(&c->made);
+    made_forget(&c->made);
     if (result == 0)
         progress_complete(&c->progress);
     progress_end(&c->progress, result == 0);

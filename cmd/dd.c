@@ -15,6 +15,8 @@
 #include "human.h"
 #include "image-open.h"
 #include "location.h"
+#include "lock-wait.h"
+#include "made.h"
 #include "message.h"
 #include "path.h"
 #include "verb.h"
@@ -150,7 +152,7 @@ static int copy(qcow2_image *from, uint64_t offset, uint64_t count, qcow2_image 
 }
 
 static int copy_into_new(const operands *o, const location *where, const char *format,
-                         qcow2_image *input, uint64_t offset, uint64_t count)
+                         qcow2_image *input, uint64_t offset, uint64_t count, made_file *made)
 {
     image_source target = { .filename = where->name, .format = format, .wait = o->wait };
     qcow2_image *output;
@@ -159,6 +161,8 @@ static int copy_into_new(const operands *o, const location *where, const char *f
     if (o->skip > qcow2_get_size(input) / o->block_size)
         error_report("%s: cannot skip to specified offset", o->input);
     output = open_image(&target);
+    if (!output && lock_wait_helps()) /* somebody else was faster: it is theirs now */
+        made_forget(made);
     if (!output)
         return -1;
     result = copy(input, offset, count, output);
@@ -169,7 +173,9 @@ static int copy_into_new(const operands *o, const location *where, const char *f
 static int copy_into(const operands *o, const location *where, const char *format,
                      qcow2_image *input)
 {
+    made_file made = { 0 };
     uint64_t offset, count;
+    int result;
 
     if (image_chain_depth(input, where->name) >= 0) {
         error_report("%s: the input image is read from this file", o->output);
@@ -178,11 +184,13 @@ static int copy_into(const operands *o, const location *where, const char *forma
     range_of(o, qcow2_get_size(input), &offset, &count);
     if (create_output(o, where, format, count))
         return -1;
-    if (copy_into_new(o, where, format, input, offset, count) == 0)
-        return 0;
     if (!where->nbd)
-        path_remove(where->name);
-    return -1;
+        made_note(&made, where->name);
+    result = copy_into_new(o, where, format, input, offset, count, &made);
+    if (result == -1)
+        made_take_away(&made);
+    made_forget(&made);
+    return result;
 }
 
 /* ------------------------------------------------------------------------------------------------

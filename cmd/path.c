@@ -29,16 +29,3 @@ bool path_is_same_file(const char *a, const char *b)
     return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_dev == second.st_dev &&
            first.st_ino == second.st_ino;
 }
-
-bool path_is_plain_file(const char *filename)
-{
-    struct stat status;
-
-    return lstat(filename, &status) == 0 && S_ISREG(status.st_mode);
-}
-
-void path_remove(const char *filename)
-{
-    if (path_is_plain_file(filename))
-        unlink(filename);
-}

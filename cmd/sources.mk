@@ -31,6 +31,8 @@ shared_sources = \
 	location.h \
 	lock-wait.c \
 	lock-wait.h \
+	made.c \
+	made.h \
 	message.c \
 	message.h \
 	nbd-address.c \

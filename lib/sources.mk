@@ -49,6 +49,8 @@ libqcow2_sources = \
 	store/direct.c \
 	store/direct.h \
 	store/file.c \
+	store/held.c \
+	store/held.h \
 	store/holder.c \
 	store/holder.h \
 	store/iov.c \

@@ -10,8 +10,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "format/header_encode.h"
@@ -288,71 +286,64 @@ static int make_image(struct store *file, const struct qcow2_create_options *o)
 
 /* What is there on an NBD server is written over, as on a device. */
 static struct store *open_new(const char *filename, const struct qcow2_create_options *options,
-                              enum store_sharing sharing)
+                              uint32_t flags, enum store_sharing sharing)
 {
-    uint32_t flags = options->flags & QCOW2_CREATE_NBD ? STORE_NBD : STORE_CREATE;
+    bool on_server = (options->flags & QCOW2_CREATE_NBD) != 0;
 
-    return store_open(filename, flags, sharing);
+    return store_open(filename, on_server ? STORE_NBD : STORE_CREATE | flags, sharing);
 }
 
-/* A file that was not filled is not left behind; a device stays. */
-static void remove_failed(const char *filename)
+/* A file that was not filled is not left behind, unless it still holds what it held before. */
+static int close_new(struct store *file, int result)
 {
-    struct stat st;
-
-    if (lstat(filename, &st) == 0 && S_ISREG(st.st_mode))
-        unlink(filename);
+    if (file != NULL && result == -1)
+        store_file_take_away(file);
+    store_close(file);
+    return result;
 }
 
-static void remove_image(const char *filename, const struct qcow2_create_options *options)
+/* A device may hold anything. */
+static int make_data_file(struct store *data, const struct qcow2_create_options *options)
 {
-    if (!(options->flags & QCOW2_CREATE_NBD))
-        remove_failed(filename);
-}
-
-/* Create or empty the data file; a device may hold anything. */
-static int create_data_file(const struct qcow2_create_options *options)
-{
-    struct store *data = store_file_open(options->data_file, STORE_CREATE, STORE_LOCK_DATA_WRITER);
     uint64_t size = round_up(options->size, 512), length;
     int r = -1;
 
-    if (data == NULL)
-        return -1;
-    if (store_size(data, &length) == 0 && store_truncate(data, size) == 0)
+    if (store_file_empty(data) == 0 && store_size(data, &length) == 0 &&
+        store_truncate(data, size) == 0)
         r = 0;
     if (r == 0 && options->data_file_raw && length > 0)
         r = store_zero(data, min_u64(length, size), 0, true);
     if (r == 0 && size > 0)
         r = preallocate_store(data, size, 0, options->preallocation);
-    if (r == 0)
-        r = store_flush(data);
-    store_close(data);
-    if (r == -1)
-        remove_failed(options->data_file);
-    return r;
+    return r == 0 ? store_flush(data) : -1;
 }
 
+static int fill_files(struct store *file, struct store *data,
+                      const struct qcow2_create_options *options)
+{
+    if (store_file_empty(file) == -1 || (data != NULL && make_data_file(data, options) == -1))
+        return -1;
+    return make_image(file, options);
+}
+
+/* The locks of both files are there before one of them loses what it held. */
 static int create_qcow2(const char *filename, const struct qcow2_create_options *options)
 {
-    struct store *file;
-    int r;
+    struct store *file, *data = NULL;
+    int r = -1;
 
     if (rehearse(filename, options) == -1)
         return -1;
-    file = open_new(filename, options, STORE_LOCK_WRITER);
+    file = open_new(filename, options, STORE_KEEP, STORE_LOCK_WRITER);
     if (file == NULL)
         return -1;
-    r = options->data_file ? create_data_file(options) : 0;
-    if (r == 0) {
-        r = make_image(file, options);
-        if (r == -1 && options->data_file)
-            remove_failed(options->data_file);
-    }
-    store_close(file);
-    if (r == -1)
-        remove_image(filename, options);
-    return r;
+    if (options->data_file)
+        data =
+            store_file_open(options->data_file, STORE_CREATE | STORE_KEEP, STORE_LOCK_DATA_WRITER);
+    if (data != NULL || !options->data_file)
+        r = fill_files(file, data, options);
+    close_new(data, r);
+    return close_new(file, r);
 }
 
 /* A raw image, or a LUKS volume: a header before it. */
@@ -366,7 +357,7 @@ static int create_raw(const char *filename, const struct qcow2_create_options *o
 
     if (options->size > INT64_MAX - 512 - start)
         return error_set(EFBIG, "The image size is too large");
-    file = open_new(filename, options, STORE_LOCK_RAW_WRITER);
+    file = open_new(filename, options, 0, STORE_LOCK_RAW_WRITER);
     if (file == NULL)
         return -1;
     r = store_truncate(file, start + round_up(options->size, 512));
@@ -376,10 +367,7 @@ static int create_raw(const char *filename, const struct qcow2_create_options *o
         r = luks_volume_format(&volume, file, 0, &options->luks, &options->secret);
     if (r == 0)
         r = store_flush(file);
-    store_close(file);
-    if (r == -1)
-        remove_image(filename, options);
-    return r;
+    return close_new(file, r);
 }
 
 int image_create(const char *filename, const struct qcow2_create_options *options)

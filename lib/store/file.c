@@ -19,6 +19,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "store/direct.h"
+#include "store/held.h"
 #include "store/iov.h"
 #include "store/lock.h"
 
@@ -39,6 +40,7 @@ struct file {
     int fd;
     bool block_device;
     bool unsafe;  /* flush does nothing */
+    bool ours;    /* what was in the file is no more: it was made, or emptied */
     dev_t device; /* device and inode: which file it is */
     ino_t inode;
     struct direct direct;
@@ -295,6 +297,7 @@ static void file_close(struct store *store)
     struct file *file = to_file(store);
 
     direct_destroy(&file->direct);
+    held_remove(file->fd);
     close(file->fd);
     pthread_mutex_destroy(&file->flush_lock);
     free(file->name);
@@ -322,10 +325,28 @@ static int check_kind(const char *filename, const struct stat *st)
                      "'file' driver requires '%s' to be a regular file", filename);
 }
 
+/* *made: it was not there before. */
+static int open_or_make(const char *filename, int mode, bool *made)
+{
+    int fd = -1;
+
+    *made = false;
+    if (mode & O_CREAT) {
+        fd = open(filename, mode | O_EXCL, 0644);
+        *made = fd >= 0;
+    }
+    while (fd < 0) {
+        fd = open(filename, mode, 0644);
+        if (fd < 0 && errno != EINTR)
+            break;
+    }
+    return fd;
+}
+
 /* Open the file and look at what it is.  Merely opening a FIFO or a device may wait for ever or
  * set something going, so these are refused by name first; O_NONBLOCK is for what takes the name's
  * place in between. */
-static int open_file(const char *filename, uint32_t flags, struct stat *st)
+static int open_file(const char *filename, uint32_t flags, struct stat *st, bool *made)
 {
     int mode = O_CLOEXEC | O_NONBLOCK;
     CLEANUP_CLOSE int fd = -1;
@@ -336,9 +357,7 @@ static int open_file(const char *filename, uint32_t flags, struct stat *st)
     mode |= (flags & STORE_READ_ONLY) != 0 ? O_RDONLY : O_RDWR;
     mode |= (flags & STORE_CREATE) != 0 ? O_CREAT : 0;
     mode |= (flags & STORE_DIRECT) != 0 ? O_DIRECT : 0;
-    do {
-        fd = open(filename, mode, 0644);
-    } while (fd < 0 && errno == EINTR);
+    fd = open_or_make(filename, mode, made);
     if (fd < 0 && errno == EINVAL && (flags & STORE_DIRECT) != 0)
         return error_set(EINVAL, "Could not open '%s': filesystem does not support O_DIRECT",
                          filename);
@@ -381,32 +400,58 @@ static struct file *file_new(const char *filename, uint32_t flags, int fd, const
 }
 
 /* Only who holds the locks may empty the file. */
-static int lock_file(struct file *file, bool empty_it, enum store_sharing sharing)
+static int lock_file(struct file *file, uint32_t flags, enum store_sharing sharing)
 {
-    if (lock_take(file->fd, file->name, sharing, empty_it) < 0)
+    bool replace = (flags & STORE_CREATE) != 0 && !file->block_device;
+
+    if (lock_take(file->fd, file->name, sharing, replace) < 0)
         return -1;
-    if (empty_it) {
-        if (file_truncate(&file->store, 0) < 0)
-            return -1;
-        lock_emptied(file->fd, sharing);
-    }
+    if (!replace || (flags & STORE_KEEP) != 0)
+        return 0;
+    if (store_file_empty(&file->store) < 0)
+        return -1;
+    lock_emptied(file->fd, sharing);
     return 0;
 }
 
 struct store *store_file_open(const char *filename, uint32_t flags, enum store_sharing sharing)
 {
     struct stat st;
-    CLEANUP_CLOSE int fd = open_file(filename, flags, &st);
+    bool made;
+    CLEANUP_CLOSE int fd = open_file(filename, flags, &st, &made);
     struct file *file = fd >= 0 ? file_new(filename, flags, fd, &st) : NULL;
 
     if (!file)
         return NULL;
     fd = -1;
-    if (lock_file(file, (flags & STORE_CREATE) != 0 && !file->block_device, sharing) < 0) {
+    file->ours = made;
+    if (lock_file(file, flags, sharing) < 0) {
         file_close(&file->store);
         return NULL;
     }
     return &file->store;
+}
+
+int store_file_empty(struct store *store)
+{
+    struct file *file = to_file(store);
+
+    if (store->ops != &file_ops || file->block_device)
+        return 0;
+    if (file_truncate(store, 0) < 0)
+        return -1;
+    file->ours = true;
+    return 0;
+}
+
+void store_file_take_away(struct store *store)
+{
+    const struct file *file = to_file(store);
+    struct stat st;
+
+    if (store->ops == &file_ops && file->ours && lstat(file->name, &st) == 0 &&
+        S_ISREG(st.st_mode) && st.st_dev == file->device && st.st_ino == file->inode)
+        unlink(file->name);
 }
 
 bool store_same_file(struct store *a, struct store *b)

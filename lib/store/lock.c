@@ -30,6 +30,7 @@
 #include "store/lock.h"
 
 #include "base/error.h"
+#include "store/held.h"
 #include "store/holder.h"
 
 #include <errno.h>
@@ -122,13 +123,23 @@ static bool has_no_locks(int errnum)
     return errnum == EINVAL || errnum == ENOLCK || errnum == ENOSYS || errnum == ENOTSUP;
 }
 
+static bool is_held_here(int fd, int base, int p)
+{
+    unsigned bit = 1u << p;
+
+    return held_here(fd, base == USED_BASE ? bit : 0, base == DENIED_BASE ? bit : 0);
+}
+
 /* The first line and the question are what QEMU's users know. */
 static int refuse(int fd, const char *filename, const struct lock_step *step, int p)
 {
-    struct holder holder = holder_find(fd, (uint64_t)(step->base + p));
+    bool here = is_held_here(fd, step->base, p);
+    struct holder holder = { 0 };
     char held_by[80] = "";
 
-    if (holder.pid == getpid())
+    if (!here)
+        holder = holder_find(fd, (uint64_t)(step->base + p));
+    if (here || holder.pid == getpid())
         snprintf(held_by, sizeof held_by, " (held by this process)");
     else if (holder.pid > 0)
         snprintf(held_by, sizeof held_by, " (held by %s, pid %d)", holder.name, (int)holder.pid);
@@ -185,7 +196,7 @@ int lock_take(int fd, const char *filename, enum store_sharing sharing, bool emp
         release_bytes(fd, set.denied, DENIED_BASE);
         return refuse(fd, filename, &steps[i], p);
     }
-    return 0;
+    return held_add(fd, set.used, set.denied);
 }
 
 void lock_emptied(int fd, enum store_sharing sharing)
@@ -196,4 +207,5 @@ void lock_emptied(int fd, enum store_sharing sharing)
         return;
     release_bytes(fd, emptying_set.used & ~kept.used, USED_BASE);
     release_bytes(fd, emptying_set.denied & ~kept.denied, DENIED_BASE);
+    held_less(fd, emptying_set.used & ~kept.used, emptying_set.denied & ~kept.denied);
 }

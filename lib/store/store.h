@@ -67,6 +67,7 @@ struct store {
 #define STORE_CREATE 0x08u       /* create the file, or empty it once the lock is held */
 #define STORE_NBD 0x10u          /* the name is the URI of an NBD export, */
 #define STORE_FOREIGN_NAME 0x20u /* which must not make files be read (of keys, for TLS) */
+#define STORE_KEEP 0x40u         /* to be created: what is there is kept until store_file_empty */
 
 /* Who else may hold the file, as QEMU's byte-range locks say it (lock.h). */
 enum store_sharing {
@@ -85,6 +86,13 @@ struct store *store_open(const char *name, uint32_t flags, enum store_sharing sh
 
 /* A file or a block device. */
 struct store *store_file_open(const char *filename, uint32_t flags, enum store_sharing sharing);
+
+/* What is in the file goes; nothing is done to a device or an export. */
+int store_file_empty(struct store *store);
+
+/* Remove the name of a file that was made here, or emptied, if it still leads to this file.  While the
+ * store is open, its locks keep others from making something of it. */
+void store_file_take_away(struct store *store);
 
 /* The store at the bottom, in which the bytes are; and, if that can be told, where its byte is that
  * is the first one here (STORE_SCATTERED: it cannot). */

@@ -18,6 +18,7 @@ cli_tests = \
 	cli/cli-io-speaks-as-qemu-io.sh \
 	cli/cli-layers-of-keys-name-images.sh \
 	cli/cli-loads-only-the-libraries-it-needs.sh \
+	cli/cli-locked-files-survive-a-failed-create.sh \
 	cli/cli-locked-images-are-refused-as-by-qemu-img.sh \
 	cli/cli-long-names-of-newer-qemu-img-are-known.sh \
 	cli/cli-measure-is-never-exceeded.sh \

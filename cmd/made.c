@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* made.c - a file that was made, to be taken away if it does not become what it was to be
+ *
+ * Between the making and the taking away the file may have been moved, another may have been put in its
+ * place, or another program may have begun to use it.  All the bytes that programs lock to use an image
+ * are taken first, exclusively: who comes meanwhile is refused, and who was there before keeps it.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "made.h"
+#include "message.h"
+
+enum {
+    FIRST_LOCK = 100, /* bytes 100 to 103 and 200 to 203 */
+    LOCKS = 104,
+};
+
+void made_note(made_file *made, const char *name)
+{
+    struct stat st;
+
+    *made = (made_file){ 0 };
+    if (lstat(name, &st) == 0 && S_ISREG(st.st_mode))
+        *made = (made_file){ xstrdup(name), st.st_dev, st.st_ino };
+}
+
+void made_forget(made_file *made)
+{
+    free(made->name);
+    *made = (made_file){ 0 };
+}
+
+static bool is_that(const made_file *made, const struct stat *st)
+{
+    return st->st_dev == made->device && st->st_ino == made->inode;
+}
+
+static bool is_locked_by_another(int fd)
+{
+    struct flock lock = {
+        .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = FIRST_LOCK, .l_len = LOCKS
+    };
+
+    return fcntl(fd, F_OFD_SETLK, &lock) < 0 && (errno == EAGAIN || errno == EACCES);
+}
+
+void made_take_away(made_file *made)
+{
+    struct stat st;
+    int fd = made->name ? open(made->name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) : -1;
+
+    if (fd >= 0 && fstat(fd, &st) == 0 && is_that(made, &st) && !is_locked_by_another(fd) &&
+        lstat(made->name, &st) == 0 && is_that(made, &st))
+        unlink(made->name);
+    if (fd >= 0)
+        close(fd);
+    made_forget(made);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* made.h - a file that was made, to be taken away if it does not become what it was to be */
+
+#ifndef QCOW_CMD_MADE_H
+#define QCOW_CMD_MADE_H
+
+#include <sys/types.h>
+
+typedef struct {
+    char *name; /* NULL: none */
+    dev_t device;
+    ino_t inode;
+} made_file;
+
+/* The file that has this name now was made here; nothing is noted of what is no regular file. */
+void made_note(made_file *made, const char *name);
+
+/* It is to stay. */
+void made_forget(made_file *made);
+
+/* Remove the name, if it still leads to that file and nobody else has locked it; then forget it. */
+void made_take_away(made_file *made);
+
+#endif /* QCOW_CMD_MADE_H */
