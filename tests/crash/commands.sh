@@ -23,7 +23,7 @@ command -v qemu-img >/dev/null && command -v qemu-io >/dev/null && command -v nb
     exit 77
 }
 
-seed=${CRASH_SEED:-$(date -u +%Y%m%d)}
+seed=${CRASH_SEED:-1}
 RANDOM=$((seed % 32768))
 runs=${CRASH_RUNS:-1} # of each row and kind of fault
 top=$(mktemp -d)

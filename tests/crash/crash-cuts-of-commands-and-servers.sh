@@ -10,7 +10,7 @@ command -v nbdkit >/dev/null || {
     echo "skipped: nbdkit is not installed"
     exit 77
 }
-seed=${CRASH_SEED:-$(date -u +%Y%m%d)}
+seed=${CRASH_SEED:-1}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"

@@ -10,7 +10,7 @@ command -v qemu-img >/dev/null && command -v qemu-io >/dev/null || {
     exit 77
 }
 
-seed=${1:-$(date -u +%j)}
+seed=${1:-1}
 chains=${2:-8}
 top=$(mktemp -d)
 trap 'rm -rf "$top"' EXIT
