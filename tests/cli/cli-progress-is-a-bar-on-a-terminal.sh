@@ -23,6 +23,7 @@ def run(*words, columns=80, then=None, term="xterm"):
     pid, fd = pty.fork()
     if pid == 0:
         os.environ["TERM"] = term
+        signal.signal(signal.SIGINT, signal.SIG_DFL) # ignored in what a shell runs in the background
         os.execvp(words[0], words)
     fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     said, begun = b"", time.monotonic()
