@@ -156,7 +156,7 @@ static const char *advice(int error, bool readonly)
 /* There is no way to be told when a lock is given back: see again ten times a second. */
 static qcow2_image *open_when_free(const qcow2_open_options *options)
 {
-    const struct timespec pause = { .tv_nsec = 100 * 1000 * 1000 };
+    const struct timespec pause = { .tv_nsec = 100L * 1000 * 1000 };
     uint64_t pauses = 10 * parameters.wait;
     qcow2_image *image;
 

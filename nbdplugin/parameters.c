@@ -109,7 +109,7 @@ static int parse_bool(const struct row *row, const char *value)
 
 static int parse_seconds(const struct row *row, const char *value)
 {
-    const uint64_t most = 100 * 365 * 86400UL;
+    const uint64_t most = UINT64_C(100) * 365 * 86400;
     uint64_t parsed;
 
     if (nbdkit_parse_uint64_t(row->key, value, &parsed) == -1)

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
 #include "disk-options.h"
 #include "report.h"
 #include "virtqueue.h"
@@ -161,24 +160,15 @@ static int set_key(struct disk_options *disk, enum disk_place place, const char 
     return -1;
 }
 
-/* The next element of a list, doubled commas made single; NULL at the end.  The
- * caller frees it.
- */
-static char *next_element(const char **list)
+/* Copies the next element of a list, doubled commas made single; the rest of the list. */
+static const char *take_element(const char *from, char *element)
 {
-    const char *from = *list;
-
-    if (!*from)
-        return NULL;
-    char *element = malloc(strlen(from) + 1), *to = element;
-    while (element && *from && (*from != ',' || from[1] == ',')) {
+    while (*from && (*from != ',' || from[1] == ',')) {
         from += *from == ',';
-        *to++ = *from++;
+        *element++ = *from++;
     }
-    if (element)
-        *to = '\0';
-    *list = *from ? from + 1 : from;
-    return element;
+    *element = '\0';
+    return *from ? from + 1 : from;
 }
 
 static bool is_uri(const char *source)
@@ -234,6 +224,7 @@ static int check(struct disk_options *disk, enum disk_place place)
 int disk_options_parse(struct disk_options *disk, enum disk_place place, const char *argument)
 {
     const char *rest = argument;
+    char *element = malloc(strlen(argument) + 1);
     int result = 0;
 
     *disk = (struct disk_options){
@@ -243,12 +234,15 @@ int disk_options_parse(struct disk_options *disk, enum disk_place place, const c
         .write_zeroes = true,
         .queue_size = 256,
     };
-    for (bool first = place != PLACE_DRIVE; result == 0; first = false) {
-        CLEANUP_FREE char *element = next_element(&rest);
-        if (!element)
-            break;
+    if (!element) {
+        report("out of memory for the options of a disk");
+        return -1;
+    }
+    for (bool first = place != PLACE_DRIVE; result == 0 && *rest; first = false) {
+        rest = take_element(rest, element);
         result = first ? parse_first(disk, place, element) : parse_pair(disk, place, element);
     }
+    free(element);
     return result == 0 ? check(disk, place) : result;
 }
 

@@ -15,6 +15,25 @@
 #include "msix.h"
 #include "report.h"
 
+static int init_vector(struct msix_vector *vector, struct irq *irq)
+{
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+    if (fd < 0) {
+        report("cannot make an eventfd for an interrupt: %s", strerror(errno));
+        return -1;
+    }
+    int gsi = irq_add_message(irq, fd);
+    if (gsi < 0) {
+        close(fd);
+        return -1;
+    }
+    vector->entry[3] = PCI_MSIX_ENTRY_CTRL_MASKBIT;
+    vector->gsi = (unsigned)gsi;
+    vector->event_fd = fd;
+    return 0;
+}
+
 int msix_init(struct msix *msix, struct irq *irq, unsigned count)
 {
     *msix = (struct msix){ .irq = irq };
@@ -24,21 +43,9 @@ int msix_init(struct msix *msix, struct irq *irq, unsigned count)
         report("out of memory for %u interrupt vectors", count);
         return -1;
     }
-    for (; msix->count < count; msix->count++) {
-        struct msix_vector *vector = &msix->vectors[msix->count];
-        CLEANUP_CLOSE int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (fd < 0) {
-            report("cannot make an eventfd for an interrupt: %s", strerror(errno));
+    for (; msix->count < count; msix->count++)
+        if (init_vector(&msix->vectors[msix->count], irq) < 0)
             return -1;
-        }
-        int gsi = irq_add_message(irq, fd);
-        if (gsi < 0)
-            return -1;
-        vector->entry[3] = PCI_MSIX_ENTRY_CTRL_MASKBIT;
-        vector->gsi = (unsigned)gsi;
-        vector->event_fd = fd;
-        fd = -1;
-    }
     return 0;
 }
 

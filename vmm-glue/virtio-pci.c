@@ -318,7 +318,7 @@ static void set_ioeventfd(const struct virtio_pci *transport, unsigned queue, ui
                           uint32_t flags)
 {
     struct kvm_ioeventfd ioeventfd = {
-        .addr = base + NOTIFY * REGION_SIZE + queue * NOTIFY_STRIDE,
+        .addr = base + (uint64_t)NOTIFY * REGION_SIZE + (uint64_t)queue * NOTIFY_STRIDE,
         .len = 2,
         .fd = transport->device->kick_fds[queue],
         .flags = flags,
