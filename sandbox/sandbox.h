@@ -11,12 +11,10 @@
  *     limits          memory, processor time, descriptors, the length of files written
  *     Landlock        no file can be opened but those added, none made, renamed or removed
  *     seccomp         no system call but those on a list: no program can be started, no process
- *                     forked, no socket made, no memory made executable
+ *                     forked or sent a signal, no socket made, no memory made executable
  *
  * Limits are the process's; seccomp, and no_new_privs with it, reaches all its threads; Landlock only the
  * thread that enters and those that it starts from then on.
- *
- * A machine has no Landlock: it may open no file at all, and its threads are there already.
  *
  * A call that is not on the list fails with ENOSYS, as on a kernel that does not have it, which is
  * what libraries are written to survive.

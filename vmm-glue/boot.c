@@ -19,9 +19,9 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "boot.h"
-#include "cleanup.h"
 #include "report.h"
 
 #define SECTOR 512
@@ -41,33 +41,50 @@ struct image {
     uint64_t size;
 };
 
-int boot_open(const char *name)
+static int open_file(struct boot_file *file)
 {
-    int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-
-    if (fd < 0)
-        report("cannot open %s: %s", name, strerror(errno));
-    return fd;
+    file->fd = open(file->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (file->fd >= 0)
+        return 0;
+    report("cannot open %s: %s", file->name, strerror(errno));
+    return -1;
 }
 
-/* open_fd: on the file, if it is open already; else 0. */
-static int open_image(struct image *image, const char *name, int open_fd)
+int boot_files_open(struct boot_files *files, const char *kernel, const char *initrd)
+{
+    *files = (struct boot_files){ .kernel = { kernel, -1 }, .initrd = { initrd, -1 } };
+    if (open_file(&files->kernel) < 0)
+        return -1;
+    return initrd ? open_file(&files->initrd) : 0;
+}
+
+static void close_file(struct boot_file *file)
+{
+    if (file->fd >= 0)
+        close(file->fd);
+    file->fd = -1;
+}
+
+void boot_files_close(struct boot_files *files)
+{
+    close_file(&files->kernel);
+    close_file(&files->initrd);
+}
+
+/* The file as it is now. */
+static int look_at(const struct boot_file *file, struct image *image)
 {
     struct stat st;
 
-    image->name = name;
-    image->fd = open_fd > 0 ? fcntl(open_fd, F_DUPFD_CLOEXEC, 0) : boot_open(name);
-    if (image->fd < 0 && open_fd <= 0)
-        return -1;
-    if (image->fd < 0 || fstat(image->fd, &st) < 0) {
-        report("cannot open %s: %s", name, strerror(errno));
+    if (fstat(file->fd, &st) < 0) {
+        report("cannot load %s: %s", file->name, strerror(errno));
         return -1;
     }
     if (!S_ISREG(st.st_mode)) {
-        report("cannot load %s: it is not a regular file", name);
+        report("cannot load %s: it is not a regular file", file->name);
         return -1;
     }
-    image->size = (uint64_t)st.st_size;
+    *image = (struct image){ file->name, file->fd, (uint64_t)st.st_size };
     return 0;
 }
 
@@ -148,21 +165,16 @@ static int load_kernel(const struct memory *memory, const struct image *kernel,
     return read_image(kernel, target, length, setup_size);
 }
 
-static int load_initrd(const struct memory *memory, const struct boot_files *files,
-                       struct boot_params *params)
+static int load_initrd(const struct memory *memory, const struct boot_file *file,
+                       struct setup_header *header)
 {
-    const char *name = files->initrd;
-    CLEANUP_CLOSE int fd = -1;
     struct image initrd;
-    struct setup_header *header = &params->hdr;
     uint64_t floor = header->pref_address + header->init_size;
     uint64_t end = (uint64_t)header->initrd_addr_max + 1;
 
-    if (!name)
+    if (!file->name)
         return 0;
-    int opened = open_image(&initrd, name, files->initrd_fd);
-    fd = initrd.fd;
-    if (opened < 0)
+    if (look_at(file, &initrd) < 0)
         return -1;
     if (end > memory->low)
         end = memory->low;
@@ -170,7 +182,7 @@ static int load_initrd(const struct memory *memory, const struct boot_files *fil
     if (start < floor) {
         report("initrd %s does not fit: it has %" PRIu64 " bytes, and there are %" PRIu64
                " between the kernel and the end of RAM",
-               name, initrd.size, end > floor ? end - floor : 0);
+               initrd.name, initrd.size, end > floor ? end - floor : 0);
         return -1;
     }
     header->ramdisk_image = (uint32_t)start;
@@ -238,17 +250,16 @@ static void write_page_tables(const struct memory *memory)
         tables[2 * entries + i] = i << 21 | present_writable | large;
 }
 
-int boot_load(const struct memory *memory, const struct boot_files *files, uint64_t rsdp,
-              uint64_t *entry)
+int boot_load(const struct memory *memory, const struct boot_files *files, const char *command_line,
+              uint64_t rsdp, uint64_t *entry)
 {
     struct boot_params params = { .acpi_rsdp_addr = rsdp };
     struct image kernel;
-    int opened = open_image(&kernel, files->kernel, files->kernel_fd);
-    CLEANUP_CLOSE int fd = kernel.fd;
 
-    if (opened < 0 || read_header(&kernel, &params) < 0 ||
-        load_kernel(memory, &kernel, &params.hdr) < 0 || load_initrd(memory, files, &params) < 0 ||
-        place_command_line(memory, files->command_line, &params.hdr) < 0)
+    if (look_at(&files->kernel, &kernel) < 0 || read_header(&kernel, &params) < 0 ||
+        load_kernel(memory, &kernel, &params.hdr) < 0 ||
+        load_initrd(memory, &files->initrd, &params.hdr) < 0 ||
+        place_command_line(memory, command_line, &params.hdr) < 0)
         return -1;
     params.hdr.type_of_loader = LOADER_UNDEFINED;
     describe_memory(memory, &params);

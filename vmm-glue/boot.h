@@ -21,20 +21,27 @@
 #define BOOT_DATA_SELECTOR 0x18
 #define BOOT_TASK_SELECTOR 0x20
 
-struct boot_files {
-    const char *kernel;
-    const char *initrd;       /* NULL: none */
-    const char *command_line; /* never NULL */
-    int kernel_fd, initrd_fd; /* the files, where they are open already; else 0 */
+struct boot_file {
+    const char *name; /* the caller's; NULL: there is no such file */
+    int fd;           /* owned; -1: not open */
 };
 
-/* Opens one of the files, for a process that will not be able to later; or reports and returns -1. */
-int boot_open(const char *name);
+/* What a machine starts from.  The files stay open, because each reset loads them anew and a process
+ * in its sandbox opens none.
+ */
+struct boot_files {
+    struct boot_file kernel;
+    struct boot_file initrd;
+};
+
+/* Opens the kernel and, unless it is NULL, the initrd.  To be closed even after a failure. */
+int boot_files_open(struct boot_files *files, const char *kernel, const char *initrd);
+void boot_files_close(struct boot_files *files);
 
 /* Loads the files and fills in everything the kernel's 64-bit entry expects;
  * tells where that entry is.
  */
-int boot_load(const struct memory *memory, const struct boot_files *files, uint64_t rsdp,
-              uint64_t *entry);
+int boot_load(const struct memory *memory, const struct boot_files *files, const char *command_line,
+              uint64_t rsdp, uint64_t *entry);
 
 #endif

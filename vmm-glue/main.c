@@ -72,16 +72,17 @@ static int open_disks(const struct options *options, struct nbd_disk *disks, uns
     return 0;
 }
 
-/* A machine is built anew at each reset, from the kernel and the initrd that are open by then. */
-static int open_boot_files(struct options *options)
+static int start_disks(struct nbd_disk *disks, unsigned count)
 {
-    options->kernel_fd = boot_open(options->kernel);
-    options->initrd_fd = options->initrd ? boot_open(options->initrd) : 0;
-    return options->kernel_fd < 0 || options->initrd_fd < 0 ? -1 : 0;
+    for (unsigned i = 0; i < count; i++)
+        if (nbd_disk_start(&disks[i]) < 0)
+            return -1;
+    return 0;
 }
 
-/* Everything is open, the guest has not run: what breaks out of it finds itself in a process that can
- * open no file, start no program and make no socket. */
+/* Everything is open, no other thread is there, the guest has not run: what breaks out of it finds
+ * itself in a process that can open and remove no file, start no program, make no socket and send no
+ * signal. */
 static int enter_sandbox(void)
 {
     struct sandbox sandbox;
@@ -96,15 +97,15 @@ static int enter_sandbox(void)
 }
 
 /* One machine after the other, until one ends otherwise than by a reset. */
-static enum vm_outcome run_machines(const struct options *options, struct nbd_disk *disks,
-                                    int kvm_fd)
+static enum vm_outcome run_machines(const struct options *options, const struct boot_files *files,
+                                    struct nbd_disk *disks, int kvm_fd)
 {
     struct console console;
     enum vm_outcome outcome;
 
     console_open(&console, STDIN_FILENO);
     do {
-        struct vm *vm = vm_create(options, disks, kvm_fd);
+        struct vm *vm = vm_create(options, files, disks, kvm_fd);
         if (!vm)
             return VM_FAILED;
         outcome = vm_run(vm, &console, stop_fd);
@@ -114,22 +115,34 @@ static enum vm_outcome run_machines(const struct options *options, struct nbd_di
     return outcome;
 }
 
-static int run(struct options *options)
+static enum vm_outcome run_with_disks(const struct options *options, struct nbd_disk *disks,
+                                      int kvm_fd)
 {
-    CLEANUP_FREE struct nbd_disk *disks = calloc(options->disk_count + 1, sizeof *disks);
+    struct boot_files files;
+    enum vm_outcome outcome = VM_FAILED;
+
+    if (boot_files_open(&files, options->kernel, options->initrd) == 0 && install_signals() == 0 &&
+        enter_sandbox() == 0 && start_disks(disks, options->disk_count) == 0)
+        outcome = run_machines(options, &files, disks, kvm_fd);
+    boot_files_close(&files);
+    return outcome;
+}
+
+static int run(const struct options *options)
+{
     CLEANUP_CLOSE int kvm_fd = kvm_open();
     enum vm_outcome outcome = VM_FAILED;
     unsigned opened = 0;
 
     if (kvm_fd < 0)
         return EXIT_FAILURE;
+    CLEANUP_FREE struct nbd_disk *disks = calloc(options->disk_count + 1, sizeof *disks);
     if (!disks) {
         report("out of memory for %u disks", options->disk_count);
         return EXIT_FAILURE;
     }
-    if (open_disks(options, disks, &opened) == 0 && install_signals() == 0 &&
-        open_boot_files(options) == 0 && enter_sandbox() == 0)
-        outcome = run_machines(options, disks, kvm_fd);
+    if (open_disks(options, disks, &opened) == 0)
+        outcome = run_with_disks(options, disks, kvm_fd);
     while (opened)
         nbd_disk_close(&disks[--opened]);
     return outcome == VM_POWERED_OFF || outcome == VM_RESET ? EXIT_SUCCESS : EXIT_FAILURE;

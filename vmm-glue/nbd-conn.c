@@ -205,7 +205,7 @@ static void *run_thread(void *opaque)
     return NULL;
 }
 
-int nbd_conn_start(struct nbd_conn *conn, struct nbd_handle *nbd, const char *name, bool *lost)
+int nbd_conn_open(struct nbd_conn *conn, struct nbd_handle *nbd, const char *name, bool *lost)
 {
     *conn = (struct nbd_conn){ .nbd = nbd, .name = name, .lost = lost };
     conn->tasks_end = &conn->tasks;
@@ -216,16 +216,22 @@ int nbd_conn_start(struct nbd_conn *conn, struct nbd_handle *nbd, const char *na
         report("cannot make an eventfd for disk %s: %s", name, strerror(errno));
         return -1;
     }
+    return 0;
+}
+
+int nbd_conn_start(struct nbd_conn *conn)
+{
     int error = pthread_create(&conn->thread, NULL, run_thread, conn);
+
     if (error) {
-        report("cannot start a thread for disk %s: %s", name, strerror(error));
+        report("cannot start a thread for disk %s: %s", conn->name, strerror(error));
         return -1;
     }
     conn->running = true;
     return 0;
 }
 
-void nbd_conn_stop(struct nbd_conn *conn)
+void nbd_conn_close(struct nbd_conn *conn)
 {
     if (conn->running) {
         pthread_mutex_lock(&conn->lock);

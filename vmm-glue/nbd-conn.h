@@ -65,11 +65,14 @@ struct nbd_conn {
     unsigned source_count;
 };
 
-/* Takes over the connected handle and starts its thread. */
-int nbd_conn_start(struct nbd_conn *conn, struct nbd_handle *nbd, const char *name, bool *lost);
+/* Takes over the connected handle, even when it fails. */
+int nbd_conn_open(struct nbd_conn *conn, struct nbd_handle *nbd, const char *name, bool *lost);
 
-/* Stops the thread and closes the handle; no request may be under way. */
-void nbd_conn_stop(struct nbd_conn *conn);
+/* Starts the thread, to which the handle belongs from then on. */
+int nbd_conn_start(struct nbd_conn *conn);
+
+/* Stops the thread, if it runs, and closes the handle; no request may be under way. */
+void nbd_conn_close(struct nbd_conn *conn);
 
 /* Runs the task in the thread, soon. */
 void nbd_conn_post(struct nbd_conn *conn, struct nbd_task *task);

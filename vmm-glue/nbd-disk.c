@@ -89,11 +89,11 @@ static int learn(struct nbd_disk *disk, struct nbd_handle *nbd)
     return learn_size(disk, nbd);
 }
 
-static int start(struct nbd_disk *disk, struct nbd_handle *nbd)
+static int add_connection(struct nbd_disk *disk, struct nbd_handle *nbd)
 {
     struct nbd_conn *conn = &disk->conns[disk->conn_count++];
 
-    return nbd_conn_start(conn, nbd, disk->options->source, &disk->lost);
+    return nbd_conn_open(conn, nbd, disk->options->source, &disk->lost);
 }
 
 static int connect_more(struct nbd_disk *disk, struct nbd_handle *first, unsigned wanted)
@@ -112,7 +112,7 @@ static int connect_more(struct nbd_disk *disk, struct nbd_handle *first, unsigne
             nbd_close(nbd);
             return -1;
         }
-        if (start(disk, nbd) < 0)
+        if (add_connection(disk, nbd) < 0)
             return -1;
     }
     return 0;
@@ -129,15 +129,26 @@ int nbd_disk_open(struct nbd_disk *disk, const struct disk_options *options, uns
         nbd_close(first);
         return -1;
     }
-    if (start(disk, first) == 0 && connect_more(disk, first, wanted) == 0)
-        return 0;
-    nbd_disk_close(disk);
-    return -1;
+    if (add_connection(disk, first) < 0 || connect_more(disk, first, wanted) < 0) {
+        nbd_disk_close(disk);
+        return -1;
+    }
+    if (!options->is_uri)
+        nbd_server_hide(first);
+    return 0;
+}
+
+int nbd_disk_start(struct nbd_disk *disk)
+{
+    for (unsigned i = 0; i < disk->conn_count; i++)
+        if (nbd_conn_start(&disk->conns[i]) < 0)
+            return -1;
+    return 0;
 }
 
 void nbd_disk_close(struct nbd_disk *disk)
 {
-    /* The first connection keeps our own server alive: it goes last. */
+    /* The first connection waits for the end of our own server, which the others hold up: it goes last. */
     while (disk->conn_count)
-        nbd_conn_stop(&disk->conns[--disk->conn_count]);
+        nbd_conn_close(&disk->conns[--disk->conn_count]);
 }

@@ -35,6 +35,11 @@ struct nbd_disk {
  * together, else once.
  */
 int nbd_disk_open(struct nbd_disk *disk, const struct disk_options *options, unsigned wanted);
+
+/* Starts the threads, without which no request makes progress. */
+int nbd_disk_start(struct nbd_disk *disk);
+
+/* Works in the sandbox, too: it needs no right to remove a file or to send a signal. */
 void nbd_disk_close(struct nbd_disk *disk);
 
 #endif

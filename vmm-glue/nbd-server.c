@@ -3,12 +3,17 @@
  *
  * A disk that is a file gets its own nbdkit:
  *
- *     nbdkit --exit-with-parent [-r] PLUGIN file=FILE backing=allow|refuse
+ *     nbdkit --exit-with-parent --filter=exitlast [-r] PLUGIN file=FILE backing=allow|refuse
  *            [format=FORMAT] [cache=none|unsafe]
  *
  * started by libnbd through socket activation on a private socket.  --exit-with-parent
  * rests on the death of the thread that started it, hence the rule in the header;
  * without it a killed VM would leave a server behind that holds the image's lock.
+ *
+ * When libnbd closes the first connection it wants to end the server by a signal and to remove the
+ * socket with its folder.  By then the process is in its sandbox, where none of that is possible.  So
+ * the socket goes as soon as all connections are made, and the server, by its filter, ends with the
+ * last of them; libnbd only waits for it.
  */
 
 #include <libnbd.h>
@@ -16,6 +21,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 #include "nbd-server.h"
@@ -72,8 +80,8 @@ static int start_nbdkit(const struct disk_options *disk, struct nbd_handle *nbd)
     CLEANUP_FREE char *file = parameter("file", disk->source);
     CLEANUP_FREE char *backing = parameter("backing", disk->backing);
     CLEANUP_FREE char *format = disk->format ? parameter("format", disk->format) : NULL;
-    const char *argv[9] = { "nbdkit", "--exit-with-parent" };
-    unsigned argc = 2;
+    const char *argv[10] = { "nbdkit", "--exit-with-parent", "--filter=exitlast" };
+    unsigned argc = 3;
 
     if (!file || !backing || (disk->format && !format))
         return -1;
@@ -109,4 +117,19 @@ struct nbd_handle *nbd_server_connect_again(const struct disk_options *disk,
         return NULL;
     return connected(disk, nbd,
                      disk->is_uri || uri ? nbd_connect_uri(nbd, uri ? uri : disk->source) : -1);
+}
+
+void nbd_server_hide(struct nbd_handle *first)
+{
+    struct sockaddr_un address = { 0 };
+    socklen_t length = sizeof address - 1; /* a path that fills it has no end otherwise */
+    char *slash;
+
+    if (getpeername(nbd_aio_get_fd(first), (struct sockaddr *)&address, &length) < 0 ||
+        address.sun_family != AF_UNIX || address.sun_path[0] != '/')
+        return;
+    unlink(address.sun_path);
+    slash = strrchr(address.sun_path, '/');
+    *slash = '\0';
+    rmdir(address.sun_path); /* libnbd made it for this socket alone */
 }

@@ -35,8 +35,6 @@ struct disk_options {
 struct options {
     char *kernel;
     char *initrd;    /* NULL: none */
-    int kernel_fd;   /* these files, once they are open; else 0 */
-    int initrd_fd;
     char *append;    /* NULL: none */
     uint64_t memory; /* bytes */
     unsigned cpus;

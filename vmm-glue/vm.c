@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #include "acpi.h"
-#include "boot.h"
 #include "cleanup.h"
 #include "kvm.h"
 #include "report.h"
@@ -115,18 +114,11 @@ static int add_vcpus(struct vm *vm)
 
 static int load_kernel(struct vm *vm)
 {
-    const struct options *options = vm->options;
-    struct boot_files files = {
-        .kernel = options->kernel,
-        .initrd = options->initrd,
-        .command_line = options->append ? options->append : "",
-        .kernel_fd = options->kernel_fd,
-        .initrd_fd = options->initrd_fd,
-    };
-    uint64_t rsdp = acpi_write(&vm->memory, BOOT_ACPI, options->cpus);
+    const char *append = vm->options->append;
+    uint64_t rsdp = acpi_write(&vm->memory, BOOT_ACPI, vm->options->cpus);
     uint64_t entry;
 
-    if (boot_load(&vm->memory, &files, rsdp, &entry) < 0)
+    if (boot_load(&vm->memory, vm->boot_files, append ? append : "", rsdp, &entry) < 0)
         return -1;
     return vcpu_set_entry(&vm->vcpus[0], entry);
 }
@@ -146,7 +138,8 @@ static int build(struct vm *vm)
     return load_kernel(vm);
 }
 
-struct vm *vm_create(const struct options *options, struct nbd_disk *nbd_disks, int kvm_fd)
+struct vm *vm_create(const struct options *options, const struct boot_files *boot_files,
+                     struct nbd_disk *nbd_disks, int kvm_fd)
 {
     struct vm *vm = calloc(1, sizeof *vm);
 
@@ -155,6 +148,7 @@ struct vm *vm_create(const struct options *options, struct nbd_disk *nbd_disks, 
         return NULL;
     }
     vm->options = options;
+    vm->boot_files = boot_files;
     vm->nbd_disks = nbd_disks;
     vm->kvm_fd = kvm_fd;
     vm->fd = vm->ended_fd = -1;

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "boot.h"
 #include "bus.h"
 #include "console.h"
 #include "irq.h"
@@ -34,6 +35,7 @@ enum vm_outcome {
  */
 struct vm {
     const struct options *options;
+    const struct boot_files *boot_files;
     struct nbd_disk *nbd_disks; /* one for each of the options' disks */
     int kvm_fd;                 /* the process's */
     int fd;
@@ -54,8 +56,11 @@ struct vm {
     enum vm_outcome outcome; /* lock to change, atomic to read; set once */
 };
 
-/* A machine with its kernel loaded, ready to run; NULL after a report. */
-struct vm *vm_create(const struct options *options, struct nbd_disk *nbd_disks, int kvm_fd);
+/* A machine with its kernel loaded, ready to run; NULL after a report.  What it is made from must
+ * outlive it.
+ */
+struct vm *vm_create(const struct options *options, const struct boot_files *boot_files,
+                     struct nbd_disk *nbd_disks, int kvm_fd);
 
 /* Runs it until it ends; stop_fd is an eventfd that gives the number of a signal. */
 enum vm_outcome vm_run(struct vm *vm, struct console *console, int stop_fd);

@@ -117,6 +117,21 @@ static int remove_named(void)
     return as_errno(unlink("named"));
 }
 
+static int remove_named_from_folder(void)
+{
+    return as_errno(unlinkat(AT_FDCWD, "named", 0));
+}
+
+static int remove_folder(void)
+{
+    return as_errno(rmdir("folder"));
+}
+
+static int rename_named(void)
+{
+    return as_errno(rename("named", "renamed"));
+}
+
 static int list_folder(void)
 {
     return as_errno(open(".", O_RDONLY | O_DIRECTORY));
@@ -136,8 +151,23 @@ static void test_files(void **state)
     expect(SANDBOX_TOOL, remove_named, EACCES);
     expect(SANDBOX_TOOL, list_folder, EACCES);
     expect(SANDBOX_SERVER, read_other, EACCES);
-    if (calls_restrictable())
-        expect(SANDBOX_MACHINE, read_named, ENOSYS);
+}
+
+/* With every file it needs open it can open none, and neither make nor remove one. */
+static void test_files_of_a_machine(void **state)
+{
+    static attempt *const forbidden[] = {
+        read_named,    write_target, read_passwords,
+        make_another,  remove_named, remove_named_from_folder,
+        remove_folder, rename_named,
+    };
+
+    (void)state;
+    assert_int_equal(mkdir("folder", 0755), 0);
+    for (size_t i = 0; i < sizeof forbidden / sizeof forbidden[0] && calls_restrictable(); i++)
+        expect(SANDBOX_MACHINE, forbidden[i], ENOSYS);
+    assert_int_equal(rmdir("folder"), 0);
+    assert_int_equal(access("named", F_OK), 0);
 }
 
 /* The name is that of another file by now. */
@@ -221,7 +251,30 @@ static int trace_parent(void)
 
 static int kill_parent(void)
 {
-    return as_errno(kill(getppid(), 0));
+    return as_errno(kill(getppid(), SIGTERM));
+}
+
+static int queue_signal_for_parent(void)
+{
+    siginfo_t info = { .si_signo = SIGTERM, .si_code = SI_QUEUE };
+
+    return as_errno(syscall(SYS_rt_sigqueueinfo, getppid(), SIGTERM, &info));
+}
+
+static int kill_thread_of_parent(void)
+{
+    return as_errno(syscall(SYS_tgkill, getppid(), getppid(), SIGTERM));
+}
+
+/* The kernel would send it, at the next event of the descriptor. */
+static int have_parent_signalled(void)
+{
+    return as_errno(fcntl(STDERR_FILENO, F_SETOWN, getppid()));
+}
+
+static int choose_signal(void)
+{
+    return as_errno(fcntl(STDERR_FILENO, F_SETSIG, SIGTERM));
 }
 
 /* The shell that the terminal belongs to would run it. */
@@ -262,8 +315,18 @@ static void test_calls(void **state)
 {
     static const enum sandbox_role roles[] = { SANDBOX_TOOL, SANDBOX_SERVER, SANDBOX_MACHINE };
     static attempt *const forbidden[] = {
-        start_program, fork_process,       make_socket, trace_parent,
-        kill_parent,   type_into_terminal, make_code,   turn_into_code,
+        start_program,
+        fork_process,
+        make_socket,
+        trace_parent,
+        kill_parent,
+        queue_signal_for_parent,
+        kill_thread_of_parent,
+        have_parent_signalled,
+        choose_signal,
+        type_into_terminal,
+        make_code,
+        turn_into_code,
     };
 
     (void)state;
@@ -342,9 +405,9 @@ static void test_limits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_files),          cmocka_unit_test(test_replaced_file),
-        cmocka_unit_test(test_kinds_of_files), cmocka_unit_test(test_calls),
-        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_files),         cmocka_unit_test(test_files_of_a_machine),
+        cmocka_unit_test(test_replaced_file), cmocka_unit_test(test_kinds_of_files),
+        cmocka_unit_test(test_calls),         cmocka_unit_test(test_limits),
     };
 
     return cmocka_run_group_tests(tests, make_files, scratch_teardown);

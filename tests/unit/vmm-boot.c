@@ -77,14 +77,21 @@ static void write_file(const char *name, const void *bytes, size_t count, off_t 
     close(fd);
 }
 
+static int load_from(const char *kernel, const char *initrd, const char *command_line)
+{
+    struct boot_files files;
+    int result = boot_files_open(&files, kernel, initrd);
+
+    if (result == 0)
+        result = boot_load(&memory, &files, command_line, RSDP, &entry);
+    boot_files_close(&files);
+    return result;
+}
+
 static int load(const char *initrd, const char *command_line)
 {
-    struct boot_files files = { .kernel = "kernel",
-                                .initrd = initrd,
-                                .command_line = command_line };
-
     write_file("kernel", image, sizeof image, sizeof image);
-    return boot_load(&memory, &files, RSDP, &entry);
+    return load_from("kernel", initrd, command_line);
 }
 
 static const struct boot_params *params(void)
@@ -138,11 +145,9 @@ static void not_a_bzimage(void **state)
 
 static void too_short_for_a_header(void **state)
 {
-    struct boot_files files = { .kernel = "kernel", .command_line = "" };
-
     (void)state;
     write_file("kernel", "MZ", 2, 1023);
-    assert_int_equal(boot_load(&memory, &files, RSDP, &entry), -1);
+    assert_int_equal(load_from("kernel", NULL, ""), -1);
     assert_reported("it has only 1023 bytes");
 }
 
@@ -202,15 +207,36 @@ static void command_line_that_is_too_long(void **state)
 
 static void files_that_cannot_be_read(void **state)
 {
-    struct boot_files files = { .kernel = "missing", .command_line = "" };
-
     (void)state;
-    assert_int_equal(boot_load(&memory, &files, RSDP, &entry), -1);
+    assert_int_equal(load_from("missing", NULL, ""), -1);
     assert_reported("cannot open missing: No such file");
-    files.kernel = ".";
-    assert_int_equal(boot_load(&memory, &files, RSDP, &entry), -1);
+    assert_int_equal(load_from(".", NULL, ""), -1);
     assert_reported("not a regular file");
     assert_refused("nothing", "", "cannot open nothing");
+    assert_refused(".", "", "cannot load .: it is not a regular file");
+}
+
+/* What a reset does: the names may mean nothing by then, and the kernel may be another. */
+static void files_are_loaded_again_and_again(void **state)
+{
+    struct boot_files files;
+
+    (void)state;
+    write_file("kernel", image, sizeof image, sizeof image);
+    write_file("initrd", "initrd", 6, 6);
+    assert_int_equal(boot_files_open(&files, "kernel", "initrd"), 0);
+    assert_int_equal(boot_load(&memory, &files, "first", RSDP, &entry), 0);
+    image[SETUP_SIZE] ^= 1;
+    write_file("kernel", image, sizeof image, sizeof image);
+    unlink("kernel");
+    unlink("initrd");
+    tear_down(state);
+    assert_int_equal(memory_init(&memory, RAM_SIZE), 0);
+    assert_int_equal(boot_load(&memory, &files, "second", RSDP, &entry), 0);
+    assert_memory_equal(memory.base + PREFERRED, image + SETUP_SIZE, KERNEL_SIZE);
+    assert_memory_equal(memory.base + params()->hdr.ramdisk_image, "initrd", 6);
+    assert_string_equal(memory.base + params()->hdr.cmd_line_ptr, "second");
+    boot_files_close(&files);
 }
 
 /* No header, however wrong, makes the loader write outside of RAM. */
@@ -245,6 +271,7 @@ int main(void)
         BOOT_TEST(initrd_that_does_not_fit),
         BOOT_TEST(command_line_that_is_too_long),
         BOOT_TEST(files_that_cannot_be_read),
+        BOOT_TEST(files_are_loaded_again_and_again),
         BOOT_TEST(random_headers),
     };
 

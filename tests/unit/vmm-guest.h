@@ -242,6 +242,7 @@ static inline struct guest *guest_up(struct guest *guest, const char *keys, unsi
     assert_int_equal(disk_options_parse(&guest->options, PLACE_DISK, disk), 0);
     assert_int_equal(memory_init(&guest->memory, RAM_SIZE), 0);
     assert_int_equal(nbd_disk_open(&guest->disk, &guest->options, queues), 0);
+    assert_int_equal(nbd_disk_start(&guest->disk), 0);
     assert_int_equal(virtio_blk_init(&guest->blk, &guest->disk, &guest->memory, queues), 0);
     assert_int_equal(virtio_pci_init(&guest->transport, &guest->blk.device, &guest->irq, -1), 0);
     reset(guest);

@@ -178,16 +178,18 @@ add_program() {
 }
 
 # nbdkit tells where it really is (a build tree has a script before it) and where
-# it looks for plugins.
+# it looks for plugins and filters.
 add_nbdkit() {
-    local tree=$1 plugin=${QCOW2_PLUGIN:-} config
+    local tree=$1 plugin=${QCOW2_PLUGIN:-} config filter
     [ -f "$plugin" ] || skip "there is no nbdkit plugin: QCOW2_PLUGIN is '$plugin'"
     if [[ $(ldd "$plugin") =~ lib[at]san ]]; then
         skip "the plugin is built with a sanitizer, which nbdkit in the lab lacks"
     fi
     config=$(nbdkit --dump-config)
+    filter=$(sed -n 's/^filterdir=//p' <<<"$config")/nbdkit-exitlast-filter.so
     add_file "$tree" "$(sed -n 's/^binary=//p' <<<"$config")" usr/bin/nbdkit
     add_file "$tree" "$plugin" "$(sed -n 's/^plugindir=//p' <<<"$config")/nbdkit-qcow2-plugin.so"
+    add_file "$tree" "$filter" "$filter"
 }
 
 make_outer_tree() {
