@@ -399,7 +399,7 @@ static struct file *file_new(const char *filename, uint32_t flags, int fd, const
     return file;
 }
 
-/* Only who holds the locks may empty the file. */
+/* Only who holds the locks may empty the file, or take it away if that fails. */
 static int lock_file(struct file *file, uint32_t flags, enum store_sharing sharing)
 {
     bool replace = (flags & STORE_CREATE) != 0 && !file->block_device;
@@ -408,8 +408,10 @@ static int lock_file(struct file *file, uint32_t flags, enum store_sharing shari
         return -1;
     if (!replace || (flags & STORE_KEEP) != 0)
         return 0;
-    if (store_file_empty(&file->store) < 0)
+    if (store_file_empty(&file->store) < 0) {
+        store_file_take_away(&file->store);
         return -1;
+    }
     lock_emptied(file->fd, sharing);
     return 0;
 }

@@ -71,6 +71,7 @@ convert-small|new|new.qcow2|qcow-img convert -t writeback -f qcow2 -O qcow2 -o c
 convert-raw|new|new.raw|qcow-img convert -t writeback -f qcow2 -O raw disk.qcow2 new.raw
 convert-preallocated|new|new.qcow2|qcow-img convert -t writeback -f raw -O qcow2 -o preallocation=full bottom.raw new.qcow2
 create|new|new.qcow2|qcow-img create -q -f qcow2 -o preallocation=metadata new.qcow2 30M
+create-raw|new|new.raw|qcow-img create -q -f raw -o preallocation=full new.raw 1M
 dd|new|new.qcow2|qcow-img dd -f raw -O qcow2 bs=64k if=bottom.raw of=new.qcow2
 ROWS
 )
