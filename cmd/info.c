@@ -3,8 +3,11 @@
  *
  * Only the file that is described is opened: an image says where its backing file is, and info
  * believes nothing of it.  --backing-chain is the user's wish to go there, one image at a time.
+ *
+ * An image that was cut, as one that has not arrived yet, is described as far as it can be.
  */
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -203,9 +206,45 @@ static void set_next(chain *c, const qcow2_info *info)
     c->next_format = info->backing_format ? xstrdup(info->backing_format) : NULL;
 }
 
+/* What is there of an image that was cut; NULL for any other that does not open. */
+static qcow2_image *open_cut(const image_source *source)
+{
+    bool cut = qcow2_get_errno() == ENODATA;
+    image_source header = *source;
+    CLEANUP_FREE char *why = NULL;
+
+    header.flags |= QCOW2_OPEN_CHECK;
+    return cut ? try_open_image(&header, &why) : NULL;
+}
+
+static qcow2_image *open_for_facts(const image_source *source, bool *cut)
+{
+    CLEANUP_FREE char *why = NULL, *name = printable(source->filename);
+    qcow2_image *image = try_open_image(source, &why);
+
+    if (image)
+        return image;
+    image = open_cut(source);
+    *cut = image;
+    if (image)
+        warning_report("'%s' is not whole: %s", name, why);
+    else
+        error_report("Could not open '%s': %s", name, why);
+    return image;
+}
+
+/* Lists of what a cut image may have lost. */
+static json_t *list(qcow2_image *image, json_t *facts_of(qcow2_image *), bool cut)
+{
+    json_t *facts = facts_of(image);
+
+    return facts || !cut ? facts : json_array();
+}
+
 static int add_image(chain *c, const image_source *source)
 {
-    CLEANUP_IMAGE qcow2_image *image = open_image(source);
+    bool cut = false;
+    CLEANUP_IMAGE qcow2_image *image = open_for_facts(source, &cut);
     CLEANUP_JSON json_t *snapshots = NULL, *bitmaps = NULL;
     qcow2_info info;
 
@@ -214,8 +253,8 @@ static int add_image(chain *c, const image_source *source)
     if (qcow2_get_info(image, &info, sizeof info) == 0) {
         bool lists = strcmp(info.format, "qcow2") == 0;
 
-        snapshots = lists ? facts_of_snapshots(image) : json_array();
-        bitmaps = lists && snapshots ? facts_of_bitmaps(image) : json_array();
+        snapshots = lists ? list(image, facts_of_snapshots, cut) : json_array();
+        bitmaps = lists && snapshots ? list(image, facts_of_bitmaps, cut) : json_array();
     }
     if (!snapshots || !bitmaps) {
         CLEANUP_FREE char *name = printable(source->filename);

@@ -9,6 +9,8 @@
  *     the file is long.
  *   - A cluster that is not at its place in a data file is a corruption.
  *   - A table that cannot be read ends the check with the system's error.
+ *   - An active L1 table of which the file has not every byte is a corruption, and then nothing is
+ *     repaired: what it named would seem to be free.
  */
 
 #include "check/check.h"
@@ -112,6 +114,7 @@ int checking_refer(struct checking *c, uint64_t offset, uint64_t count, uint64_t
     if (count == 0)
         return 0;
     if (!checking_is_inside(c, offset, count)) {
+        c->room_claimed |= offset < c->room_end;
         checking_corruption(c, weight,
                             "ERROR: counting reference for region exceeding the end of the file by "
                             "one cluster or more: offset 0x%" PRIx64 " size 0x%" PRIx64,
@@ -134,6 +137,12 @@ int checking_refer(struct checking *c, uint64_t offset, uint64_t count, uint64_t
  * The whole
  */
 
+/* More clusters than new refcount structures could need that count themselves, too. */
+static uint64_t rebuilding_room(const struct checking *c)
+{
+    return 2 * (c->clusters >> c->geometry->refcount_block_bits) + 16;
+}
+
 static int begin(struct checking *c, struct store *store)
 {
     const struct geometry *g = c->geometry;
@@ -142,6 +151,7 @@ static int begin(struct checking *c, struct store *store)
         return -1;
     c->file_end = round_up(c->source.length, 512);
     c->clusters = div_round_up(c->file_end, g->cluster_size);
+    c->room_end = c->file_end + (rebuilding_room(c) << g->cluster_bits);
     c->unaligned_budget = c->source.length;
     if (c->clusters > INT_MAX)
         return error_set(EFBIG,
@@ -163,7 +173,7 @@ static void end(struct checking *c)
     free(c->l2_tables);
     c->l2_tables = NULL;
     c->nb_l2_tables = c->l2_capacity = 0;
-    c->overflowed = c->rebuild = c->l1_leads_nowhere = false;
+    c->overflowed = c->rebuild = c->l1_leads_nowhere = c->room_claimed = false;
 }
 
 static int count_references(struct checking *c)
@@ -191,26 +201,37 @@ static int count_all(struct checking *c)
     return checking_count_refcount_structures(c);
 }
 
+/* Counts that are missing are better than a file that has grown over what something refers to. */
+static int leave_as_it_is(struct checking *c)
+{
+    checking_say(c,
+                 "ERROR refcount structures cannot be rebuilt: beyond the end of the file, where "
+                 "there is room, is what something refers to");
+    c->repair = NULL;
+    return 0;
+}
+
 /* New refcount structures, which are then counted and compared as if they had always been there. */
 static int rebuild(struct checking *c)
 {
     qcow2_check_result *r = c->result, found = *r;
-    uint64_t left;
 
     checking_say(c, "Rebuilding refcount structure");
-    if (repair_rebuild(c) == -1)
-        return -1;
+    switch (repair_rebuild(c)) {
+    case -1: return -1;
+    case 0: return leave_as_it_is(c);
+    }
     end(c);
     *r = (qcow2_check_result){ .corruptions_fixed = found.corruptions_fixed };
     if (begin(c, c->source.store) == -1 || count_all(c) == -1)
         return -1;
-    left = r->corruptions;
     c->repair->punches = true; /* the old structures */
     if (checking_compare_refcounts(c, CORRECT_LEAKS) == -1)
         return -1;
     if (c->rebuild)
         checking_give_up(c, "ERROR rebuilt refcount structure is still broken");
-    r->corruptions_fixed += found.corruptions > left ? found.corruptions - left : 0;
+    r->corruptions_fixed +=
+        found.corruptions > r->corruptions ? found.corruptions - r->corruptions : 0;
     r->leaks_fixed = found.leaks;
     return 0;
 }
@@ -286,8 +307,14 @@ static int check(struct checking *c, struct store *store)
     int done = -1;
 
     *c->result = (qcow2_check_result){ 0 };
-    if (begin(c, store) == 0)
+    if (begin(c, store) == 0) {
+        if (c->repair && checking_l1_is_cut(c)) {
+            checking_say(c, "The active L1 table lies beyond the end of the file: nothing is "
+                            "repaired");
+            c->repair = NULL;
+        }
         done = run(c);
+    }
     end(c);
     snapshot_table_destroy(&c->snapshots);
     return done;

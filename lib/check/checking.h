@@ -46,9 +46,11 @@ struct checking {
 
     struct stored stored;
     struct references references;
-    bool overflowed; /* some count stopped at the largest value */
-    bool rebuild;    /* the refcount structures cannot be corrected in place */
-    bool inexact;    /* some stored refcount is not the true one */
+    bool overflowed;   /* some count stopped at the largest value */
+    bool rebuild;      /* the refcount structures cannot be corrected in place */
+    bool inexact;      /* some stored refcount is not the true one */
+    uint64_t room_end; /* bytes: as far as new refcount structures might make the file grow */
+    bool room_claimed; /* something refers to a place between the file's end and there */
 
     struct l2_table *l2_tables; /* in the order in which L1 tables name them */
     size_t nb_l2_tables;
@@ -97,6 +99,8 @@ int checking_count_snapshots(struct checking *c);
 int checking_count_active_l1(struct checking *c);
 int checking_count_snapshot_l1s(struct checking *c, const struct snapshot_table *table);
 int checking_count_l2_tables(struct checking *c);
+/* Is the active L1 table, or its end, missing?  Then nobody knows what the image holds. */
+bool checking_l1_is_cut(const struct checking *c);
 int checking_visit_active_l1(struct checking *c, source_word *visit);
 int checking_visit_snapshot_l1s(struct checking *c, const struct snapshot_table *table,
                                 source_word *visit);

@@ -15,12 +15,29 @@
  */
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "check/repair.h"
 #include "check/tree.h"
+
+/* What becomes of a part of a disk, or of what lies behind it. */
+struct loss {
+    char text[96];
+};
+
+static struct loss loss_of(uint64_t guest_offset, uint64_t length, uint64_t disk_size)
+{
+    struct loss loss = { "the VM state that was there is lost" };
+
+    if (guest_offset < disk_size)
+        snprintf(loss.text, sizeof loss.text,
+                 "guest offset 0x%" PRIx64 " (%" PRIu64 " bytes) reads as zeroes from now on",
+                 guest_offset, min_u64(length, disk_size - guest_offset));
+    return loss;
+}
 
 static bool shows_backing(const struct checking *c)
 {
@@ -89,10 +106,9 @@ static void tell_entry(struct checking *c, const struct l2_item *item)
                      ": Preallocated cluster is not properly aligned; L2 entry corrupted.",
                      offset);
     else if (item->table->active > 0)
-        checking_say(c,
-                     "Repairing offset=%" PRIx64 ": cluster is beyond the end of the file; guest "
-                     "offset 0x%" PRIx64 " (%" PRIu64 " bytes) reads as zeroes from now on%s",
-                     offset, cluster << g->cluster_bits, g->cluster_size,
+        checking_say(c, "Repairing offset=%" PRIx64 ": cluster is beyond the end of the file; %s%s",
+                     offset,
+                     loss_of(cluster << g->cluster_bits, g->cluster_size, c->header->size).text,
                      item->table->weight > item->table->active ? ", in snapshots, too" : "");
     else
         checking_say(c,
@@ -107,10 +123,12 @@ static int drop_entry(struct checking *c, const struct l2_item *item, uint8_t *a
     const struct geometry *g = c->geometry;
 
     tell_entry(c, item);
-    c->result->corruptions_fixed++;
     l2_entry_store(g, at, without_host(c, item->entry));
-    return repair_write(c, at, g->l2_entry_size,
-                        item->table->offset + item->index * g->l2_entry_size);
+    if (repair_write(c, at, g->l2_entry_size,
+                     item->table->offset + item->index * g->l2_entry_size) == -1)
+        return -1;
+    c->result->corruptions_fixed++;
+    return 0;
 }
 
 static int repair_table(struct checking *c, struct l2_table *table, uint8_t *buf)
@@ -161,8 +179,10 @@ static int drop_l1_entry(struct checking *c, uint64_t at, uint64_t entry, uint64
         return 0;
     if (!checking_is_owned(c, at, L1_ENTRY_SIZE, weight))
         return checking_refer(c, entry & L1_OFFSET_MASK, c->geometry->cluster_size, weight);
+    if (repair_write(c, nothing, sizeof nothing, at) == -1)
+        return -1;
     c->result->corruptions_fixed++;
-    return repair_write(c, nothing, sizeof nothing, at);
+    return 0;
 }
 
 static int drop_active_l1_entry(void *opaque, uint64_t at, uint64_t entry, uint64_t weight)
@@ -174,9 +194,9 @@ static int drop_active_l1_entry(void *opaque, uint64_t at, uint64_t entry, uint6
     if (repair_drops_l1_entry(c, entry) && checking_is_owned(c, at, L1_ENTRY_SIZE, weight))
         checking_say(c,
                      "Repairing l1_index=%" PRIu64 ": L2 table at offset 0x%" PRIx64
-                     " is beyond the end of the file; guest offset 0x%" PRIx64 " (%" PRIu64
-                     " bytes) reads as zeroes from now on",
-                     l1_index, entry & L1_OFFSET_MASK, l1_index * span, span);
+                     " is beyond the end of the file; %s",
+                     l1_index, entry & L1_OFFSET_MASK,
+                     loss_of(l1_index * span, span, c->header->size).text);
     return drop_l1_entry(c, at, entry, weight);
 }
 
@@ -193,10 +213,9 @@ static void tell_inactive_l1_entry(struct checking *c, uint64_t at, uint64_t ent
             continue;
         checking_say(c,
                      "Repairing l1_index=%" PRIu64 " of snapshot '%s'%s: L2 table at offset "
-                     "0x%" PRIx64 " is beyond the end of the file; its guest offset 0x%" PRIx64
-                     " (%" PRIu64 " bytes) reads as zeroes from now on",
+                     "0x%" PRIx64 " is beyond the end of the file; %s",
                      l1_index, s->name, weight > 1 ? " and of others" : "", entry & L1_OFFSET_MASK,
-                     l1_index * span, span);
+                     loss_of(l1_index * span, span, s->disk_size).text);
         return;
     }
 }

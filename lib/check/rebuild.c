@@ -10,7 +10,8 @@
  *     table    the first room for it in the file; again, if its own clusters need another block and
  *              that one a larger table
  *
- * which are the places that QEMU chooses.  What the old structures occupied is still counted.
+ * which are the places that QEMU chooses.  What the old structures occupied is still counted.  The file does
+ * not grow when something refers to where it would: that would then be a table instead.
  */
 
 #include <errno.h>
@@ -200,14 +201,25 @@ static int switch_header(struct plan *p)
     return 0;
 }
 
+static int rebuild(struct plan *p)
+{
+    struct checking *c = p->c;
+    uint64_t clusters = c->clusters;
+
+    if (spare_bad_blocks(p) == -1 || place_blocks(p, 0, clusters) == -1 || place_table(p) == -1)
+        return -1;
+    if (c->clusters > clusters && c->room_claimed)
+        return 0;
+    if (write_blocks(p) == -1 || write_table(p) == -1 || switch_header(p) == -1)
+        return -1;
+    return 1;
+}
+
 int repair_rebuild(struct checking *c)
 {
     struct plan plan = { .c = c };
-    int r = -1;
+    int r = rebuild(&plan);
 
-    if (spare_bad_blocks(&plan) == 0 && place_blocks(&plan, 0, c->clusters) == 0 &&
-        place_table(&plan) == 0 && write_blocks(&plan) == 0 && write_table(&plan) == 0)
-        r = switch_header(&plan);
     plan_destroy(&plan);
     return r;
 }

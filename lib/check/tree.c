@@ -109,11 +109,26 @@ int checking_visit_active_l1(struct checking *c, source_word *visit)
     return bytes ? source_visit_words(&c->source, start, start + bytes, 1, visit, c) : 0;
 }
 
+bool checking_l1_is_cut(const struct checking *c)
+{
+    const struct header *h = c->header;
+    uint64_t bytes = (uint64_t)h->l1_size * L1_ENTRY_SIZE;
+
+    return bytes > 0 && !range_within(h->l1_table_offset, bytes, c->source.length);
+}
+
 int checking_count_active_l1(struct checking *c)
 {
-    if (checking_refer(c, c->header->l1_table_offset, (uint64_t)c->header->l1_size * L1_ENTRY_SIZE,
-                       1) == -1)
+    uint64_t offset = c->header->l1_table_offset;
+    uint64_t bytes = (uint64_t)c->header->l1_size * L1_ENTRY_SIZE;
+
+    if (checking_refer(c, offset, bytes, 1) == -1)
         return -1;
+    if (checking_l1_is_cut(c) && checking_is_inside(c, offset, bytes))
+        checking_corruption(c, 1,
+                            "ERROR: active L1 table exceeds the end of the file: offset 0x%" PRIx64
+                            " size 0x%" PRIx64,
+                            offset, bytes);
     return checking_visit_active_l1(c, count_active_entry);
 }
 

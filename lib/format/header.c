@@ -74,8 +74,9 @@ static int decode_version_3(const struct disk_header *disk, const uint8_t *clust
     return 0;
 }
 
-static int validate_table(const char *what, uint64_t offset, uint64_t bytes, uint64_t max_bytes,
-                          uint64_t file_length, const struct geometry *g)
+/* Where a table may lie at all. */
+static int validate_place(const char *what, uint64_t offset, uint64_t bytes, uint64_t max_bytes,
+                          const struct geometry *g)
 {
     if (bytes > max_bytes)
         return error_set(EFBIG, "%s too large: %" PRIu64 " bytes (at most %" PRIu64 ")", what,
@@ -87,22 +88,41 @@ static int validate_table(const char *what, uint64_t offset, uint64_t bytes, uin
                          what, offset, g->cluster_size);
     if (bytes > 0 && offset == 0)
         return error_set(EINVAL, "%s offset invalid: 0x0 is the header", what);
-    if (bytes > 0 && !range_within(offset, bytes, file_length)) /* nobody follows an empty one */
-        return error_set(EINVAL,
-                         "%s lies beyond the end of the file: 0x%" PRIx64 " to 0x%" PRIx64
-                         ", the file ends at 0x%" PRIx64,
-                         what, offset, offset + bytes, file_length);
     return 0;
 }
 
-static int validate_refcount_table(const struct header *h, uint64_t end)
+static int refuse_cut(const char *what, uint64_t offset, uint64_t bytes, uint64_t file_length)
 {
+    return error_set(ENODATA,
+                     "%s lies beyond the end of the file: 0x%" PRIx64 " to 0x%" PRIx64
+                     ", the file ends at 0x%" PRIx64,
+                     what, offset, offset + bytes, file_length);
+}
+
+static int validate_table(const char *what, uint64_t offset, uint64_t bytes, uint64_t max_bytes,
+                          uint64_t file_length, const struct geometry *g)
+{
+    if (validate_place(what, offset, bytes, max_bytes, g) == -1)
+        return -1;
+    if (bytes > 0 && !range_within(offset, bytes, file_length)) /* nobody follows an empty one */
+        return refuse_cut(what, offset, bytes, file_length);
+    return 0;
+}
+
+/* Its last cluster need not be whole. */
+static int validate_refcount_table(const struct header *h, uint64_t file_length)
+{
+    static const char what[] = "Reference count table";
     uint64_t bytes = (uint64_t)h->refcount_table_clusters << h->geometry.cluster_bits;
+    uint64_t offset = h->refcount_table_offset;
 
     if (bytes == 0)
         return error_set(EINVAL, "Image does not contain a reference count table");
-    return validate_table("Reference count table", h->refcount_table_offset, bytes,
-                          MAX_REFCOUNT_TABLE_BYTES, end, &h->geometry);
+    if (validate_place(what, offset, bytes, MAX_REFCOUNT_TABLE_BYTES, &h->geometry) == -1)
+        return -1;
+    if (!range_within(offset, bytes - (h->geometry.cluster_size - 1), file_length))
+        return refuse_cut(what, offset, bytes, file_length);
+    return 0;
 }
 
 static int validate_tables(struct header *h, uint64_t file_length, uint32_t flags)
@@ -111,7 +131,7 @@ static int validate_tables(struct header *h, uint64_t file_length, uint32_t flag
     bool for_check = flags & HEADER_FOR_CHECK;
     uint64_t end = for_check ? INT64_MAX : file_length;
 
-    if (validate_refcount_table(h, for_check ? end : round_up(end, g->cluster_size)) == -1) {
+    if (validate_refcount_table(h, end) == -1) {
         if (!for_check)
             return -1;
         h->refcount_table_offset = 0; /* what cannot be a table is none: a repair makes one */
@@ -320,6 +340,17 @@ static int decode_backing_file(const uint8_t *cluster, uint64_t offset, uint32_t
     return set_name(&h->backing_file, cluster + offset, size, "backing file name");
 }
 
+static int validate_length(uint32_t version, uint64_t file_length)
+{
+    uint32_t least = version == 3 ? HEADER_V3_MIN_LENGTH : HEADER_V2_LENGTH;
+
+    if (file_length < least)
+        return error_set(
+            EINVAL, "qcow2 header too short: the file has %" PRIu64 " bytes (at least %" PRIu32 ")",
+            file_length, least);
+    return 0;
+}
+
 static int decode(const uint8_t *cluster, uint64_t file_length, uint32_t flags, struct header *h)
 {
     bool has_crypto = false;
@@ -340,7 +371,8 @@ static int decode(const uint8_t *cluster, uint64_t file_length, uint32_t flags, 
     h->refcount_table_clusters = be32toh(disk.refcount_table_clusters);
     h->nb_snapshots = be32toh(disk.nb_snapshots);
     h->snapshots_offset = be64toh(disk.snapshots_offset);
-    if (decode_version_3(&disk, cluster, h, &header_length, (uint32_t)cluster_bits) == -1)
+    if (validate_length(h->version, file_length) == -1 ||
+        decode_version_3(&disk, cluster, h, &header_length, (uint32_t)cluster_bits) == -1)
         return -1;
 
     backing_offset = be64toh(disk.backing_file_offset);

@@ -61,7 +61,7 @@ static void decode_extra(struct snapshot *s)
 static int refuse_truncated(uint32_t number)
 {
     return error_set(
-        EINVAL, "Snapshot table is truncated: entry %" PRIu32 " lies beyond the end of the file",
+        ENODATA, "Snapshot table is truncated: entry %" PRIu32 " lies beyond the end of the file",
         number);
 }
 

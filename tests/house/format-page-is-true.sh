@@ -32,7 +32,7 @@ printf 'include Makefile\nprint-tests:\n\t@printf "%%s\\n" $(TESTS)\n' >"$work/p
 rows=0
 tests=0
 tab=$'\t'
-mark='(yes|error|kept|gone|lib|no|-)'
+mark='(yes|error|kept|gone|no|-)'
 while IFS= read -r line; do
     case $line in
     *"${tab}T{")

@@ -7,6 +7,7 @@ check_equality_tests = \
 	interop/check-equals-qemu-img.sh \
 	interop/repair-drops-what-is-beyond-the-end.sh \
 	interop/repair-equals-qemu-img.sh \
+	interop/repair-makes-no-cut-image-worse.sh \
 	interop/repair-snapshot-tables-as-qemu-img.sh \
 	interop/tables-named-over-and-over-are-refused.sh
 TESTS += $(check_equality_tests)

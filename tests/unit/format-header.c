@@ -123,8 +123,8 @@ static const struct refusal refusals[] = {
 
     { "Active L1 table too large: 33554440", EFBIG, { { L1_SIZE, 4194305 } } },
     { "Active L1 table too large", EFBIG, { { L1_SIZE, UINT32_MAX } } },
-    { "Active L1 table lies beyond the end", EINVAL, { { L1_OFFSET, FILE_LENGTH } } },
-    { "Active L1 table lies beyond the end", EINVAL, { { L1_SIZE, 4194304 } } },
+    { "Active L1 table lies beyond the end", ENODATA, { { L1_OFFSET, FILE_LENGTH } } },
+    { "Active L1 table lies beyond the end", ENODATA, { { L1_SIZE, 4194304 } } },
     { "Active L1 table offset invalid: 0x30200", EINVAL, { { L1_OFFSET, 3 * CLUSTER + 512 } } },
     { "Active L1 table offset invalid: 0x30001", EINVAL, { { L1_OFFSET, 3 * CLUSTER + 1 } } },
     { "Active L1 table offset invalid", EINVAL, { { L1_OFFSET, UINT64_MAX } } },
@@ -134,11 +134,11 @@ static const struct refusal refusals[] = {
     { "Reference count table offset invalid", EINVAL, { { TABLE_OFFSET, CLUSTER + 512 } } },
     { "Reference count table offset invalid", EINVAL, { { TABLE_OFFSET, UINT64_MAX } } },
     { "0x0 is the header", EINVAL, { { TABLE_OFFSET, 0 } } },
-    { "Reference count table lies beyond", EINVAL, { { TABLE_OFFSET, FILE_LENGTH } } },
+    { "Reference count table lies beyond", ENODATA, { { TABLE_OFFSET, FILE_LENGTH } } },
     { "Reference count table lies beyond",
-      EINVAL,
+      ENODATA,
       { { TABLE_OFFSET, UINT64_C(1) << 62 }, { TABLE_CLUSTERS, 2 } } },
-    { "Reference count table lies beyond", EINVAL, { { TABLE_CLUSTERS, 128 } } },
+    { "Reference count table lies beyond", ENODATA, { { TABLE_CLUSTERS, 128 } } },
     { "Reference count table too large: 8454144", EFBIG, { { TABLE_CLUSTERS, 129 } } },
     { "Reference count table too large", EFBIG, { { TABLE_CLUSTERS, UINT32_MAX } } },
     { "does not contain a reference count table", EINVAL, { { TABLE_CLUSTERS, 0 } } },
@@ -153,10 +153,10 @@ static const struct refusal refusals[] = {
       EINVAL,
       { { NB_SNAPSHOTS, 1 }, { SNAPSHOTS_OFFSET, UINT64_MAX } } },
     { "Snapshot table lies beyond",
-      EINVAL,
+      ENODATA,
       { { NB_SNAPSHOTS, 1 }, { SNAPSHOTS_OFFSET, FILE_LENGTH } } },
     { "Snapshot table lies beyond",
-      EINVAL,
+      ENODATA,
       { { NB_SNAPSHOTS, 65536 }, { SNAPSHOTS_OFFSET, 4 * CLUSTER } } },
 
     { "Unknown incompatible feature: bit 5", ENOTSUP, { { INCOMPATIBLE, 1 << 5 } } },
@@ -367,7 +367,9 @@ static void a_name_that_does_not_fit_is_refused(void **state)
     char backing[500];
     uint8_t cluster[512] = { 0 };
     struct header_used used;
-    struct header h = { .version = 3, .geometry = geometry_of(9, 4, false), .backing_file = backing };
+    struct header h = { .version = 3,
+                        .geometry = geometry_of(9, 4, false),
+                        .backing_file = backing };
 
     (void)state;
     memset(backing, 'x', sizeof backing);

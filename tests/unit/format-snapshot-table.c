@@ -154,10 +154,10 @@ static const struct refusal refusals[] = {
     { "Snapshot L1 table is too small: snapshot 0", EINVAL, 48, 8, UINT64_MAX },
     { "Too much extra metadata in snapshot table entry 0: 1025", EFBIG, 36, 4, 1025 },
     { "Too much extra metadata in snapshot table entry 1", EFBIG, SECOND + 36, 4, UINT32_MAX },
-    { "truncated: entry 1", EINVAL, SECOND + 14, 2, UINT16_MAX },
-    { "truncated: entry 1", EINVAL, SECOND + 12, 2, UINT16_MAX },
-    { "truncated: entry 1", EINVAL, SECOND + 36, 4, 1024 },
-    { "truncated: entry 1", EINVAL, 14, 2, 100 },
+    { "truncated: entry 1", ENODATA, SECOND + 14, 2, UINT16_MAX },
+    { "truncated: entry 1", ENODATA, SECOND + 12, 2, UINT16_MAX },
+    { "truncated: entry 1", ENODATA, SECOND + 36, 4, 1024 },
+    { "truncated: entry 1", ENODATA, 14, 2, 100 },
 };
 
 static void nonsense_is_refused(void **state)
