@@ -130,17 +130,13 @@ static enum vm_outcome run_with_disks(const struct options *options, struct nbd_
 
 static int run(const struct options *options)
 {
+    static struct nbd_disk disks[MAX_DISKS];
     CLEANUP_CLOSE int kvm_fd = kvm_open();
     enum vm_outcome outcome = VM_FAILED;
     unsigned opened = 0;
 
     if (kvm_fd < 0)
         return EXIT_FAILURE;
-    CLEANUP_FREE struct nbd_disk *disks = calloc(options->disk_count + 1, sizeof *disks);
-    if (!disks) {
-        report("out of memory for %u disks", options->disk_count);
-        return EXIT_FAILURE;
-    }
     if (open_disks(options, disks, &opened) == 0)
         outcome = run_with_disks(options, disks, kvm_fd);
     while (opened)

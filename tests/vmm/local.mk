@@ -7,6 +7,15 @@ vmm_tests = \
 	vmm/vmm-says-plainly-when-there-is-no-kvm.sh
 
 TESTS += $(vmm_tests)
+
+# Where there is a /dev/kvm, be it one that can run no unmodified kernel.
+if HAVE_VMM
+check_PROGRAMS += vmm/vmm-small-guests
+TESTS += vmm/vmm-small-guests
+vmm_vmm_small_guests_SOURCES = vmm/vmm-small-guests.c
+vmm_vmm_small_guests_LDADD = $(vmm_unit_ldadd)
+endif
+
 EXTRA_DIST += \
 	$(vmm_tests) \
 	vmm/README \
