@@ -4,8 +4,8 @@ EXTRA_DIST += under-valgrind.sh
 
 # The compiled tests of the unit room, and of each kind of work a shell test whose qcow-img and qcow-io run
 # under valgrind, which takes a second or two to start each.
-# Valgrind knows no Landlock, and a sandbox's limits are too small for it.  Ten thousand runs take too long.
-not_under_valgrind = unit/sandbox unit/one-fault
+# Ten thousand runs take too long.
+not_under_valgrind = unit/one-fault
 valgrind_tests = \
 	$(filter-out $(not_under_valgrind),$(filter unit/%,$(filter $(check_PROGRAMS),$(TESTS)))) \
 	$(valgrind_shell_tests)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 check_PROGRAMS += unit/sandbox
 TESTS += unit/sandbox
+EXTRA_DIST += unit/under-valgrind.h
 
 unit_sandbox_SOURCES = unit/sandbox.c
 unit_sandbox_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/sandbox

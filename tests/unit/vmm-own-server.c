@@ -5,6 +5,7 @@
  * file with nbdkit's own plugin.
  */
 
+#include "under-valgrind.h"
 #include "vmm-guest.h"
 
 #include "sandbox.h"
@@ -168,10 +169,13 @@ static pid_t pid_of_the_server(void)
 /* Neither a signal nor the removal of a file is possible there. */
 static void server_ends_with_a_machine_in_its_sandbox(void **state)
 {
-    pid_t child = fork();
+    pid_t child;
     int status;
 
     (void)state;
+    if (under_valgrind())
+        skip();
+    child = fork();
     if (child == 0)
         _exit(live_in_the_sandbox());
     assert_true(child > 0);
