@@ -171,7 +171,7 @@ static void work_confined(confinement *c, int (*work)(void *opaque), void *opaqu
         error_report("could not write to standard output");
         status = status ? status : EXIT_FAILURE;
     }
-    _exit(status);
+    sandbox_exit(status);
 }
 
 /* ------------------------------------------------------------------------------------------------

@@ -11,6 +11,8 @@
 
 #include "calls.h"
 
+#include "counts.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -98,7 +100,7 @@ static const struct row rows[] = {
 
     /* names; what comes of them is Landlock's affair */
     CALL(open, FILES),
-    CALL(openat, FILES),
+    CALL(openat, FILES | COUNTS_OPENER),
     CALL(newfstatat, ALL), /* fstat() is made of it */
     CALL(statx, FILES),
     CALL(stat, FILES),

@@ -25,6 +25,7 @@
 
 #define FS_WRITE_FILE (UINT64_C(1) << 1)
 #define FS_READ_FILE (UINT64_C(1) << 2)
+#define FS_MAKE_REG (UINT64_C(1) << 8)
 #define FS_TRUNCATE (UINT64_C(1) << 14)
 
 /* Of linux/landlock.h, in the length that version 6 has. */
@@ -70,16 +71,20 @@ int landlock_new(void)
                         versions[version].size, 0);
 }
 
-int landlock_allow(int ruleset, int fd, bool writable)
+int landlock_allow(int ruleset, int fd, enum landlock_access access)
 {
+    static const uint64_t rights[] = {
+        [LANDLOCK_READ] = FS_READ_FILE,
+        [LANDLOCK_WRITE] = FS_READ_FILE | FS_WRITE_FILE | FS_TRUNCATE,
+        [LANDLOCK_MAKE] = FS_READ_FILE | FS_WRITE_FILE | FS_TRUNCATE | FS_MAKE_REG,
+    };
     long version = kernel_version();
-    uint64_t rights = FS_READ_FILE | (writable ? FS_WRITE_FILE | FS_TRUNCATE : 0);
     struct landlock_path_beneath_attr rule = { .parent_fd = fd };
 
     if (version < 1)
         return -1;
     /* a rule may only give back what the ruleset has taken */
-    rule.allowed_access = rights & versions[version].everything.handled_access_fs;
+    rule.allowed_access = rights[access] & versions[version].everything.handled_access_fs;
     return (int)syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
 }
 

@@ -4,6 +4,7 @@
 #include "sandbox.h"
 
 #include "calls.h"
+#include "counts.h"
 #include "landlock.h"
 #include "rlimits.h"
 
@@ -79,7 +80,8 @@ static int add_open_file(struct sandbox *sandbox, const char *path, int fd, bool
     if (check_kind(sandbox, path, &st) < 0)
         return -1;
     sandbox->allocated += (uint64_t)st.st_blocks * 512;
-    if (sandbox->ruleset >= 0 && landlock_allow(sandbox->ruleset, fd, writable) < 0)
+    if (sandbox->ruleset >= 0 &&
+        landlock_allow(sandbox->ruleset, fd, writable ? LANDLOCK_WRITE : LANDLOCK_READ) < 0)
         return fail(sandbox, errno, "'%s': Landlock: %s", path, strerror(errno));
     return 0;
 }
@@ -107,11 +109,18 @@ int sandbox_enter(struct sandbox *sandbox, const struct sandbox_limits *limits)
         return fail(sandbox, errno, "no_new_privs: %s", strerror(errno));
     if (rlimits_set(limits) < 0)
         return fail(sandbox, errno, "limits: %s", strerror(errno));
-    if (sandbox->ruleset >= 0 && landlock_enforce(sandbox->ruleset) < 0)
+    if (sandbox->ruleset >= 0 &&
+        (counts_allow(sandbox->ruleset) < 0 || landlock_enforce(sandbox->ruleset) < 0))
         return fail(sandbox, errno, "Landlock: %s", strerror(errno));
     sandbox_end(sandbox);
     errnum = calls_restrict(sandbox->role);
     if (errnum != 0)
         return fail(sandbox, errnum, "seccomp: %s", strerror(errnum));
     return 0;
+}
+
+void sandbox_exit(int status)
+{
+    counts_write();
+    _exit(status);
 }

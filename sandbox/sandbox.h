@@ -63,4 +63,8 @@ int sandbox_add_file(struct sandbox *sandbox, const char *path, bool writable);
 /* 0, or -1 with the sandbox in part in force: the process should end. */
 int sandbox_enter(struct sandbox *sandbox, const struct sandbox_limits *limits);
 
+/* Ends the process at once, as _exit() does: for one that was forked and leaves exit handlers and
+ * buffers to the other. */
+__attribute__((noreturn)) void sandbox_exit(int status);
+
 #endif

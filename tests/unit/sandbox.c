@@ -2,6 +2,7 @@
 /* sandbox.c - what a process cannot do any more in the sandbox, each tried in a process of its own */
 
 #include "store-scratch.h"
+#include "under-valgrind.h"
 
 #include "calls.h"
 #include "sandbox.h"
@@ -54,6 +55,15 @@ static void expect(enum sandbox_role role, attempt *try, int errnum)
 
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), errnum);
+}
+
+/* By seccomp, or by Landlock where a build that counts lines must open the files of its counts. */
+static void expect_refusal_inside(enum sandbox_role role, attempt *try)
+{
+    int status = status_inside(role, (struct sandbox_limits){ 0 }, try);
+
+    assert_true(WIFEXITED(status));
+    assert_true(WEXITSTATUS(status) == ENOSYS || WEXITSTATUS(status) == EACCES);
 }
 
 static int make_files(void **state)
@@ -157,15 +167,14 @@ static void test_files(void **state)
 static void test_files_of_a_machine(void **state)
 {
     static attempt *const forbidden[] = {
-        read_named,    write_target, read_passwords,
-        make_another,  remove_named, remove_named_from_folder,
+        read_other,    read_passwords, make_another, remove_named, remove_named_from_folder,
         remove_folder, rename_named,
     };
 
     (void)state;
     assert_int_equal(mkdir("folder", 0755), 0);
     for (size_t i = 0; i < sizeof forbidden / sizeof forbidden[0] && calls_restrictable(); i++)
-        expect(SANDBOX_MACHINE, forbidden[i], ENOSYS);
+        expect_refusal_inside(SANDBOX_MACHINE, forbidden[i]);
     assert_int_equal(rmdir("folder"), 0);
     assert_int_equal(access("named", F_OK), 0);
 }
@@ -410,5 +419,9 @@ int main(void)
         cmocka_unit_test(test_calls),         cmocka_unit_test(test_limits),
     };
 
+    if (under_valgrind()) {
+        puts("skipped: valgrind knows neither Landlock nor seccomp");
+        return 77;
+    }
     return cmocka_run_group_tests(tests, make_files, scratch_teardown);
 }
