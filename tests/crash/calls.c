@@ -226,12 +226,13 @@ static bool is_short(void)
 }
 
 /* The C library's own, or the sanitizer's: asked for before any constructor has run. */
-#define NEXT(function)                                 \
-    ({                                                 \
-        static _Atomic(typeof(&function)) real;        \
-        if (real == NULL)                              \
-            real = (typeof(&function))next(#function); \
-        real;                                          \
+#define NEXT(function)                                           \
+    ({                                                           \
+        static _Atomic(typeof(&(function))) known;               \
+        typeof(&(function)) real = known;                        \
+        if (real == NULL)                                        \
+            known = real = (typeof(&(function)))next(#function); \
+        real;                                                    \
     })
 
 void *malloc(size_t size)

@@ -148,7 +148,7 @@ uint64_t cut_hash(const struct cut *cut)
         hash += hash_visible(cut, cut->dirty[i]) -
                 sector_hash(cut->dirty[i], durable_sector(cut, cut->dirty[i]));
     for (enum part part = PART_IMAGE; part < PARTS; part++)
-        hash += cut->length[part] * (UINT64_C(0xc4ceb9fe1a85ec53) + 2 * part);
+        hash += cut->length[part] * (UINT64_C(0xc4ceb9fe1a85ec53) + UINT64_C(2) * part);
     return hash;
 }
 

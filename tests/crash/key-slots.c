@@ -24,7 +24,7 @@
 
 #define ITER_TIME 1u /* milliseconds */
 #define SUBSETS 12
-#define NOBODY -1
+#define NOBODY (-1)
 
 static uint8_t words[][8] = { "old", "new", "other" };
 
@@ -186,7 +186,7 @@ static void test_filling(void **state)
 {
     (void)state;
     fill(0, 1, NOBODY);
-    fill(3 * 512, 6, 3); /* its fields lie in two sectors */
+    fill(UINT64_C(3) * 512, 6, 3); /* its fields lie in two sectors */
     fill(0, 7, 1);
 }
 

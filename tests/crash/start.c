@@ -49,7 +49,7 @@ static int make_backing(struct session *s)
 static int show_backing(struct session *s)
 {
     uint64_t count = (uint64_t)s->shape->backing * SECTOR;
-    CLEANUP_FREE uint8_t *bytes = malloc(count);
+    CLEANUP_FREE uint8_t *bytes = calloc(s->shape->backing, SECTOR);
     char path[256];
     FILE *file;
     int r;
@@ -213,14 +213,16 @@ static int go_back(const struct qemu_image *q, size_t index)
 
 static int load(const struct qemu_image *q)
 {
-    CLEANUP_FREE uint8_t *bytes = malloc(MEDIUM_MAX);
     FILE *file = fopen(q->path, "rb");
     size_t count;
 
-    if (bytes == NULL || file == NULL)
+    if (file == NULL)
         return error_system(errno, "Could not read '%s'", q->path);
-    count = fread(bytes, 1, MEDIUM_MAX, file);
+    CLEANUP_FREE uint8_t *bytes = malloc(MEDIUM_MAX);
+    count = bytes ? fread(bytes, 1, MEDIUM_MAX, file) : 0;
     fclose(file);
+    if (count == 0)
+        return error_system(errno, "Could not read '%s'", q->path);
     return store_pwrite(recorder_image(q->session->recorder), bytes, count, 0);
 }
 

@@ -227,7 +227,7 @@ static void merge_bitmaps(struct qcow2_image *image, const struct operation *o, 
 static void change(struct qcow2_image *image, const uint8_t *operations, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
-        struct operation o = decode(operations + i * OPERATION_SIZE, image_size(image));
+        struct operation o = decode(operations + (size_t)i * OPERATION_SIZE, image_size(image));
 
         kinds[o.kind](image, &o, (uint8_t)(i + 1));
     }

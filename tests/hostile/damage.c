@@ -284,7 +284,7 @@ static void many_snapshots(struct bytes *image)
     const uint32_t count = 8192, size = 64;
     uint64_t at = round_up(image->size, 4096);
 
-    grow(image, at + count * size);
+    grow(image, at + (uint64_t)count * size);
     for (uint64_t i = 0; i < count; i++) {
         uint64_t entry = at + i * size;
 
@@ -329,7 +329,7 @@ static void empty_frames(struct bytes *image)
         set(image, i, 4, 0x28b52ffd);
         set(image, i + 4, 5, UINT64_C(0x2000010000));
     }
-    set(image, at + 9 * 100, 6, UINT64_C(0x28b52ffd00a8));
+    set(image, at + UINT64_C(9) * 100, 6, UINT64_C(0x28b52ffd00a8));
     set(image, structure_find(image, L2), 8, UINT64_C(0x5c00000000000000) | at);
 }
 
@@ -339,7 +339,7 @@ static void large_disk(struct bytes *image)
     const uint32_t entries = 32768;
     uint64_t at = round_up(image->size, 4096);
 
-    grow(image, at + 8 * entries);
+    grow(image, at + UINT64_C(8) * entries);
     set(image, 36, 4, entries);
     set(image, 40, 8, at);
     set(image, 24, 8, entries * (UINT64_C(1) << 21));

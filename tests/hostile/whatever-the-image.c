@@ -108,7 +108,8 @@ static void make_words(const struct verb *verb, const struct damage_case *c, cha
         if (strcmp(verb->words[i], "@") == 0)
             n += name_image(c, words + n);
         else
-            words[n++] = strdup(strcmp(verb->words[i], "@plugin") == 0 ? plugin : verb->words[i]);
+            words[n++] =
+                strdup(plugin && strcmp(verb->words[i], "@plugin") == 0 ? plugin : verb->words[i]);
     }
     words[n] = NULL;
 }

@@ -21,6 +21,7 @@
  * environment keeps the files).
  */
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -338,7 +339,7 @@ static void snapshots(struct run *run)
     k = (int)draw(run, limit);
     snapshot = &run->snapshots[k];
     snapshot_name(name, k);
-    what = snapshot->bytes == NULL ? 'c' : draw(run, 3) ? 'a' : 'd';
+    what = (char)(snapshot->bytes == NULL ? 'c' : draw(run, 3) ? 'a' : 'd');
     for (int i = 0; i < 2; i++)
         tool_of(run, i)->snapshot(images[i], what, name);
     operations_done++;
@@ -476,6 +477,7 @@ static void make_chain(struct run *run)
     struct image_options wanted = run->options;
     uint64_t depth = draw(run, 3);
 
+    assert(depth <= sizeof names / sizeof names[0]);
     run->options.backing_file = NULL;
     for (uint64_t i = 0; i < depth; i++) {
         const struct tool *tool = draw(run, 2) ? &our_tool : &qemu_tool;

@@ -224,7 +224,7 @@ static void print_finding(void *opaque, const char *message)
 static void assert_image_is_clean(void)
 {
     qcow2_open_options *options = qcow2_open_options_new();
-    qcow2_check_result result;
+    qcow2_check_result result = { 0 };
     qcow2_image *checked;
 
     assert_int_equal(qcow2_open_options_set_flags(options, QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_CHECK),
