@@ -140,36 +140,40 @@ static int add_run(struct guest *g, const struct l2_run *run, struct filling *f)
     return r;
 }
 
+/* Add clusters, from that of the next extent on, of which nothing is known; 0 when the plan is full. */
+static int add_unallocated(const struct geometry *geometry, uint64_t clusters, struct filling *f)
+{
+    struct extent e = { .kind = EXTENT_UNALLOCATED, .guest_offset = f->offset };
+
+    e.length =
+        min_u64((clusters << geometry->cluster_bits) - geometry_in_cluster(geometry, f->offset),
+                f->end - f->offset);
+    if (!plan_add(f->plan, &e))
+        return 0;
+    f->offset += e.length;
+    return 1;
+}
+
 static int fill(struct guest *g, uint64_t count, uint64_t offset, struct plan *plan, bool for_write,
                 bool load)
 {
     const struct geometry *geometry = &g->tables->geometry;
     struct filling f = { plan, offset, offset + count, for_write };
+    int r = 1;
 
-    while (f.offset < f.end) {
+    while (f.offset < f.end && r == 1) {
         struct l2_run run;
-        struct extent hole = { .kind = EXTENT_UNALLOCATED, .guest_offset = f.offset };
-        int r;
 
         switch (l2_find(g->tables, f.offset, load, &run)) {
         case L2_ERROR: return -1;
         case L2_NOT_LOADED: return plan->count > 0 ? PLAN_DONE : PLAN_NOT_LOADED;
-        case L2_ABSENT:
-            hole.length = min_u64((run.count << geometry->cluster_bits) -
-                                      geometry_in_cluster(geometry, f.offset),
-                                  f.end - f.offset);
-            if (!plan_add(plan, &hole))
-                return PLAN_DONE;
-            f.offset += hole.length;
-            break;
+        case L2_ABSENT: r = add_unallocated(geometry, run.count, &f); break;
         case L2_FOUND:
-            r = add_run(g, &run, &f);
-            if (r != 1)
-                return r == 0 ? PLAN_DONE : -1;
+            r = run.zeroes > 0 ? add_unallocated(geometry, run.zeroes, &f) : add_run(g, &run, &f);
             break;
         }
     }
-    return PLAN_DONE;
+    return r == -1 ? -1 : PLAN_DONE;
 }
 
 int guest_plan(struct guest *g, uint64_t count, uint64_t offset, struct plan *plan, bool for_write)

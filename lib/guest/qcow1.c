@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* qcow1.c - the virtual disk of a qcow image of version 1, which can only be read
  *
- * No table is loaded whole: entries come through a small cache, so that opening an image costs the
- * same whatever its header claims.  Each pointer is held against the length of the file before it is
- * followed.
+ * No table is loaded whole: entries come through a small cache, and what lies in holes of the file is
+ * skipped.  Each pointer is held against the length of the file before it is followed.
  *
  * Locks: lock guards tables: shared to look up, exclusive to load.
  */
@@ -17,9 +16,11 @@
 #include "base/bits.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/grow.h"
 #include "format/disk.h"
 #include "guest/read.h"
 #include "table/cache.h"
+#include "table/l1.h"
 
 #define TABLE_CACHE_BYTES (UINT64_C(2) << 20)
 
@@ -71,22 +72,62 @@ static int read_entry(struct qcow1 *q, uint64_t at, uint64_t *entry)
     return 0;
 }
 
-/* The L2 table of a guest offset; 0: none. */
-static int find_l2(struct qcow1 *q, uint64_t guest_offset, uint64_t *l2_offset)
+/* How many entries of the table that ends at table_end are 0, of which the one at this host offset is
+ * the first?  Holes of the file are asked for where that is worth it. */
+static uint64_t count_zeroes(struct qcow1 *q, uint64_t at, uint64_t table_end, bool is_first)
+{
+    struct store_extent extent;
+
+    if ((!is_first && !is_aligned(at, CACHE_SLICE)) ||
+        store_extent_at(q->store, table_end - at, at, &extent) == -1 || !extent.hole)
+        return 1;
+    return max_u64(min_u64(extent.length, table_end - at) / QCOW1_ENTRY_SIZE, 1);
+}
+
+/* An entry of a table of so many; same tells how many there are that say the same: several if it is 0. */
+static int read_entries(struct qcow1 *q, uint64_t table, uint64_t entries, uint64_t index,
+                        uint64_t *entry, uint64_t *same)
+{
+    uint64_t at = table + index * QCOW1_ENTRY_SIZE, end = table + entries * QCOW1_ENTRY_SIZE;
+
+    if (read_entry(q, at, entry) == -1)
+        return -1;
+    *same = *entry ? 1 : count_zeroes(q, at, end, index == 0);
+    return 0;
+}
+
+static int check_l2_offset(const struct qcow1 *q, uint64_t guest_offset, uint64_t l2_offset)
+{
+    uint64_t bytes = (uint64_t)QCOW1_ENTRY_SIZE << q->header.l2_bits;
+
+    if (!is_aligned(l2_offset, QCOW1_ENTRY_SIZE))
+        return bad_entry(q, "L1", guest_offset, l2_offset, "is no place for a table");
+    if (!range_within(l2_offset, bytes, q->file_length))
+        return bad_entry(q, "L1", guest_offset, l2_offset, "points beyond the end of the file");
+    return 0;
+}
+
+/* Nobody walks over a table that is named over and over. */
+static int check_room(struct qcow1 *q)
 {
     const struct qcow1_header *h = &q->header;
-    uint64_t index = guest_offset >> (h->cluster_bits + h->l2_bits);
-    uint64_t bytes = (uint64_t)QCOW1_ENTRY_SIZE << h->l2_bits;
+    CLEANUP_FREE uint64_t *places = NULL;
+    size_t capacity = 0, count = 0;
+    uint64_t same;
 
-    if (read_entry(q, h->l1_table_offset + index * QCOW1_ENTRY_SIZE, l2_offset) == -1)
-        return -1;
-    if (*l2_offset == 0)
-        return 0;
-    if (!is_aligned(*l2_offset, QCOW1_ENTRY_SIZE))
-        return bad_entry(q, "L1", guest_offset, *l2_offset, "is no place for a table");
-    if (!range_within(*l2_offset, bytes, q->file_length))
-        return bad_entry(q, "L1", guest_offset, *l2_offset, "points beyond the end of the file");
-    return 0;
+    for (uint64_t i = 0; i < h->l1_size; i += same) {
+        uint64_t place;
+
+        if (read_entries(q, h->l1_table_offset, h->l1_size, i, &place, &same) == -1)
+            return -1;
+        if (place == 0 || place >= q->file_length)
+            continue;
+        if (GROW(places, capacity, count + 1) == -1)
+            return -1;
+        places[count++] = place;
+    }
+    return l1_check_places(q->store, q->file_length, cluster_size_of(q), h->l1_table_offset, places,
+                           count);
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -126,24 +167,24 @@ static int describe(const struct qcow1 *q, uint64_t entry, struct extent *e)
     return 0;
 }
 
-/* The first extent of a range: the rest of a cluster, or of what an absent L2 table would cover. */
+/* The first extent of a range: the rest of a cluster, or of what no table says anything of. */
 static int first_extent(struct qcow1 *q, uint64_t count, uint64_t offset, struct extent *e)
 {
     const struct qcow1_header *h = &q->header;
-    uint64_t l2_offset, entry = 0, span;
+    uint64_t span = UINT64_C(1) << (h->cluster_bits + h->l2_bits), unit = span;
+    uint64_t entries = UINT64_C(1) << h->l2_bits, l2_offset, entry = 0, same;
 
-    if (find_l2(q, offset, &l2_offset) == -1)
+    if (read_entries(q, h->l1_table_offset, h->l1_size, offset / span, &l2_offset, &same) == -1)
         return -1;
-    span = l2_offset ? cluster_size_of(q) : UINT64_C(1) << (h->cluster_bits + h->l2_bits);
-    if (l2_offset) {
-        uint64_t index = offset >> h->cluster_bits & ((UINT64_C(1) << h->l2_bits) - 1);
-
-        if (read_entry(q, l2_offset + index * QCOW1_ENTRY_SIZE, &entry) == -1)
+    if (l2_offset != 0) {
+        unit = cluster_size_of(q);
+        if (check_l2_offset(q, offset, l2_offset) == -1 ||
+            read_entries(q, l2_offset, entries, offset / unit % entries, &entry, &same) == -1)
             return -1;
     }
     *e = (struct extent){
         .guest_offset = offset,
-        .length = min_u64(count, span - (offset & (span - 1))),
+        .length = min_u64(count, same * unit - offset % unit),
     };
     return describe(q, entry, e);
 }
@@ -228,5 +269,8 @@ struct disk *qcow1_disk_new(struct store *store, const struct qcow1_header *head
         return NULL;
     }
     pthread_rwlock_init(&q->lock, NULL);
-    return &q->disk;
+    if (check_room(q) == 0)
+        return &q->disk;
+    close_op(&q->disk);
+    return NULL;
 }

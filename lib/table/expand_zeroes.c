@@ -191,6 +191,8 @@ static int expand_table(struct batch *b, uint64_t l1_index, uint64_t l2_offset)
     uint64_t references;
     bool changed = false;
 
+    if (l2_table_is_hole(b->t, l2_offset))
+        return 0;
     if (store_pread(b->t->store, table, size, l2_offset) == -1 ||
         refcount_get(b->t, l2_offset, &references) == -1)
         return -1;
@@ -305,6 +307,8 @@ static int table_has_compressed(struct tables *t, uint64_t l2_offset, uint8_t *t
 {
     const struct geometry *g = &t->geometry;
 
+    if (l2_table_is_hole(t, l2_offset))
+        return 0;
     if (store_pread(t->store, table, g->cluster_size, l2_offset) == -1)
         return -1;
     for (uint64_t at = 0; at < g->cluster_size; at += g->l2_entry_size)

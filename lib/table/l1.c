@@ -32,50 +32,43 @@ int l1_write_active_locked(struct tables *t)
 }
 
 /* Clusters for which the file has room; holes are no room, where that is known. */
-static int find_room(const struct tables *t, uint64_t *clusters)
+static int find_room(struct store *store, uint64_t length, uint64_t cluster_size,
+                     uint64_t *clusters)
 {
     uint64_t allocated;
 
-    if (t->store->ops->allocated(t->store, &allocated) == -1)
+    if (store->ops->allocated(store, &allocated) == -1)
         return -1;
-    *clusters = div_round_up(min_u64(t->high_water, allocated), t->geometry.cluster_size);
+    *clusters = div_round_up(min_u64(length, allocated), cluster_size);
     return 0;
 }
 
-static int compare_offsets(const void *a, const void *b)
+static int compare_places(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
     return (x > y) - (x < y);
 }
 
-/* Offsets that were there before.  They are sorted. */
-static uint64_t count_repeated(uint64_t *offsets, uint64_t count)
+/* Places that were there before.  They are sorted. */
+static uint64_t count_repeated(uint64_t *places, uint64_t count)
 {
     uint64_t repeated = 0;
 
-    qsort(offsets, count, sizeof *offsets, compare_offsets);
+    qsort(places, count, sizeof *places, compare_places);
     for (uint64_t i = 1; i < count; i++)
-        repeated += offsets[i] == offsets[i - 1];
+        repeated += places[i] == places[i - 1];
     return repeated;
 }
 
-int l1_check_room(struct tables *t)
+int l1_check_places(struct store *store, uint64_t length, uint64_t cluster_size,
+                    uint64_t l1_table_offset, uint64_t *places, uint64_t count)
 {
-    CLEANUP_FREE uint64_t *offsets = malloc(t->l1_size * sizeof *offsets + 1);
-    uint64_t room, inside = 0, repeated;
+    uint64_t room, repeated;
 
-    if (offsets == NULL)
-        return error_no_memory(), -1;
-    if (find_room(t, &room) == -1)
+    if (find_room(store, length, cluster_size, &room) == -1)
         return -1;
-    for (uint32_t i = 0; i < t->l1_size; i++) {
-        uint64_t offset = t->l1[i] & L1_OFFSET_MASK;
-
-        if (offset != 0 && offset < t->high_water)
-            offsets[inside++] = offset;
-    }
-    repeated = inside > room ? count_repeated(offsets, inside) : 0;
+    repeated = count > room ? count_repeated(places, count) : 0;
     if (repeated <= room)
         return 0;
     return error_set(EINVAL,
@@ -83,7 +76,24 @@ int l1_check_room(struct tables *t)
                      " L2 tables, which are but %" PRIu64
                      " different ones, and the file has room for %" PRIu64
                      " clusters: it names the same ones over and over",
-                     t->l1_table_offset, inside, inside - repeated, room);
+                     l1_table_offset, count, count - repeated, room);
+}
+
+int l1_check_room(struct tables *t)
+{
+    CLEANUP_FREE uint64_t *places = malloc(t->l1_size * sizeof *places + 1);
+    uint64_t count = 0;
+
+    if (places == NULL)
+        return error_no_memory(), -1;
+    for (uint32_t i = 0; i < t->l1_size; i++) {
+        uint64_t offset = t->l1[i] & L1_OFFSET_MASK;
+
+        if (offset != 0 && offset < t->high_water)
+            places[count++] = offset;
+    }
+    return l1_check_places(t->store, t->high_water, t->geometry.cluster_size, t->l1_table_offset,
+                           places, count);
 }
 
 /* Bytes 24 to 47 of the header: size, crypt_method, l1_size, l1_table_offset. */

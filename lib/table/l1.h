@@ -19,6 +19,11 @@ int l1_write_active_locked(struct tables *tables);
  * for clusters?  No program writes such, and walking the disk would take time without bounds: EINVAL. */
 int l1_check_room(struct tables *tables);
 
+/* The same for places of L2 tables that were taken from an L1 table, below the end of the file of this
+ * length.  They are sorted. */
+int l1_check_places(struct store *store, uint64_t length, uint64_t cluster_size,
+                    uint64_t l1_table_offset, uint64_t *places, uint64_t count);
+
 /* Put a size of the disk and an L1 table, both durable, into force by one durable write of the header.
  * When it fails nobody knows what is in force, and the tables fail. */
 int l1_switch(struct tables *tables, uint64_t size, uint64_t l1_table_offset, uint32_t l1_size);

@@ -30,6 +30,39 @@ int l2_table_offset(struct tables *t, uint64_t l1_entry, uint64_t l1_index, uint
     return 0;
 }
 
+bool l2_table_is_hole(struct tables *t, uint64_t l2_offset)
+{
+    uint64_t size = t->geometry.cluster_size;
+    struct store_extent extent;
+
+    return store_extent_at(t->store, size, l2_offset, &extent) == 0 && extent.hole &&
+           extent.length >= size;
+}
+
+static bool is_all_zero(const uint8_t *bytes, uint64_t count)
+{
+    return bytes[0] == 0 && memcmp(bytes, bytes + 1, count - 1) == 0;
+}
+
+/* A table that was never written lies in a hole of the file.  Whoever walks over a disk that has thousands
+ * of such tables need not look at each of their slices.  How many entries are 0 from the one at this host
+ * offset on, in a slice that has just been loaded? */
+static uint64_t count_zeroes(struct tables *t, uint64_t table, uint64_t at, const uint8_t *entries)
+{
+    uint64_t slice_size = t->l2_cache.slice_size, table_end = table + t->geometry.cluster_size;
+    uint64_t end = cache_slice_start(&t->l2_cache, at) + slice_size;
+    struct store_extent extent;
+
+    if (end == table_end || !is_all_zero(entries, end - at) ||
+        store_extent_at(t->store, table_end - end, end, &extent) == -1 || !extent.hole)
+        return 0;
+    table_end = end + round_down(min_u64(extent.length, table_end - end), slice_size);
+    /* what is in memory may be newer than the file */
+    while (end < table_end && cache_find(&t->l2_cache, end) == NULL)
+        end += slice_size;
+    return (end - at) / t->geometry.l2_entry_size;
+}
+
 enum l2_result l2_find(struct tables *t, uint64_t guest_offset, bool load, struct l2_run *run)
 {
     uint64_t l1_index = geometry_l1_index(&t->geometry, guest_offset);
@@ -45,9 +78,15 @@ enum l2_result l2_find(struct tables *t, uint64_t guest_offset, bool load, struc
         return L2_ABSENT;
     }
     at = table + l2_index * t->geometry.l2_entry_size;
-    run->entries = load ? cache_load(&t->l2_cache, at) : cache_find(&t->l2_cache, at);
-    if (run->entries == NULL)
-        return load ? L2_ERROR : L2_NOT_LOADED;
+    run->entries = cache_find(&t->l2_cache, at);
+    if (run->entries == NULL && !load)
+        return L2_NOT_LOADED;
+    if (run->entries == NULL) {
+        run->entries = cache_load(&t->l2_cache, at);
+        if (run->entries == NULL)
+            return L2_ERROR;
+        run->zeroes = count_zeroes(t, table, at, run->entries);
+    }
     run->offset = at;
     run->count = (cache_slice_start(&t->l2_cache, at) + t->l2_cache.slice_size - at) /
                  t->geometry.l2_entry_size;

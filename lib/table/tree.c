@@ -22,6 +22,7 @@ struct walk {
     enum freed_by by; /* on whose account references are lost */
     uint64_t ranges;  /* host ranges visited with success */
     uint64_t limit;   /* stop after so many */
+    uint64_t bytes;   /* of the table at hand that are looked at: none if it lies in a hole */
 };
 
 /* What to do with an L2 table: index of its L1 entry, its place, its content.  *changed is set when
@@ -36,7 +37,8 @@ static int visit_table(struct walk *w, uint64_t l1_index, uint64_t l2_offset, ui
     uint64_t size = t->geometry.cluster_size;
     bool changed = false;
 
-    if (store_pread(t->store, entries, size, l2_offset) == -1 ||
+    w->bytes = l2_table_is_hole(t, l2_offset) ? 0 : size;
+    if (store_pread(t->store, entries, w->bytes, l2_offset) == -1 ||
         visit(w, l1_index, l2_offset, entries, &changed) == -1)
         return -1;
     if (!changed)
@@ -122,7 +124,7 @@ static int for_each_range(struct walk *w, uint64_t l2_offset, const uint8_t *ent
     const struct geometry *g = &w->t->geometry;
     uint64_t start = 0, length = 0;
 
-    for (uint64_t at = 0; at < g->cluster_size; at += g->l2_entry_size) {
+    for (uint64_t at = 0; at < w->bytes; at += g->l2_entry_size) {
         struct l2_entry entry = l2_entry_load(g, entries + at);
         uint64_t offset, count;
 
@@ -271,7 +273,7 @@ static int clear_table(struct walk *w, uint64_t l1_index, uint64_t l2_offset, ui
     (void)l2_offset;
     const struct geometry *g = &w->t->geometry;
 
-    for (uint64_t at = 0; at < g->cluster_size; at += g->l2_entry_size) {
+    for (uint64_t at = 0; at < w->bytes; at += g->l2_entry_size) {
         uint64_t word = load_be64(entries + at);
 
         if (!(word & ENTRY_COPIED))
@@ -331,7 +333,7 @@ static int update_table(struct walk *w, uint64_t l1_index, uint64_t l2_offset, u
     struct refcount_run run = { 0 };
     uint64_t flag;
 
-    for (uint64_t at = 0; at < g->cluster_size; at += g->l2_entry_size) {
+    for (uint64_t at = 0; at < w->bytes; at += g->l2_entry_size) {
         struct l2_entry entry = l2_entry_load(g, entries + at);
         uint64_t host = l2_entry_host_offset(entry);
 
