@@ -126,6 +126,8 @@ static int check_room(struct qcow1 *q)
             return -1;
         places[count++] = place;
     }
+    if (places == NULL)
+        return 0;
     return l1_check_places(q->store, q->file_length, cluster_size_of(q), h->l1_table_offset, places,
                            count);
 }

@@ -34,6 +34,11 @@ fuzz_fuzz_header_SOURCES = fuzz/fuzz-header.c $(fuzz_main)
 fuzz_fuzz_header_LDFLAGS = $(FUZZING_LDFLAGS)
 fuzz_fuzz_luks_SOURCES = fuzz/fuzz-luks.c $(fuzz_main)
 fuzz_fuzz_luks_LDFLAGS = $(FUZZING_LDFLAGS)
+if HAVE_NBD_STORE
+fuzz_targets += fuzz/fuzz-nbd
+endif
+fuzz_fuzz_nbd_SOURCES = fuzz/fuzz-nbd.c fuzz/nbd-server.c fuzz/nbd-server.h $(fuzz_main)
+fuzz_fuzz_nbd_LDFLAGS = $(FUZZING_LDFLAGS)
 fuzz_fuzz_open_SOURCES = fuzz/fuzz-open.c $(fuzz_main) $(fuzz_mutate)
 fuzz_fuzz_open_LDFLAGS = $(FUZZING_LDFLAGS)
 fuzz_fuzz_qcow1_SOURCES = fuzz/fuzz-qcow1.c $(fuzz_main) $(fuzz_mutate)
