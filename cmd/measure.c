@@ -55,6 +55,21 @@ static void settle(const options *o, keyval_list *list)
         keyval_set(list, "size", size);
 }
 
+/* A size among the options does not count, but must be one. */
+static int check_size(const options *o, const char *format, char **why)
+{
+    const char *size = keyval_get(&o->creation, "size");
+    keyval_list list = { 0 };
+    int result = 0;
+
+    if (size) {
+        keyval_set(&list, "size", size);
+        result = create_options_check(&list, format, why);
+        keyval_list_clear(&list);
+    }
+    return result;
+}
+
 static qcow2_create_options *make_options(const options *o, const char *format)
 {
     CLEANUP_FREE char *why = NULL;
@@ -62,7 +77,7 @@ static qcow2_create_options *make_options(const options *o, const char *format)
     qcow2_create_options *new = NULL;
 
     settle(o, &list);
-    if (create_options_check(&list, format, &why)) {
+    if (check_size(o, format, &why) || create_options_check(&list, format, &why)) {
         error_report("%s", why);
         error_report("Invalid options for file format '%s'", format);
     } else if (create_options_check_words(&list, format, &why)) {

@@ -155,7 +155,7 @@ def text_of(line, which):
 class Player:
     def __init__(self, arguments, top, gallery, mixed):
         setups = {}
-        rows.read_table(os.path.join(HERE, "gallery.setups"), setups)
+        rows.read_table(os.path.join(HERE, "gallery.setups"), setups, {})
         self.rules = read_rules(os.path.join(HERE, "differences"))
         self.twins = Twins(rows.Runner(setups, top, False).folder_of(gallery), top)
         self.mixed = mixed  # both programs write in both folders

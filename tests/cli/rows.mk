@@ -10,11 +10,15 @@ row_tables = \
 	cli/rows/convert.rows \
 	cli/rows/create.rows \
 	cli/rows/dd.rows \
+	cli/rows/encrypted-change.rows \
+	cli/rows/encrypted-make.rows \
+	cli/rows/encrypted-read.rows \
 	cli/rows/info.rows \
 	cli/rows/layers.rows \
 	cli/rows/map.rows \
 	cli/rows/measure.rows \
 	cli/rows/nbd.rows \
+	cli/rows/nbd-tls.rows \
 	cli/rows/opts.rows \
 	cli/rows/rebase.rows \
 	cli/rows/resize.rows \

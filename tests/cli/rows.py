@@ -7,6 +7,9 @@ A table (rows/VERB.rows) has setups, and rows that start from one of them:
         shell commands              run once, with QEMU's tools
         serve qemu-nbd ...          a server that runs beside each command of the rows
 
+    let NAME WORDS                  {NAME} stands for the words in the rows that follow
+    need PROGRAM...                 without them the table is skipped
+
     with disk
         COMMANDS | FILES | ASPECTS = REASON
 
@@ -44,10 +47,16 @@ SIDES = ("theirs", "ours")
 PROGRAMS = {"theirs": {"img": "qemu-img", "io": "qemu-io"}, "ours": {"img": "qcow-img", "io": "qcow-io"}}
 SKIPPED = 77
 PATIENCE = 60  # seconds a command may take
+JUDGE = ("--object", "secret,id=judge,file=password")  # the secret of who compares
+TRIES = 50  # as often a command is run that needs a quiet machine
 
 
 class BadTable(Exception):
     """A table or a setup makes no sense."""
+
+
+class Skipped(Exception):
+    """What a table needs is not there."""
 
 
 # --------------------------------------------------------------------------------------------------
@@ -95,8 +104,14 @@ class Row:
                 command.append(word)
 
 
-def read_table(path, setups):
-    """The rows of a table; its setups go into the dictionary."""
+def need(programs):
+    missing = [program for program in programs if not shutil.which(program)]
+    if missing:
+        raise Skipped("%s is not installed" % missing[0])
+
+
+def read_table(path, setups, shorthands):
+    """The rows of a table; its setups and shorthands go into the dictionaries."""
     rows, current = [], None
     with open(path, encoding="utf-8") as table:
         lines = list(enumerate(table.read().splitlines(), 1))
@@ -109,9 +124,15 @@ def read_table(path, setups):
             if isinstance(current, Setup):
                 current.add(line.strip())
             else:
+                for name, meaning in shorthands.items():
+                    line = line.replace(name, meaning)
                 rows += [Row(current, one, where) for one in expand(line.strip())]
         elif words[0] == "setup" and len(words) in (2, 4):
             current = setups[words[1]] = Setup(words[1], words[3] if len(words) == 4 else None, where)
+        elif words[0] == "need":
+            need(words[1:])
+        elif words[0] == "let" and len(words) > 2:
+            shorthands["{%s}" % words[1]] = line.split(None, 2)[2]
         elif words[0] == "with" and len(words) == 2 and words[1] in setups:
             current = words[1]
         else:
@@ -145,6 +166,15 @@ def mask(said, folder, port):
 
 
 def run(words, folder):
+    """Run a command.  QEMU cannot always tell how long it tried a password: then it is asked again."""
+    for _ in range(TRIES):
+        done = run_once(words, folder)
+        if b"Unable to get accurate CPU usage" not in done.stderr:
+            break
+    return done
+
+
+def run_once(words, folder):
     try:
         return subprocess.run(words, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, timeout=PATIENCE, check=False)
@@ -163,13 +193,17 @@ class File:
     info      qemu-img info
     and only where it is asked for
     bytes     every byte                       reserve  the host's space, roughly: nor less
+    secret    the disk, with what is in the file "password" as its password
+    opens     whether that password opens it
     """
 
-    ASPECTS = {"qcow2": ("content", "check", "info", "map", "space"), "raw": ("content", "space")}
+    ASPECTS = {"qcow2": ("content", "check", "info", "map", "space"), "raw": ("content", "space"),
+               "luks": ("secret", "info", "space")}
 
     def __init__(self, word):
         self.name, _, aspects = word.partition(":")
-        self.format = "raw" if self.name.endswith(".raw") else "qcow2"
+        ending = self.name.rpartition(".")[2]
+        self.format = ending if ending in self.ASPECTS else "qcow2"
         self.aspects = aspects.split(",") if aspects else self.ASPECTS[self.format]
 
     def compare(self, folders):
@@ -194,6 +228,19 @@ class File:
         paths = [os.path.join(folders[side], self.name) for side in SIDES]
         done = run(["qemu-img", "compare", "-f", self.format, "-F", self.format, *paths], folders["ours"])
         return "", "" if done.returncode == 0 else (done.stdout + done.stderr).decode(errors="replace")
+
+    def unlocked(self, folder):
+        key = "encrypt.key-secret" if self.format == "qcow2" else "key-secret"
+        return "driver=%s,%s=judge,file.filename=%s" % (self.format, key, os.path.join(folder, self.name))
+
+    def secret(self, folders):
+        done = run(["qemu-img", "compare", *JUDGE, "--image-opts", *(self.unlocked(folders[side]) for side in SIDES)],
+                   folders["ours"])
+        return "", "" if done.returncode == 0 else (done.stdout + done.stderr).decode(errors="replace")
+
+    def opens(self, folders):
+        return [run(["qemu-io", *JUDGE, "--image-opts", "-c", "length", self.unlocked(folders[side])],
+                    folders[side]).stdout.decode(errors="replace") for side in SIDES]
 
     def bytes(self, _):
         """Asked for only where they differ."""
@@ -226,6 +273,7 @@ class File:
         found = []
         for side, status, report in self.look(folders, "info", "-U"):
             text = json.dumps(report, sort_keys=True, indent=1)
+            text = re.sub(r'"(uuid|iters|master-key-iters)": .*', r'"\1"', text)
             found.append((status, mask(text.encode(), folders[side], "no port")))
         return found
 
@@ -288,7 +336,9 @@ class Runner:
                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         sockets = [word for word in shlex.split(line) if word.endswith(".sock")]
         deadline = time.monotonic() + PATIENCE
-        while not self.listens(sockets, port) and time.monotonic() < deadline:
+        while not self.listens(sockets, port):
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise BadTable("does not serve: %s" % line)
             time.sleep(0.002)
         return server
 
@@ -387,18 +437,18 @@ def main():
     arguments = parser.parse_args()
     here = os.path.join(os.path.dirname(os.path.abspath(__file__)), "rows")
     pattern = os.environ.get("ROWS") or "*"
-    rows, setups = [], {}
-    read_table(os.path.join(here, "setups"), setups)
+    rows, setups, shorthands = [], {}, {}
+    read_table(os.path.join(here, "setups"), setups, shorthands)
     for table in arguments.tables:
         verb = os.path.basename(table).removesuffix(".rows")
-        rows += [(verb, row) for row in read_table(table, setups)]
+        rows += [(verb, row) for row in read_table(table, setups, shorthands)]
     rows = [(verb, row) for verb, row in rows if fnmatch.fnmatchcase("%s:%s" % (verb, row.text), pattern)]
     if arguments.differences:
         print_differences(rows)
         return 0
-    if not rows or not all(shutil.which(program) for program in ("qemu-img", "qemu-io", "qemu-nbd")):
-        print("skipped: %s" % ("QEMU's tools are not installed" if rows else "no row is chosen"))
-        return SKIPPED
+    need(("qemu-img", "qemu-io", "qemu-nbd"))
+    if not rows:
+        raise Skipped("no row is chosen")
     os.environ["LC_ALL"] = "C.UTF-8"
     bypass_libtool()
     with tempfile.TemporaryDirectory(prefix="rows") as top:
@@ -417,3 +467,6 @@ if __name__ == "__main__":
         sys.exit(main())
     except BadTable as bad:
         sys.exit("rows.py: %s" % bad)
+    except Skipped as why:
+        print("skipped: %s" % why)
+        sys.exit(SKIPPED)
