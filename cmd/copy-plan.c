@@ -90,14 +90,14 @@ static void paint(window *w, uint64_t from, uint64_t to, uint8_t kind)
 
 static int paint_window(copier *c, window *w)
 {
-    uint64_t limit = min_u64(c->size, w->offset + WINDOW), at = w->offset;
+    uint64_t limit = min_u64(c->size, w->offset + c->window), at = w->offset;
     stretch s;
 
     while (at < limit) {
         if (next_stretch(c, at, &s) == -1)
             return -1;
         if (at == w->offset && s.end >= limit && !plan_writes(c, s.kind)) {
-            limit = s.end == c->size ? s.end : s.end - s.end % WINDOW;
+            limit = s.end == c->size ? s.end : s.end - s.end % c->window;
             w->uniform = true;
             w->kind[0] = s.kind;
             break;

@@ -10,8 +10,8 @@
 #include "extents.h"
 
 #define UNIT 512
-#define WINDOW (2u << 20)
-#define WINDOW_UNITS (WINDOW / UNIT)
+#define MAX_WINDOW (2u << 20)
+#define MAX_WINDOW_UNITS (MAX_WINDOW / UNIT)
 
 enum {
     SKIP,
@@ -29,6 +29,7 @@ typedef struct {
 
 typedef struct {
     const copy_job *job;
+    uint32_t window; /* bytes of one, at most MAX_WINDOW */
     part *parts;
     uint64_t size;        /* bytes, all parts together */
     uint64_t zeroes_from; /* from here on the target reads as zeroes before it is written */
@@ -45,15 +46,15 @@ typedef struct {
 
 typedef struct {
     uint64_t offset;
-    uint64_t length;  /* at most WINDOW, unless uniform */
+    uint64_t length;  /* at most the copier's window, unless uniform */
     bool uniform;     /* all of it is as kind[0], which is not DATA */
     uint64_t nb_data; /* bytes which the plan painted to be written */
     char *error;      /* what went wrong, or NULL */
-    uint8_t *buffer;  /* WINDOW bytes and room for a stream; NULL until the slot first needs it */
-    uint8_t kind[WINDOW_UNITS];
+    uint8_t *buffer;  /* a window and room for a stream; NULL until the slot first needs it */
+    uint8_t kind[MAX_WINDOW_UNITS];
     /* For the first unit of a cluster of DATA when compressing: the bytes of the stream that stands
      * in its place in the buffer, or 0 when it would not be smaller. */
-    uint32_t stream_size[WINDOW_UNITS];
+    uint32_t stream_size[MAX_WINDOW_UNITS];
 } window;
 
 /* Goes to the beginning of the sources, once their parts have room. */

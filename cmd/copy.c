@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* copy.c - copy the content of images into another image
  *
- * The disk is cut into windows at multiples of 2 MiB, which no cluster of the target straddles.  A
- * window has one byte for every 512 of the disk that says what becomes of them:
+ * The disk is cut into windows, all of the same power of two, which no cluster of the target
+ * straddles.  A window has one byte for every 512 of the disk that says what becomes of them:
  *
  *     SKIP    nothing: the target reads the same already
  *     ZERO    the source says that they are zeroes, or they were read and found to be
@@ -39,6 +39,7 @@
 
 /* So that buffers are fit for direct I/O. */
 #define BUFFER_ALIGNMENT 4096
+#define COMPRESSED_WINDOW (256u << 10)
 
 /* ------------------------------------------------------------------------------------------------
  * Work
@@ -129,7 +130,8 @@ static int get_buffer(const copier *c, window *w)
 {
     void *memory = w->buffer;
 
-    if (!memory && posix_memalign(&memory, BUFFER_ALIGNMENT, WINDOW + c->job->cluster_size) != 0) {
+    if (!memory &&
+        posix_memalign(&memory, BUFFER_ALIGNMENT, c->window + c->job->cluster_size) != 0) {
         w->error = xstrdup("not enough memory to copy");
         return -1;
     }
@@ -181,7 +183,7 @@ static bool is_whole_cluster(const copier *c, uint64_t count, uint64_t offset)
 static int compress_cluster(const copier *c, window *w, size_t first, uint64_t count)
 {
     uint64_t offset = w->offset + first * UNIT;
-    uint8_t *cluster = w->buffer + first * UNIT, *stream = w->buffer + WINDOW;
+    uint8_t *cluster = w->buffer + first * UNIT, *stream = w->buffer + c->window;
     int64_t size = 0;
 
     if (is_whole_cluster(c, count, offset))
@@ -323,7 +325,7 @@ uint64_t copy_size(qcow2_image *const *sources, size_t nb_sources)
  * slowest. */
 static unsigned useful_workers(const copier *c)
 {
-    uint64_t nb_windows = (c->total + WINDOW - 1) / WINDOW;
+    uint64_t nb_windows = (c->total + c->window - 1) / c->window;
     unsigned useful = pipeline_useful_workers(c->job->workers, nb_windows);
 
     if (c->job->salvage)
@@ -364,10 +366,20 @@ static uint64_t zeroes_from(const copy_job *job)
     return backing ? round_up(qcow2_get_size(backing), UNIT) : 0;
 }
 
+/* Large requests cost least.  But compressing takes so long that this does not show, and it is done to
+ * many windows at a time, which are memory. */
+static uint32_t window_size(const copy_job *job)
+{
+    if (job->cluster_size == 0)
+        return MAX_WINDOW;
+    return job->cluster_size > COMPRESSED_WINDOW ? (uint32_t)job->cluster_size : COMPRESSED_WINDOW;
+}
+
 int copy_run(const copy_job *job)
 {
     copier c = {
         .job = job,
+        .window = window_size(job),
         .parts = xrealloc(NULL, job->nb_sources * sizeof *c.parts),
         .size = copy_size(job->sources, job->nb_sources),
         .zeroes_from = zeroes_from(job),
