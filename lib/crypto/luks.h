@@ -90,6 +90,10 @@ struct luks_options luks_options_default(void);
 /* Bytes before the payload of a new volume. */
 uint64_t luks_length(const struct cipher_spec *spec);
 
+/* Can there be such a volume, here and for others who read it?  Takes part of a second when more time than
+ * the default is asked for. */
+int luks_check_options(const struct luks_options *options);
+
 /* A header without passwords, and its random volume key. */
 int luks_new(const struct luks_options *options, struct luks_header *header, struct secret *key);
 

@@ -104,20 +104,58 @@ static int check_spec(const struct cipher_spec *spec, const struct secret *key)
     return cipher ? 0 : -1;
 }
 
+static struct cipher_spec complete_spec(const struct luks_options *options)
+{
+    struct cipher_spec spec = options->spec;
+
+    if (spec.iv == IV_ESSIV && spec.iv_hash == NULL)
+        spec.iv_hash = hash_find("sha256");
+    return spec;
+}
+
+static int make_key(const struct cipher_spec *spec, struct secret *key)
+{
+    if (secret_new(key, cipher_key_bytes(spec)) == -1 ||
+        libcrypto_random(key->bytes, key->size) == -1)
+        return -1;
+    return check_spec(spec, key);
+}
+
+static int check_hash(const struct hash *hash)
+{
+    EVP_MD *md = hash_fetch(hash);
+
+    if (md == NULL)
+        return -1;
+    libcrypto.EVP_MD_free(md);
+    return 0;
+}
+
+/* A slot's iterations take the whole time, so that they are too many sooner than the digest's. */
+int luks_check_options(const struct luks_options *options)
+{
+    const struct cipher_spec spec = complete_spec(options);
+    CLEANUP_SECRET struct secret key = { 0 };
+    uint32_t iterations;
+
+    if (make_key(&spec, &key) == -1 || check_hash(options->hash) == -1)
+        return -1;
+    if (options->iter_time <= LUKS_DEFAULT_ITER_TIME)
+        return 0;
+    return count_iterations(options->hash, key.size, options->iter_time, 1, &iterations);
+}
+
 int luks_new(const struct luks_options *options, struct luks_header *h, struct secret *key)
 {
     *h = (struct luks_header){
-        .spec = options->spec,
+        .spec = complete_spec(options),
         .hash = options->hash,
         .payload_offset = luks_length(&options->spec),
     };
-    if (h->spec.iv == IV_ESSIV && h->spec.iv_hash == NULL)
-        h->spec.iv_hash = hash_find("sha256");
     for (unsigned i = 0; i < LUKS_SLOTS; i++)
         h->slots[i].material_offset = MATERIAL_ALIGN + i * material_step(&h->spec);
-    if (secret_new(key, cipher_key_bytes(&h->spec)) == -1 ||
-        libcrypto_random(key->bytes, key->size) == -1 || check_spec(&h->spec, key) == -1 ||
-        libcrypto_random(h->digest_salt, LUKS_SALT_BYTES) == -1 || make_uuid(h->uuid) == -1 ||
+    if (make_key(&h->spec, key) == -1 || libcrypto_random(h->digest_salt, LUKS_SALT_BYTES) == -1 ||
+        make_uuid(h->uuid) == -1 ||
         count_iterations(h->hash, LUKS_DIGEST_BYTES, options->iter_time, LUKS_SLOTS,
                          &h->digest_iterations) == -1)
         return -1;

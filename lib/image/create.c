@@ -57,6 +57,11 @@ int image_check_cluster_size(const struct qcow2_create_options *o)
     return 0;
 }
 
+static bool has_luks(const struct qcow2_create_options *o)
+{
+    return o->format == FORMAT_LUKS || o->crypt_method == CRYPT_LUKS;
+}
+
 static int check_options(const struct qcow2_create_options *o)
 {
     struct geometry g = geometry_of((uint32_t)__builtin_ctzll(o->cluster_size), 4, o->extended_l2);
@@ -66,9 +71,8 @@ static int check_options(const struct qcow2_create_options *o)
     if (o->format != FORMAT_QCOW2 && o->backing_file)
         return error_set(ENOTSUP, "Backing file not supported for file format '%s'",
                          image_format_name(o->format));
-    if (o->format == FORMAT_LUKS || o->crypt_method == CRYPT_LUKS)
-        if (encryption_check_secret(o) == -1)
-            return -1;
+    if (has_luks(o) && encryption_check_secret(o) == -1)
+        return -1;
     if (o->format != FORMAT_QCOW2)
         return 0;
     if ((o->luks_given || o->secret.bytes) && o->crypt_method == CRYPT_NONE)
@@ -372,7 +376,8 @@ static int create_raw(const char *filename, const struct qcow2_create_options *o
 
 int image_create(const char *filename, const struct qcow2_create_options *options)
 {
-    if (check_options(options) == -1)
+    if (check_options(options) == -1 ||
+        (has_luks(options) && luks_check_options(&options->luks) == -1))
         return -1;
     return (options->format == FORMAT_QCOW2 ? create_qcow2 : create_raw)(filename, options);
 }

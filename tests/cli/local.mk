@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 cli_tests = \
+	cli/cli-a-volume-that-cannot-be-costs-no-file.sh \
 	cli/cli-amend-changes-key-slots-as-qemu-img.sh \
 	cli/cli-audit-judges-images.sh \
 	cli/cli-bitmap-speaks-as-qemu-img.sh \
