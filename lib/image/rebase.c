@@ -164,12 +164,42 @@ static int rebase_disk(struct rebase *r)
  * The image
  */
 
-/* The disk of the old chain that is in the same file. */
+/* Are they in the same bytes of the same file? */
+static bool same_place(struct store *a, struct store *b)
+{
+    uint64_t a_offset, b_offset, a_size, b_size;
+
+    if (!store_same_file(a, b))
+        return false;
+    store_bottom(a, &a_offset);
+    store_bottom(b, &b_offset);
+    return a_offset == b_offset && a_offset != STORE_SCATTERED && store_size(a, &a_size) == 0 &&
+           store_size(b, &b_size) == 0 && a_size == b_size;
+}
+
+static bool same_data(struct store *a, struct store *b)
+{
+    return a == b || (a && b && same_place(a, b));
+}
+
+/* Do they show the same disk, whatever was said of them when they were opened?  (One may show a snapshot,
+ * or have another backing file than the one that is recorded.) */
+static bool same_disk(const struct qcow2_image *a, const struct qcow2_image *b)
+{
+    for (; a && b; a = a->backing, b = b->backing)
+        if (!same_place(a->store, b->store) || a->format != b->format ||
+            !same_data(a->data_store, b->data_store) ||
+            a->tables.l1_table_offset != b->tables.l1_table_offset)
+            return false;
+    return a == b;
+}
+
+/* The disk of the old chain that the new backing file shows. */
 static const struct disk *find_common(const struct qcow2_image *image,
                                       const struct qcow2_image *new_backing)
 {
     for (const struct qcow2_image *i = image->backing; i && new_backing; i = i->backing)
-        if (store_same_file(i->store, new_backing->store) && i->format == new_backing->format)
+        if (same_disk(i, new_backing))
             return i->disk;
     return NULL;
 }
