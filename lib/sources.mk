@@ -13,6 +13,7 @@ libqcow2_sources = \
 	base/grow.h \
 	base/library.c \
 	base/library.h \
+	base/mix.h \
 	base/text.c \
 	base/text.h \
 	format/bitmap_directory.c \

@@ -6,16 +6,13 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/mix.h"
 
 #define MAP_MIN_CAPACITY 16u
 
 static size_t slot_of(const struct map *map, uint64_t key)
 {
-    uint64_t hash = key ^ (uint64_t)(uintptr_t)map->slots;
-
-    hash = (hash ^ hash >> 32) * UINT64_C(0xd6e8feb86659fd93);
-    hash = (hash ^ hash >> 32) * UINT64_C(0xd6e8feb86659fd93);
-    return (size_t)(hash ^ hash >> 32) & (map->capacity - 1);
+    return (size_t)mix(key, map->slots) & (map->capacity - 1);
 }
 
 /* The slot that holds key, or the empty one where it belongs.  The map has a free slot. */

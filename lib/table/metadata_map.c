@@ -13,6 +13,7 @@
 #include "base/bits.h"
 #include "base/error.h"
 #include "base/grow.h"
+#include "base/mix.h"
 
 void metadata_map_init(struct metadata_map *map, uint32_t cluster_bits)
 {
@@ -91,7 +92,7 @@ static bool touches_inactive_l1(const struct metadata_map *map, uint64_t start, 
 
 static struct metadata_slot *slot_of(const struct metadata_map *map, uint64_t cluster)
 {
-    size_t at = (size_t)(cluster * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (map->slot_count - 1);
+    size_t at = (size_t)mix(cluster, map->slots) & (map->slot_count - 1);
 
     while (map->slots[at].cluster != 0 && map->slots[at].cluster != cluster)
         at = (at + 1) & (map->slot_count - 1);
