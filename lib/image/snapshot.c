@@ -111,6 +111,7 @@ int image_write_snapshots(struct tables *t, struct snapshot_table *table, uint64
         return -1;
     if (table->bytes > 0 && store_pwrite(t->store, buf, table->bytes, *host_offset) == -1) {
         give_back(t, *host_offset, table->bytes);
+        *host_offset = 0;
         return -1;
     }
     return 0;

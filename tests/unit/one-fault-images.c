@@ -181,6 +181,35 @@ static void copy(const char *from, const char *to)
     free(bytes);
 }
 
+/* A snapshot of which nothing is said that version 3 demands: as programs wrote them that knew only
+ * version 2. */
+static void make_ancient(void)
+{
+    enum {
+        SNAPSHOTS_AT = 64,
+        EXTRA_SIZE_AT = 36,
+        EXTRA_AT = 40,
+        NAMES = 8 /* "1" and "ancient" */
+    };
+    const uint8_t none[4] = { 0 };
+    size_t size;
+    uint64_t at;
+    uint8_t *bytes;
+    qcow2_image *image;
+
+    copy("old.qcow2", "ancient.qcow2");
+    image = open_to_fill("ancient.qcow2");
+    must(qcow2_snapshot_create(image, "ancient"), "snapshot");
+    put(image, 20, 4 * KIB, 1000);
+    must(qcow2_close(image), "close");
+    bytes = read_file("ancient.qcow2", &size);
+    at = load_be64(bytes + SNAPSHOTS_AT);
+    patch("ancient.qcow2", at + EXTRA_AT,
+          bytes + at + EXTRA_AT + load_be32(bytes + at + EXTRA_SIZE_AT), NAMES);
+    patch("ancient.qcow2", at + EXTRA_SIZE_AT, none, sizeof none);
+    free(bytes);
+}
+
 /* As a program leaves it that was killed. */
 static void make_dirty(void)
 {
@@ -348,6 +377,7 @@ void images_make(void)
     fill("luks.qcow2");
     MAKE("volume.luks", "size", "200192", "iter-time", "1");
     fill("volume.luks");
+    make_ancient();
     make_dirty();
     make_damaged();
     make_qcow1();

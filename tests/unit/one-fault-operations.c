@@ -515,6 +515,7 @@ const struct operation operations[] = {
     { "amend to 2", "overlay.qcow2", EITHER, amend_to_version_2 },
     { "amend to 2 with snapshots", DISK, EITHER, amend_to_version_2 },
     { "amend to 3", "old.qcow2", EITHER, amend_to_version_3 },
+    { "amend ancient to 3", "ancient.qcow2", EITHER, amend_to_version_3 },
     { "amend to 64 bits", "zstd.qcow2", EITHER, amend_refcount_bits },
     { "amend to 8 bits", "wide.qcow2", EITHER, amend_refcount_bits_down },
     { "amend to lazy", DISK, EITHER, amend_lazy },
