@@ -120,8 +120,9 @@ QCOW2_PUBLIC int qcow2_open_options_set_backing(qcow2_open_options *options, con
 /* How the backing file is opened: its caches, its own backing file and the policy for that, its
  * flags; without this they are those of the image above (the format is always that of
  * qcow2_open_options_set_backing, or the recorded one).  It is opened read-only, whatever its flags
- * say, and with FORCE_SHARE, NO_LOCK, DIRECT and NO_IO where the image above is.  backing belongs to
- * options afterwards, unless -1 is returned. */
+ * say, and with FORCE_SHARE, NO_LOCK, DIRECT, NO_IO, UNTRUSTED and BACKING_NBD where the image above is;
+ * with NO_IO only there.  Without a callback for passwords of its own it has that of the image above.
+ * backing belongs to options afterwards, unless -1 is returned. */
 QCOW2_PUBLIC int qcow2_open_options_set_backing_options(qcow2_open_options *options,
                                                         qcow2_open_options *backing);
 
@@ -143,8 +144,8 @@ QCOW2_PUBLIC int qcow2_open_options_set_data_file(qcow2_open_options *options,
 
 /* How that data file is opened: as an image of the format set here, whose disk is then the data file
  * ("raw": the file itself, or the part of it that "offset" and "size" tell), with its flags, which tell
- * what its name means, and READ_ONLY, FORCE_SHARE, NO_LOCK, DIRECT and UNSAFE where the image is.  As
- * above for whom it belongs to. */
+ * what its name means, and READ_ONLY, FORCE_SHARE, NO_LOCK, DIRECT, UNSAFE and UNTRUSTED where the image
+ * is.  As above for whom it belongs to. */
 QCOW2_PUBLIC int qcow2_open_options_set_data_file_options(qcow2_open_options *options,
                                                           qcow2_open_options *data_file);
 

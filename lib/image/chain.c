@@ -39,45 +39,68 @@ static int backing_format(const struct qcow2_image *image, const char *name, con
                         "raw");
 }
 
+/* What is said of an image and holds for its backing files, whatever is said of them: nobody else repairs
+ * them, and the password may be known for the whole chain. */
+static void inherit(struct qcow2_open_options *backing, const struct qcow2_open_options *options)
+{
+    const uint32_t inherited = QCOW2_OPEN_FORCE_SHARE | QCOW2_OPEN_NO_LOCK | QCOW2_OPEN_DIRECT |
+                               QCOW2_OPEN_NO_IO | QCOW2_OPEN_UNTRUSTED | QCOW2_OPEN_BACKING_NBD;
+    const uint32_t written_with = QCOW2_OPEN_WRITETHROUGH | QCOW2_OPEN_UNSAFE | QCOW2_OPEN_DISCARD;
+
+    backing->flags |= options->flags & inherited;
+    backing->writable_depth = options->writable_depth ? options->writable_depth - 1 : 0;
+    if (options->writable_depth == 1)
+        backing->flags = (backing->flags & ~QCOW2_OPEN_READ_ONLY) | (options->flags & written_with);
+    else
+        backing->flags |= QCOW2_OPEN_READ_ONLY;
+    backing->repair_dirty = options->repair_dirty;
+    if (backing->secret_callback == NULL) {
+        backing->secret_callback = options->secret_callback;
+        backing->secret_opaque = options->secret_opaque;
+    }
+}
+
+/* A backing file of which nothing is said. */
+static struct qcow2_open_options as_image(const struct qcow2_open_options *options)
+{
+    return (struct qcow2_open_options){
+        .backing_policy = options->backing_policy,
+        .backing_filter = options->backing_filter,
+        .backing_filter_opaque = options->backing_filter_opaque,
+        .data_file_policy = options->data_file_policy,
+        .runtime = options->runtime,
+    };
+}
+
+/* An image that can be read needs a backing file that can. */
+static int adopt_backing(struct qcow2_image *image, struct qcow2_image *backing)
+{
+    if (image->disk && !backing->disk) {
+        error_set(EINVAL, "'%s' was opened for its metadata only", backing->filename);
+        image_close(backing);
+        return -1;
+    }
+    image->backing = backing;
+    if (image->disk)
+        image->disk->backing = backing->disk;
+    return 0;
+}
+
 /* flags: what kind of name it is. */
 static int open_file(struct qcow2_image *image, const char *name, const char *recorded,
                      uint32_t flags, const struct qcow2_open_options *options)
 {
-    const uint32_t inherited = QCOW2_OPEN_FORCE_SHARE | QCOW2_OPEN_NO_LOCK | QCOW2_OPEN_DIRECT |
-                               QCOW2_OPEN_NO_IO | QCOW2_OPEN_BACKING_NBD;
-    const uint32_t written_with = QCOW2_OPEN_WRITETHROUGH | QCOW2_OPEN_UNSAFE | QCOW2_OPEN_DISCARD;
-    struct qcow2_open_options backing = options->backing ? *options->backing : *options;
+    struct qcow2_open_options backing = options->backing ? *options->backing : as_image(options);
     struct qcow2_image *opened;
 
-    if (!options->backing) {
-        backing.backing_file = backing.backing_format = backing.snapshot = NULL;
-        backing.compression = (struct compression){ 0 };
-        backing.data_file = NULL;
-        backing.data_file_options = backing.file = NULL;
-        backing.part = (struct file_part){ 0 };
-        backing.data_store = NULL;
-        backing.store_lent = false;
-        backing.secret = (struct secret){ 0 };
-        backing.crypt_method = CRYPT_NONE;
-        backing.flags = 0;
-    }
-    backing.flags |= (options->flags & inherited) | flags;
-    backing.writable_depth = options->writable_depth ? options->writable_depth - 1 : 0;
-    if (options->writable_depth == 1)
-        backing.flags = (backing.flags & ~QCOW2_OPEN_READ_ONLY) | (options->flags & written_with);
-    else
-        backing.flags |= QCOW2_OPEN_READ_ONLY;
+    inherit(&backing, options);
+    backing.flags |= flags;
     if (named_check_unused(image, name, backing.flags) == -1 ||
         backing_format(image, name, recorded, options, &backing, &backing.format) == -1)
         return -1;
     backing.overlay = image;
     opened = image_open(name, &backing);
-    if (opened == NULL)
-        return -1;
-    image->backing = opened;
-    if (image->disk)
-        image->disk->backing = opened->disk;
-    return 0;
+    return opened ? adopt_backing(image, opened) : -1;
 }
 
 /* What the caller says of the format counts more than what the image records. */

@@ -21,7 +21,16 @@
 /* What is said of an image and holds for the layers below it. */
 #define FROM_ABOVE                                                                            \
     (QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_FORCE_SHARE | QCOW2_OPEN_NO_LOCK | QCOW2_OPEN_DIRECT | \
-     QCOW2_OPEN_UNSAFE)
+     QCOW2_OPEN_UNSAFE | QCOW2_OPEN_UNTRUSTED)
+
+static struct store *store_of(struct qcow2_image *image)
+{
+    if (image->disk != NULL)
+        return image_store_new(image);
+    error_set(EINVAL, "'%s' was opened for its metadata only", image->filename);
+    image_close(image);
+    return NULL;
+}
 
 struct store *storage_open_layer(const char *filename, const struct qcow2_open_options *layer,
                                  const struct qcow2_open_options *image, enum store_sharing sharing)
@@ -35,7 +44,7 @@ struct store *storage_open_layer(const char *filename, const struct qcow2_open_o
         return storage_open(filename, &options, sharing);
     options.flags |= QCOW2_OPEN_DISCARD; /* whether there are discards is decided above */
     opened = image_open(filename, &options);
-    return opened ? image_store_new(opened) : NULL;
+    return opened ? store_of(opened) : NULL;
 }
 
 struct store *storage_open(const char *filename, const struct qcow2_open_options *options,

@@ -102,6 +102,22 @@ l1=$((16#$(word twice.qcow2 40 8)))
 dd if=twice.qcow2 bs=8 count=1 skip="$l1" iflag=skip_bytes status=none | put twice.qcow2 $((l1 + 8))
 qcow-io -r -c 'read -q -P 7 512M 64k' twice.qcow2 | grep . && fail "a table that is named twice is not read"
 
+# L1 entries that fall on one slot of a hash table of 2^19 that scatters by a multiplication known to
+# everybody: places far beyond the end of the file, which is opened for writing.
+qcow-img create -q -f qcow2 colliding.qcow2 125T
+l1=$((16#$(word colliding.qcow2 40 8)))
+python3 -c '
+import struct, sys
+K, M, W = 0x9e3779b97f4a7c15, 1 << 51, 1 << 32
+up = next(d for d in range(1, M) if d * K % M < W)
+down = next(d for d in range(1, M) if -d * K % M < W)
+cluster = up
+for _ in range(250 << 10):
+    sys.stdout.buffer.write(struct.pack(">Q", cluster << 16))
+    cluster += next(d for d in sorted((up, down)) + [up + down] if (cluster + d) * K % M < W)
+' | put colliding.qcow2 "$l1"
+timeout 10 qcow-io -c length colliding.qcow2 >/dev/null || fail "an image whose tables fall on one slot is not opened in time"
+
 # A key slot that takes 40 million iterations: fewer than are refused altogether.
 luks=(--object secret,id=s,data=x)
 qcow-img create -q "${luks[@]}" -f luks -o key-secret=s,iter-time=10 disk.luks 1M
@@ -117,3 +133,14 @@ done
 if timeout 10 qcow-io "${luks[@]}" --untrusted --image-opts -c length \
     driver=luks,file.filename=disk.luks,key-secret=s >out 2>&1; then fail "qcow-io tried the password"; fi
 grep -qF 'at most 33554432' out || fail "qcow-io: $(cat out)"
+
+# Nor if it is a stranger's in another place: below an image, or below what an image is stored in.
+qcow-img create -q -f qcow2 -u -b disk.luks -F luks over.qcow2 1M
+for keys in driver=raw,file.driver=luks,file.file.filename=disk.luks,file.key-secret=s \
+    driver=raw,file.driver=raw,file.file.driver=luks,file.file.key-secret=s,file.file.file.filename=disk.luks \
+    driver=qcow2,file.filename=over.qcow2,backing.driver=luks,backing.file.filename=disk.luks,backing.key-secret=s; do
+    if timeout 10 qcow-io "${luks[@]}" --untrusted --image-opts -c length $keys >out 2>&1; then
+        fail "$keys: the password was tried"
+    fi
+    grep -qF 'at most 33554432' out || fail "$keys: $(cat out)"
+done

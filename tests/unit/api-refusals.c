@@ -405,6 +405,41 @@ static void a_backing_file_that_the_caller_does_not_want_stays_closed(void **sta
     qcow2_open_options_free(o);
 }
 
+/* Opened with options of its own for its backing file, or for the image that it is stored in. */
+typedef int set_layer(qcow2_open_options *options, qcow2_open_options *layer);
+
+static void open_over(set_layer *set, uint32_t flags, uint32_t layer_flags, bool opens)
+{
+    qcow2_open_options *o = qcow2_open_options_new(), *layer = qcow2_open_options_new();
+    qcow2_image *image;
+
+    assert_int_equal(qcow2_open_options_set_flags(o, flags), 0);
+    assert_int_equal(qcow2_open_options_set_flags(layer, layer_flags), 0);
+    assert_int_equal(qcow2_open_options_set_backing_policy(o, QCOW2_BACKING_ALLOW), 0);
+    assert_int_equal(qcow2_open_options_set_backing_policy(layer, QCOW2_BACKING_ALLOW), 0);
+    assert_int_equal(set(o, layer), 0);
+    image = qcow2_open("disk.qcow2", o);
+    qcow2_open_options_free(o);
+    if (!opens) {
+        assert_null(image);
+        expect_refusal(EINVAL, "was opened for its metadata only");
+        return;
+    }
+    assert_non_null(image);
+    assert_int_equal(qcow2_close(image), 0);
+}
+
+static void what_is_below_a_disk_has_a_disk(void **state)
+{
+    (void)state;
+    open_over(qcow2_open_options_set_backing_options, 0, QCOW2_OPEN_NO_IO, false);
+    open_over(qcow2_open_options_set_backing_options, READ_ONLY, QCOW2_OPEN_CHECK, false);
+    open_over(qcow2_open_options_set_backing_options, QCOW2_OPEN_NO_IO, QCOW2_OPEN_CHECK, true);
+    open_over(qcow2_open_options_set_backing_options, 0, 0, true);
+    open_over(qcow2_open_options_set_file_options, READ_ONLY, QCOW2_OPEN_NO_IO, false);
+    open_over(qcow2_open_options_set_file_options, QCOW2_OPEN_NO_IO, QCOW2_OPEN_NO_IO, false);
+}
+
 /* What is set and taken back is not asked for. */
 static void an_amendment_may_be_taken_back(void **state)
 {
@@ -439,6 +474,7 @@ int main(void)
         cmocka_unit_test(nothing_is_done_without_its_arguments),
         cmocka_unit_test(what_progress_ends_changes_nothing),
         cmocka_unit_test(a_backing_file_that_the_caller_does_not_want_stays_closed),
+        cmocka_unit_test(what_is_below_a_disk_has_a_disk),
         cmocka_unit_test(an_amendment_may_be_taken_back),
     };
 
