@@ -130,3 +130,23 @@ grep -q 'Discarding 1 overhanging snapshots' ours.said || fail "it is not told w
 [ "$(number 60 4 ours)" = 65536 ] || fail "$(number 60 4 ours) snapshots are left"
 qcow-img check ours >ours.said 2>&1 || true
 ! grep -q 'too large' ours.said || fail "they were not dropped"
+
+# No repair makes the snapshots of such an image whole: their data would be in the data file, of now.
+what="a snapshot in an image with a data file"
+rm disk
+qemu-img create -q -f qcow2 disk 16M
+qemu-img snapshot -c one disk
+qemu-img snapshot -c two disk
+printf '\4' | put 79 # the incompatible feature
+truncate -s 16M data
+for repair in "" "-r all"; do
+    ours=0 theirs=0
+    cp --sparse=always disk before
+    qcow-img check $repair disk >ours.said 2>&1 || ours=$?
+    cmp disk before || fail "it was changed"
+    qemu-img check --image-opts driver=qcow2,file.filename=disk,data-file.driver=file,data-file.filename=data \
+        >theirs.said 2>&1 || theirs=$?
+    [ $ours = 2 ] && [ $theirs = 2 ] || fail "status $ours, of qemu-img $theirs"
+    grep -qx 'ERROR 2 snapshots in image with data file' ours.said || fail "it is not told"
+    grep -qx 'ERROR 2 snapshots in image with data file' theirs.said || fail "qemu-img does not tell"
+done

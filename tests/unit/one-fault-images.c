@@ -224,6 +224,20 @@ static void make_dirty(void)
     must(qcow2_close(image), "close");
 }
 
+/* The first snapshot keeps 8 bytes of its extra data; version 3 demands more. */
+static void take_extra_data(const char *name)
+{
+    const size_t extra_size_at = 36, extra_at = 40, kept = 8;
+    size_t size, old;
+    uint8_t *bytes = read_file(name, &size), *entry = bytes + load_be64(bytes + 64);
+
+    old = load_be32(entry + extra_size_at);
+    store_be32(entry + extra_size_at, kept);
+    memmove(entry + extra_at + kept, entry + extra_at + old, PAGE - extra_at - old);
+    patch(name, (off_t)(entry - bytes), entry, PAGE);
+    free(bytes);
+}
+
 /* Counts that are too low, too high and missing, flags that are wrong. */
 static void make_damaged(void)
 {
@@ -232,6 +246,8 @@ static void make_damaged(void)
 
     copy("disk.qcow2", "damaged.qcow2");
     patch("damaged.qcow2", 2 * PAGE + 8, counts, sizeof counts);
+    copy("disk.qcow2", "incomplete.qcow2");
+    take_extra_data("incomplete.qcow2");
     copy("old.qcow2", "uncounted.qcow2");
     patch("uncounted.qcow2", 512, offset, sizeof offset);
 }

@@ -389,6 +389,12 @@ static int repair(qcow2_image *image)
     return check_with("damaged.qcow2", 0, QCOW2_CHECK_REPAIR_ALL, true);
 }
 
+static int complete_snapshots(qcow2_image *image)
+{
+    (void)image;
+    return check_with("incomplete.qcow2", 0, QCOW2_CHECK_REPAIR_ALL, true);
+}
+
 static int rebuild(qcow2_image *image)
 {
     (void)image;
@@ -529,6 +535,7 @@ const struct operation operations[] = {
     { "commit all", "full.qcow2", EITHER, commit, { .writable_backing = 1 }, .slow = true },
     { "commit deep", "overlay.qcow2", EITHER, commit_deep, { .writable_backing = 2 } },
     { "repair", NULL, MENDED, repair, .shown = "damaged.qcow2" },
+    { "repair snapshots", NULL, MENDED, complete_snapshots, .shown = "incomplete.qcow2" },
     { "rebuild", NULL, MENDED, rebuild, .shown = "uncounted.qcow2" },
 
     { "create small", NULL, MADE, create_small, .shown = NEW_IMAGE },

@@ -172,12 +172,21 @@ static void judge_check(const char *name)
     qcow2_close(image);
 }
 
+static bool is_damaged_at_the_start(const char *name)
+{
+    static const char *const damaged[] = { "damaged.qcow2", "incomplete.qcow2", "uncounted.qcow2" };
+
+    for (size_t i = 0; i < sizeof damaged / sizeof damaged[0]; i++)
+        if (strcmp(name, damaged[i]) == 0)
+            return true;
+    return false;
+}
+
 static bool must_be_good(const char *name, const struct outcome *outcome)
 {
-    bool was_damaged = strcmp(name, "damaged.qcow2") == 0 || strcmp(name, "uncounted.qcow2") == 0;
-
     return strstr(name, ".qcow2") &&
-           (!was_damaged || (trial.operation->promise == PROMISE_MENDED && outcome->r == 0));
+           (!is_damaged_at_the_start(name) ||
+            (trial.operation->promise == PROMISE_MENDED && outcome->r == 0));
 }
 
 static void judge(const struct outcome *outcome, const struct view *before,
