@@ -370,6 +370,41 @@ static void server_that_is_not_there(void **state)
     disk_options_free(&options);
 }
 
+static void assert_server_refused(const char *const *server, const char *keys, const char *why)
+{
+    struct guest guest = { 0 };
+    struct disk_options options;
+    struct nbd_disk disk;
+    char words[128];
+
+    start_server(&guest, server);
+    snprintf(words, sizeof words, "nbd+unix:///?socket=socket%s", keys);
+    assert_int_equal(disk_options_parse(&options, PLACE_DISK, words), 0);
+    assert_int_equal(nbd_disk_open(&disk, &options, 4), -1);
+    assert_reported(why);
+    disk_options_free(&options);
+    stop_server(&guest);
+}
+
+/* What it says of itself is more than a guest's kernel can take. */
+static void servers_that_no_guest_can_use(void **state)
+{
+    static const char *const large_blocks[] = {
+        "--filter=blocksize-policy", "memory", "8M", "blocksize-minimum=8192",
+        "blocksize-preferred=8192",  NULL
+    };
+    static const char *const blocks[] = { "--filter=blocksize-policy", "memory", "8M",
+                                          "blocksize-minimum=4096", NULL };
+    static const char *const small[] = { "memory", "511", NULL };
+    static const char *const empty[] = { "memory", "0", NULL };
+
+    (void)state;
+    assert_server_refused(large_blocks, "", "wants requests in blocks of 8192 bytes");
+    assert_server_refused(blocks, ",logical_block_size=512", "logical_block_size=512 is less");
+    assert_server_refused(small, "", "has 511 bytes, less than a block of 512");
+    assert_server_refused(empty, "", "has 0 bytes");
+}
+
 static void tail_smaller_than_a_block_is_not_shown(void **state)
 {
     struct guest guest = { 0 };
@@ -402,6 +437,7 @@ int main(void)
         cmocka_unit_test(lost_server_fails_everything),
         cmocka_unit_test(server_lost_with_requests_in_flight),
         cmocka_unit_test(server_that_is_not_there),
+        cmocka_unit_test(servers_that_no_guest_can_use),
         cmocka_unit_test(tail_smaller_than_a_block_is_not_shown),
     };
 

@@ -108,6 +108,44 @@ static void serial_transmits_and_interrupts(void **state)
     close(ends[1]);
 }
 
+/* What a driver tries to learn which port it has; and more input in a loop than there is room for. */
+static void serial_is_probed(void **state)
+{
+    struct bus bus = { .count = 0 };
+    struct serial serial;
+
+    (void)state;
+    assert_int_equal(serial_init(&serial, &irq, &bus, STDOUT_FILENO), 0);
+    port_out(&bus, 0x3ff, 0x5a);
+    assert_int_equal(port_in(&bus, 0x3ff), 0x5a);
+    port_out(&bus, 0x3f9, 0xff);
+    assert_int_equal(port_in(&bus, 0x3f9), 0x0f);
+    port_out(&bus, 0x3fb, 0x83);
+    assert_int_equal(port_in(&bus, 0x3fb), 0x83);
+    port_out(&bus, 0x3f9, 7); /* the divisor's other half */
+    assert_int_equal(port_in(&bus, 0x3f9), 7);
+    port_out(&bus, 0x3fb, 3);
+    port_out(&bus, 0x3fa, 1); /* FIFOs */
+    assert_int_equal(port_in(&bus, 0x3fa) & 0xc0, 0xc0);
+    port_out(&bus, 0x3fc, 0xff);
+    assert_int_equal(port_in(&bus, 0x3fc), 0x1f);
+    assert_int_equal(port_in(&bus, 0x3fe), 0xf0);
+    for (unsigned i = 0; i < 2 * SERIAL_FIFO; i++)
+        port_out(&bus, 0x3f8, (uint8_t)i);
+    for (unsigned i = 0; i < SERIAL_FIFO; i++)
+        assert_int_equal(port_in(&bus, 0x3f8), i);
+    assert_int_equal(port_in(&bus, 0x3f8), 0);
+    port_out(&bus, 0x3f8, 'x');
+    port_out(&bus, 0x3fa, 3); /* drop what has come in */
+    assert_int_equal(port_in(&bus, 0x3fd) & 1, 0);
+    port_out(&bus, 0x3fd, 0xff);
+    assert_int_equal(port_in(&bus, 0x3fd), 0x60);
+    assert_int_equal(bus_read(&bus, 0x3f8, 2), UINT64_MAX);
+    bus_write(&bus, 0x3f8, 4, 0xffffffff);
+    assert_int_equal(port_in(&bus, 0x3fd), 0x60);
+    serial_free(&serial);
+}
+
 static void serial_loses_no_input(void **state)
 {
     struct bus bus = { .count = 0 };
@@ -306,6 +344,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(serial_receives_and_interrupts),
         cmocka_unit_test(serial_transmits_and_interrupts),
+        cmocka_unit_test(serial_is_probed),
         cmocka_unit_test(serial_loses_no_input),
         cmocka_unit_test(console_quits_on_its_escape),
         cmocka_unit_test(clock_tells_utc_in_bcd),
