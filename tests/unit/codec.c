@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <assert.h>
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
@@ -378,6 +379,7 @@ static void damage_and_garbage_do_no_harm(void **state)
         for (int round = 0; round < 3000; round++) {
             fill_randomly(garbage, 0, round);
             decompress(codec, garbage.data, (size_t)nrand48(random) % garbage.size, out);
+            assert(bad.size > 0);
             memcpy(bad.data, stream.data, stream.size);
             for (int k = round % 3; k >= 0; k--)
                 bad.data[(size_t)nrand48(random) % bad.size] ^=

@@ -277,7 +277,7 @@ static bool change_once(struct cut_store *cut, struct tables *t)
     assert_true(same(&t->header, cut->after));
     if (!done)
         assert_int_equal(error_errno(), ENOSPC);
-    cut->before = NULL;
+    cut->before = cut->after = NULL;
     header_destroy(&before);
     header_destroy(&changed);
     header_destroy(&after);
