@@ -267,6 +267,21 @@ static int check_sizes(const struct qcow2_image *target, const struct qcow2_imag
                      to, from);
 }
 
+/* The bitmap gets these bits when they are stored, or keeps its own.  What it does not need is left in
+ * set. */
+static int store_set(struct qcow2_image *image, struct bitmap *b, struct dirty_bits *set)
+{
+    struct dirty_bits before = b->set;
+    int r;
+
+    b->set = *set;
+    r = bitmaps_store_all(image);
+    *set = r == 0 ? before : b->set;
+    if (r == -1)
+        b->set = before;
+    return r;
+}
+
 /* Both images' operations held, the target's alone. */
 static int merge_locked(struct qcow2_image *target, const char *name, struct qcow2_image *source,
                         const char *source_name)
@@ -285,9 +300,11 @@ static int merge_locked(struct qcow2_image *target, const char *name, struct qco
         return -1;
     r = collect(source, from, &m);
     if (r == 0)
-        r = dirty_bits_add(&to->set, &m.bits);
+        r = dirty_bits_add(&m.bits, &to->set);
+    if (r == 0)
+        r = store_set(target, to, &m.bits);
     dirty_bits_destroy(&m.bits);
-    return r == 0 ? bitmaps_store_all(target) : -1;
+    return r;
 }
 
 static int prepare_target(struct qcow2_image *target, const char *name)

@@ -297,6 +297,52 @@ static void what_shrinking_leaves_on_a_device_is_never_shown(void **state)
     destroy(&f);
 }
 
+static int fail_to_write(struct store *store, const struct iovec *iov, int iovcnt, uint64_t offset)
+{
+    (void)store, (void)iov, (void)iovcnt, (void)offset;
+    return error_set(ENOSPC, "no room");
+}
+
+static int count_dirty(void *opaque, uint64_t offset, uint64_t length, bool dirty)
+{
+    (void)offset;
+    *(uint64_t *)opaque += dirty ? length : 0;
+    return 0;
+}
+
+static uint64_t dirty_bytes(struct fixture *f, const char *bitmap)
+{
+    uint64_t sum = 0;
+
+    assert_int_equal(qcow2_bitmap_extents(f->image, bitmap, 16 * CLUSTER, 0, count_dirty, &sum), 0);
+    return sum;
+}
+
+static void bitmaps_that_could_not_be_merged_are_as_before(void **state)
+{
+    struct qcow2_create_options options = defaults(16 * CLUSTER);
+    struct fixture f = make(&options, 0);
+    const struct store_ops *memory_ops;
+
+    (void)state;
+    assert_int_equal(qcow2_bitmap_add(f.image, "target", CLUSTER, 0), 0);
+    assert_int_equal(qcow2_bitmap_add(f.image, "source", CLUSTER, QCOW2_BITMAP_ENABLED), 0);
+    fill(&f, 'A', CLUSTER, 5 * CLUSTER);
+    memory_ops = f.store->ops;
+    change_ops(f.store)->pwritev = fail_to_write;
+    assert_int_equal(qcow2_bitmap_merge(f.image, "target", f.image, "source"), -1);
+    assert_int_equal(qcow2_get_errno(), ENOSPC);
+    f.store->ops = memory_ops;
+    assert_int_equal(dirty_bytes(&f, "target"), 0);
+    assert_int_equal(qcow2_bitmap_merge(f.image, "target", f.image, "source"), 0);
+    assert_int_equal(dirty_bytes(&f, "target"), CLUSTER);
+    close_image(&f);
+    reopen(&f, 0);
+    assert_int_equal(dirty_bytes(&f, "target"), CLUSTER);
+    expect_clean(&f);
+    destroy(&f);
+}
+
 static struct fixture *punched;
 static int (*memory_discard)(struct store *store, uint64_t count, uint64_t offset);
 
@@ -366,6 +412,7 @@ int main(void)
         cmocka_unit_test(a_check_of_a_writable_image_sees_no_leaks_that_are_none),
         cmocka_unit_test(what_metadata_occupy_is_not_given_back),
         cmocka_unit_test(what_shrinking_leaves_on_a_device_is_never_shown),
+        cmocka_unit_test(bitmaps_that_could_not_be_merged_are_as_before),
         cmocka_unit_test(a_hole_is_not_punched_where_a_stream_was_just_written),
         cmocka_unit_test(a_kept_zero_cluster_beyond_the_end_can_be_written_and_read),
         cmocka_unit_test(sentences_hold_no_bytes_that_are_no_characters_or_not_seen),
