@@ -76,10 +76,18 @@ static int counts_others(struct tables *t, uint64_t index)
     return 0;
 }
 
+/* A block, that which counts it, that which counts that one ...: a chain ends where another went. */
+static void need(struct trim *trim, uint64_t index)
+{
+    while (index < trim->t->refcount_table_size && !trim->needed[index]) {
+        trim->needed[index] = true;
+        index = counter_of(trim->t, index);
+    }
+}
+
 static int find_needed(struct trim *trim)
 {
     struct tables *t = trim->t;
-    bool more = true;
     WRITE_SCOPE(&t->lock);
 
     for (uint64_t i = 0; i < t->refcount_table_size; i++) {
@@ -87,18 +95,8 @@ static int find_needed(struct trim *trim)
 
         if (others == -1)
             return -1;
-        trim->needed[i] = others || (block_at(t, i) && is_counted_later(t, i));
-    }
-    while (more) {
-        more = false;
-        for (uint64_t i = 0; i < t->refcount_table_size; i++) {
-            uint64_t counter = counter_of(t, i);
-
-            if (!trim->needed[i] || counter >= t->refcount_table_size || trim->needed[counter])
-                continue;
-            trim->needed[counter] = true;
-            more = true;
-        }
+        if (others || (block_at(t, i) && is_counted_later(t, i)))
+            need(trim, i);
     }
     return 0;
 }
