@@ -3,11 +3,11 @@
 #
 # Requests that are under way at once touch clusters of their own: which of two would come first is
 # nobody's business.  QEMU cannot copy on read with extended L2 entries: it aborts, by an assertion.
-# SEED=N repeats a run.
+# SEED=N takes another run.
 set -eu
 . "$abs_top_srcdir/tests/cli/twins.sh"
 
-seed=${SEED:-$((RANDOM * 32768 + RANDOM))}
+seed=${SEED:-1}
 echo "SEED=$seed"
 RANDOM=$((seed % 32768))
 

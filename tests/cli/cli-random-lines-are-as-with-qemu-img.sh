@@ -4,8 +4,8 @@
 set -eu
 
 lines() {
-    python3 -B "$abs_top_srcdir/tests/cli/lines.py" --seed "${SEED:-1}" --seconds 12 "$@"
+    python3 -B "$abs_top_srcdir/tests/cli/lines.py" --seed "${SEED:-1}" "$@"
 }
 
-lines --lines 120
-lines --sequences 12
+lines --lines 60
+lines --sequences 6

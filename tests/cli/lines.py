@@ -3,8 +3,9 @@
 
 Each line has a seed of its own.  From it comes a command line of any verb (linewords.py) over a
 gallery of images (lines/gallery.setups); both programs run it, each in a folder of its own, and must
-say and leave the same: what they print, the first line of a complaint, the exit status, which files
-there are, and of every file that either has changed all that rows.py looks at.
+say and leave the same: what they print, the exit status, which files there are, and of every file that
+either has changed all that rows.py looks at.  Where both fail, both must complain; only --strict asks for
+the same first line of the complaint.  Where they succeed it is always the same.
 
 A sequence is several lines on the same files, compared after each.  Which program works in which of
 the two folders is thrown anew for every line, so that each goes on with what the other has written.
@@ -269,7 +270,6 @@ def main():
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10 ** 9))
     parser.add_argument("--lines", type=int, default=0)
     parser.add_argument("--sequences", type=int, default=0)
-    parser.add_argument("--seconds", type=float, default=0, help="stop after so long")
     parser.add_argument("--line", action="append", default=[], help="not at random: this one")
     parser.add_argument("--keep", action="store_true", help="do not take back what the lines given did")
     parser.add_argument("--print", action="store_true", help="only print the lines")
@@ -289,8 +289,6 @@ def main():
         play, number = (player.play_sequence, arguments.sequences) if arguments.sequences else (player.play_line, arguments.lines)
         for seed in range(arguments.seed, arguments.seed + number):
             play(seed)
-            if arguments.seconds and time.monotonic() - started > arguments.seconds:
-                break
     played = sum(player.tally.values())
     print("SEED=%d: %d lines, %d wrong (%.0f s)" % (arguments.seed, played, player.wrong, time.monotonic() - started))
     if arguments.verbose:

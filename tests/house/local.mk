@@ -6,7 +6,8 @@ house_tests = \
 	house/files-carry-no-stray-space.sh \
 	house/format-page-is-true.sh \
 	house/includes-go-down-only.sh \
-	house/readme-commands-run.sh
+	house/readme-commands-run.sh \
+	house/tests-draw-the-same-at-every-run.sh
 
 TESTS += $(house_tests)
 EXTRA_DIST += $(house_tests) house/README

@@ -13,10 +13,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/error.h"
 #include "store/store.h"
+#include "unit/seed.h"
 
 #define THREADS 4
 #define REGION ((1u << 20) - 77)
@@ -167,12 +167,11 @@ static int check_end(struct store *store)
 
 int main(int argc, char **argv)
 {
-    unsigned seed = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 0) : (unsigned)time(NULL);
+    unsigned seed = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 0) : test_seed();
     struct store *store = argc > 1 ? store_open(argv[1], STORE_NBD, STORE_LOCK_NONE) : NULL;
     struct worker workers[THREADS] = { 0 };
     int failures = 0;
 
-    printf("seed %u\n", seed);
     if (store == NULL) {
         fprintf(stderr, "%s\n", error_message());
         return EXIT_FAILURE;

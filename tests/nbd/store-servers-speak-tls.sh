@@ -27,7 +27,8 @@ head -c 1M /dev/urandom > disk.raw
 
 # A port that is free, most likely; another one if it is not.
 serve_tls() {
-    for port in $((20000 + RANDOM % 20000)) $((20000 + RANDOM % 20000)) $((20000 + RANDOM % 20000)); do
+    for ((attempt = 1; attempt <= 3; attempt++)); do
+        port=$((20000 + ($$ + attempt * 7919) % 20000))
         rm -f tls.pid
         nbdkit --foreground --exit-with-parent --ipaddr 127.0.0.1 --port "$port" --pidfile tls.pid \
             --tls=require "$@" -r file disk.raw 2> tls.log &

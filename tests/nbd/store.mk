@@ -12,4 +12,4 @@ if HAVE_NBD_STORE
 TESTS += $(nbd_store_tests)
 check_PROGRAMS += nbd/store-model
 endif
-nbd_store_model_SOURCES = nbd/store-model.c
+nbd_store_model_SOURCES = nbd/store-model.c unit/seed.h

@@ -17,12 +17,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/error.h"
 #include "crash/random.h"
 #include "format/header_encode.h"
 #include "table/header_update.h"
+#include "unit/seed.h"
 
 #define CLUSTERS 4u
 #define MOST_SECTORS 8u /* of which all subsets are tried */
@@ -286,8 +286,7 @@ static bool change_once(struct cut_store *cut, struct tables *t)
 
 static void a_cut_leaves_the_old_header_or_the_new_one(void **state)
 {
-    const char *given = getenv("SEED");
-    uint64_t seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL) / 86400;
+    uint64_t seed = test_seed();
     uint64_t states = 0, changes = 0, refused = 0;
 
     (void)state;

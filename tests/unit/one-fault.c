@@ -148,9 +148,7 @@ static void count_harm(void *opaque, const char *message)
 
     if (strstr(message, "OFLAG_COPIED") && strstr(message, "refcount=1"))
         return;
-    if (strncmp(message, "ERROR", 5) == 0)
-        *harm += 1;
-    if (*harm == 1)
+    if (strncmp(message, "ERROR", 5) == 0 && (*harm)++ == 0)
         fprintf(stderr, "%s\n", message);
 }
 

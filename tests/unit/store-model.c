@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* store-model.c - random operations on each kind of store against an array of bytes
  *
- * STORE_MODEL_SEED repeats a run.
+ * SEED takes another run.
  */
 
+#include "seed.h"
 #include "store-scratch.h"
 
 #include "base/error.h"
@@ -12,7 +13,6 @@
 #include "store/window.h"
 
 #include <errno.h>
-#include <time.h>
 
 #define LIMIT (256u * 1024)
 #define OPERATIONS 4000
@@ -142,11 +142,9 @@ static void run(struct store *store)
     static void (*const operations[])(struct model *) = {
         do_write, do_write, do_zero, do_discard, do_read, do_read, do_read, check_holes,
     };
-    const char *given = getenv("STORE_MODEL_SEED");
-    unsigned seed = given ? (unsigned)strtoul(given, NULL, 0) : (unsigned)time(NULL);
+    unsigned seed = test_seed();
     struct model model = { .store = store, .bytes = calloc(1, LIMIT) };
 
-    print_message("seed %u\n", seed);
     memcpy(model.seed, &seed, sizeof seed);
     assert_non_null(store);
     assert_non_null(model.bytes);

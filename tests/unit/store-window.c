@@ -17,7 +17,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "unit/seed.h"
 
 #define WHOLE (96u * 1024)
 #define START 4608u
@@ -102,11 +103,10 @@ static void check_read(struct store *w, const uint8_t *model, unsigned short *se
 static void run(struct store *w)
 {
     static uint8_t model[SIZE + 9000]; /* zeroes behind the end */
-    unsigned number = (unsigned)time(NULL);
+    unsigned number = test_seed();
     unsigned short seed[3] = { 0 };
     uint64_t size;
 
-    print_message("seed %u\n", number);
     memcpy(seed, &number, sizeof number);
     assert_non_null(w);
     memset(model, 0, sizeof model);

@@ -6,15 +6,15 @@
  * reader sees to it that no bit of it is ever lost.  A keeper adds, merges, clears, disables, enables
  * and removes other bitmaps meanwhile.
  *
- * STRESS_SEED: what the threads draw from.
+ * SEED: what the threads draw from.
  */
 
+#include "seed.h"
 #include "store-scratch.h"
 
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <time.h>
 
 #include "qcow2.h"
 
@@ -184,12 +184,10 @@ static void compare(const struct worker *workers)
 
 static void stress(void **state)
 {
-    const char *seed = getenv("STRESS_SEED");
-    struct stress s = { .seed = seed ? (unsigned)strtoul(seed, NULL, 0) : (unsigned)time(NULL) };
+    struct stress s = { .seed = test_seed() };
     struct worker *workers = calloc(WORKERS, sizeof workers[0]);
 
     (void)state;
-    print_message("STRESS_SEED=%u\n", s.seed);
     create();
     s.image = qcow2_open("image", NULL);
     assert_non_null(s.image);

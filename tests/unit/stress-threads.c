@@ -7,11 +7,12 @@
  * a change of the whole disk), and deletes it.  In the end the image is closed and opened again, and
  * both checks must find nothing, leaks included.
  *
- * STRESS_OPERATIONS: operations of each thread and case.  STRESS_SEED: what they draw from; the
+ * STRESS_OPERATIONS: operations of each thread and case.  SEED: what they draw from; the
  * order in which threads run is the machine's.
  */
 
 #include "store-scratch.h"
+#include "seed.h"
 #include "stress-model.h"
 
 #include <inttypes.h>
@@ -487,13 +488,13 @@ static void verify(struct stress *s)
 
 static void stress(void **state)
 {
-    const char *seed = getenv("STRESS_SEED"), *operations = getenv("STRESS_OPERATIONS");
+    const char *operations = getenv("STRESS_OPERATIONS");
     struct stress s = { .variant = *state, .operations = OPERATIONS };
 
-    s.seed = seed ? (unsigned)strtoul(seed, NULL, 0) : (unsigned)time(NULL);
+    s.seed = test_seed();
     if (operations)
         s.operations = (unsigned)strtoul(operations, NULL, 0);
-    print_message("STRESS_SEED=%u STRESS_OPERATIONS=%u\n", s.seed, s.operations);
+    print_message("STRESS_OPERATIONS=%u\n", s.operations);
     set_up(&s);
     run_threads(&s);
     verify(&s);

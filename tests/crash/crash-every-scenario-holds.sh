@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# All scenarios with one more seed, which the last line tells; CRASH_SEED names another.
+# All scenarios, with one seed for all: CRASH_SEED names another.
 set -eu
 . "$(dirname "$0")/simulate.sh"
 
