@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* api.c - the edge: what qcow2.h promises, in terms of the rooms below
  *
- * Each function checks what only a caller can get wrong (NULL), then calls the room that does the
- * work.  The options objects are in options.c.
+ * Each function checks what only a caller can get wrong (NULL, flags that it does not know), then
+ * calls the room that does the work.  The options objects are in options.c, runtime_options.c and
+ * amend_options.c.
  */
 
 #include "qcow2.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -28,6 +30,18 @@ static int null_argument(const char *function)
     do {                                              \
         if (!(condition))                             \
             return null_argument(__func__), (result); \
+    } while (0)
+
+static int unknown_flags(const char *function, uint32_t flags)
+{
+    return error_set(EINVAL, "%s: unknown flags 0x%" PRIx32, function, flags);
+}
+
+/* A program that was built for a later library must not get less than it asks for. */
+#define REQUIRE_FLAGS(flags, known)                                       \
+    do {                                                                  \
+        if ((flags) & ~(uint32_t)(known))                                 \
+            return unknown_flags(__func__, (flags) & ~(uint32_t)(known)); \
     } while (0)
 
 const char *qcow2_get_error(void)
@@ -97,11 +111,13 @@ const char *qcow2_probe_with(const char *filename, const qcow2_open_options *opt
 
 const char *qcow2_get_filename(const qcow2_image *image)
 {
+    REQUIRE(image, NULL);
     return image->filename;
 }
 
 qcow2_image *qcow2_get_backing(qcow2_image *image)
 {
+    REQUIRE(image, NULL);
     return image->backing;
 }
 
@@ -133,20 +149,21 @@ int qcow2_get_encryption(qcow2_image *image, qcow2_encryption *encryption, size_
 
 uint64_t qcow2_get_size(const qcow2_image *image)
 {
-    READ_SCOPE((pthread_rwlock_t *)(uintptr_t)&image->operations);
-    return image_size(image);
+    REQUIRE(image, 0);
+    return image_size_now((qcow2_image *)(uintptr_t)image);
 }
 
 int qcow2_pread(qcow2_image *image, void *buf, size_t count, uint64_t offset, uint32_t flags)
 {
-    (void)flags;
     REQUIRE(image && (buf || count == 0), -1);
+    REQUIRE_FLAGS(flags, 0);
     return image_read(image, buf, count, offset);
 }
 
 int qcow2_pwrite(qcow2_image *image, const void *buf, size_t count, uint64_t offset, uint32_t flags)
 {
     REQUIRE(image && (buf || count == 0), -1);
+    REQUIRE_FLAGS(flags, QCOW2_FUA);
     return image_write(image, buf, count, offset, flags);
 }
 
@@ -154,6 +171,7 @@ int qcow2_pwrite_compressed(qcow2_image *image, const void *buf, size_t count, u
                             uint32_t flags)
 {
     REQUIRE(image && (buf || count == 0), -1);
+    REQUIRE_FLAGS(flags, QCOW2_FUA);
     return image_write_compressed(image, buf, count, offset, flags);
 }
 
@@ -167,25 +185,28 @@ int qcow2_pwrite_stream(qcow2_image *image, const void *stream, size_t size, uin
                         uint32_t flags)
 {
     REQUIRE(image && stream, -1);
+    REQUIRE_FLAGS(flags, QCOW2_FUA);
     return image_write_stream(image, stream, size, offset, flags);
 }
 
 int qcow2_zero(qcow2_image *image, uint64_t count, uint64_t offset, uint32_t flags)
 {
     REQUIRE(image, -1);
+    REQUIRE_FLAGS(flags, QCOW2_FUA | QCOW2_MAY_UNMAP | QCOW2_FAST_ZERO);
     return image_zero(image, count, offset, flags);
 }
 
 int qcow2_discard(qcow2_image *image, uint64_t count, uint64_t offset, uint32_t flags)
 {
     REQUIRE(image, -1);
+    REQUIRE_FLAGS(flags, QCOW2_FUA);
     return image_discard(image, count, offset, flags);
 }
 
 int qcow2_flush(qcow2_image *image, uint32_t flags)
 {
-    (void)flags;
     REQUIRE(image, -1);
+    REQUIRE_FLAGS(flags, 0);
     return image_flush(image);
 }
 
@@ -193,6 +214,7 @@ int qcow2_map(qcow2_image *image, uint64_t count, uint64_t offset, uint32_t flag
               qcow2_extent_callback *callback, void *opaque)
 {
     REQUIRE(image && callback, -1);
+    REQUIRE_FLAGS(flags, QCOW2_MAP_SHALLOW);
     return image_map(image, count, offset, flags, callback, opaque);
 }
 
@@ -236,8 +258,8 @@ int qcow2_snapshot_delete(qcow2_image *image, const char *id_or_name)
 int qcow2_vm_state_pread(qcow2_image *image, void *buf, size_t count, uint64_t offset,
                          uint32_t flags)
 {
-    (void)flags;
     REQUIRE(image && (buf || count == 0), -1);
+    REQUIRE_FLAGS(flags, 0);
     return image_vm_state_read(image, buf, count, offset);
 }
 
@@ -245,6 +267,7 @@ int qcow2_vm_state_pwrite(qcow2_image *image, const void *buf, size_t count, uin
                           uint32_t flags)
 {
     REQUIRE(image && (buf || count == 0), -1);
+    REQUIRE_FLAGS(flags, QCOW2_FUA);
     return image_vm_state_write(image, buf, count, offset, flags);
 }
 
@@ -259,8 +282,7 @@ int qcow2_bitmap_list(qcow2_image *image, qcow2_bitmap_callback *callback, void 
 int qcow2_bitmap_add(qcow2_image *image, const char *name, uint64_t granularity, uint32_t flags)
 {
     REQUIRE(image && name, -1);
-    if (flags & ~QCOW2_BITMAP_ENABLED)
-        return error_set(EINVAL, "A new bitmap cannot have the flags 0x%x", flags);
+    REQUIRE_FLAGS(flags, QCOW2_BITMAP_ENABLED);
     return image_bitmap_add(image, name, granularity, flags);
 }
 
@@ -313,6 +335,8 @@ int qcow2_create(const char *filename, const qcow2_create_options *options)
 int qcow2_resize(qcow2_image *image, uint64_t size, uint32_t flags)
 {
     REQUIRE(image, -1);
+    REQUIRE_FLAGS(flags, QCOW2_RESIZE_SHRINK | QCOW2_RESIZE_METADATA | QCOW2_RESIZE_FALLOC |
+                             QCOW2_RESIZE_FULL);
     return image_resize(image, size, flags);
 }
 
@@ -341,6 +365,7 @@ int qcow2_rebase(qcow2_image *image, const char *backing_file, const char *backi
                  void *opaque)
 {
     REQUIRE(image, -1);
+    REQUIRE_FLAGS(flags, QCOW2_REBASE_UNSAFE);
     return image_rebase(image, backing_file, backing_format, new_backing, flags, progress, opaque);
 }
 
@@ -348,6 +373,7 @@ int qcow2_commit(qcow2_image *image, unsigned depth, uint64_t rate_limit, uint32
                  qcow2_progress_callback *progress, void *opaque)
 {
     REQUIRE(image, -1);
+    REQUIRE_FLAGS(flags, QCOW2_COMMIT_KEEP);
     return image_commit(image, depth, rate_limit, flags, progress, opaque);
 }
 
@@ -395,6 +421,7 @@ int qcow2_check(qcow2_image *image, uint32_t flags, qcow2_check_result *result, 
     int r;
 
     REQUIRE(image && result, -1);
+    REQUIRE_FLAGS(flags, QCOW2_CHECK_REPAIR_LEAKS | QCOW2_CHECK_REPAIR_ALL);
     if (image->format != FORMAT_QCOW2)
         return error_set(ENOTSUP, "This image format does not support checks");
     {

@@ -9,6 +9,7 @@
  *     and a sentence: qcow2_get_errno, qcow2_get_error.
  *   - A qcow2_image may be used from any number of threads at once, with the one exception of
  *     qcow2_close, which must be the last call.  Options objects belong to one thread at a time.
+ *   - flags of 0 are always right; a flag that a call does not know is EINVAL.
  *   - Strings that a function returns belong to the handle and live until it is closed, or until a
  *     call that changes what they say (qcow2_amend), unless the function says otherwise.
  *   - Nothing here prints, exits or installs signal handlers.
@@ -72,18 +73,13 @@ QCOW2_PUBLIC int qcow2_load_libraries(void);
 #define QCOW2_OPEN_UNSAFE 0x0020u  /* flushes order nothing: a power cut may destroy the image */
 #define QCOW2_OPEN_DISCARD 0x0040u /* give the host space of freed clusters back (punch holes) */
 #define QCOW2_OPEN_NO_IO 0x0080u   /* metadata only: guest reads and writes are refused */
-#define QCOW2_OPEN_CHECK \
-    0x0100u /* for qcow2_check: open despite the dirty or corrupt bit and
-                                          despite damage that only a check can describe; implies
-                                          NO_IO */
-
-#define QCOW2_OPEN_NO_WRITERS \
-    0x0200u /* with READ_ONLY: nobody writes meanwhile, a raw image either */
-
-#define QCOW2_OPEN_UNTRUSTED \
-    0x0400u /* a stranger made the image: a password that would take more than some
-                                          seconds to try is not tried */
-
+/* For qcow2_check: open despite the dirty or corrupt bit and despite damage that only a check can
+ * describe; implies NO_IO. */
+#define QCOW2_OPEN_CHECK 0x0100u
+/* With READ_ONLY: nobody writes meanwhile, a raw image either. */
+#define QCOW2_OPEN_NO_WRITERS 0x0200u
+/* A stranger made the image: a password that would take more than some seconds to try is not tried. */
+#define QCOW2_OPEN_UNTRUSTED 0x0400u
 #define QCOW2_OPEN_NBD 0x10000u         /* the name is the URI of an export on an NBD server */
 #define QCOW2_OPEN_BACKING_NBD 0x20000u /* names of backing files in images may be such URIs */
 
@@ -179,8 +175,7 @@ QCOW2_PUBLIC int qcow2_open_options_set_secret_callback(qcow2_open_options *opti
 QCOW2_PUBLIC int qcow2_open_options_set_writable_backing(qcow2_open_options *options,
                                                          unsigned depth);
 
-/* Bytes of memory for L2 tables (0: 32 MiB) and for
- * refcount blocks (0: a default). */
+/* Bytes of memory for L2 tables (0: 32 MiB) and for refcount blocks (0: 2 MiB). */
 QCOW2_PUBLIC int qcow2_open_options_set_l2_cache_size(qcow2_open_options *options, uint64_t size);
 QCOW2_PUBLIC int qcow2_open_options_set_refcount_cache_size(qcow2_open_options *options,
                                                             uint64_t size);
@@ -226,11 +221,11 @@ QCOW2_PUBLIC const char *qcow2_probe_with(const char *filename, const qcow2_open
  * The guest's view
  */
 
-/* Flags of the calls below. */
-#define QCOW2_FUA 0x0001u         /* durable when the call returns */
-#define QCOW2_MAY_UNMAP 0x0002u   /* zero: the space may be given back */
-#define QCOW2_FAST_ZERO 0x0004u   /* zero: fail with ENOTSUP rather than write zeroes as data */
-#define QCOW2_MAP_SHALLOW 0x0008u /* map: this image only, do not ask its backing files */
+/* Flags of the calls below.  Reading, flushing and compressing take none. */
+#define QCOW2_FUA 0x0001u       /* all that write, zero or discard: durable when the call returns */
+#define QCOW2_MAY_UNMAP 0x0002u /* qcow2_zero: the space may be given back */
+#define QCOW2_FAST_ZERO 0x0004u /* qcow2_zero: ENOTSUP rather than zeroes written as data */
+#define QCOW2_MAP_SHALLOW 0x0008u /* qcow2_map: this image only, do not ask its backing files */
 
 /* The size of the virtual disk. */
 QCOW2_PUBLIC uint64_t qcow2_get_size(const qcow2_image *image);
@@ -278,7 +273,7 @@ typedef struct {
     const char *filename;  /* of the image at that depth; NULL when not PRESENT */
 } qcow2_extent;
 
-/* Returns 0 to go on; anything else ends the walk, and qcow2_map returns it. */
+/* Returns 0 to go on; anything else ends the walk, and qcow2_map returns it.  It may use the image. */
 typedef int qcow2_extent_callback(void *opaque, const qcow2_extent *extent);
 
 /* The extents of a range, in order, without gaps, neighbours that continue each other merged within
@@ -290,7 +285,7 @@ QCOW2_PUBLIC int qcow2_map(qcow2_image *image, uint64_t count, uint64_t offset, 
  * Facts
  */
 
-/* Bits of qcow2_info.features. */
+/* Bits of qcow2_info.features.  (0x0008 is that of a compression type, which has its own member.) */
 #define QCOW2_FEATURE_DIRTY 0x0001u
 #define QCOW2_FEATURE_CORRUPT 0x0002u
 #define QCOW2_FEATURE_DATA_FILE 0x0004u
@@ -359,7 +354,7 @@ QCOW2_PUBLIC const char *qcow2_get_filename(const qcow2_image *image);
 QCOW2_PUBLIC qcow2_image *qcow2_get_backing(qcow2_image *image);
 
 /* ------------------------------------------------------------------------------------------------
- * Internal snapshots (ENOTSUP for raw and qcow)
+ * Internal snapshots (ENOTSUP for raw, luks and qcow)
  */
 
 typedef struct {
@@ -375,7 +370,8 @@ typedef struct {
 
 typedef int qcow2_snapshot_callback(void *opaque, const qcow2_snapshot *snapshot);
 
-/* In the table's order.  The strings live for the callback only. */
+/* In the table's order.  The strings live for the callback only, which may use the image and returns 0
+ * to go on; anything else ends the list, and is returned. */
 QCOW2_PUBLIC int qcow2_snapshot_list(qcow2_image *image, qcow2_snapshot_callback *callback,
                                      void *opaque);
 QCOW2_PUBLIC int qcow2_snapshot_create(qcow2_image *image, const char *name);
@@ -393,7 +389,7 @@ QCOW2_PUBLIC int qcow2_snapshot_delete(qcow2_image *image, const char *id_or_nam
  * What was not written reads as zeroes.  qcow2_resize drops a state that no snapshot holds.  Writes are
  * durable after qcow2_flush, with QCOW2_FUA, and when a snapshot has been created.  Errors as of
  * qcow2_pread and qcow2_pwrite, except: EFBIG, there is no room for so much; ENOTSUP, there is no such room
- * (raw and qcow images, images with an external data file or with AES). */
+ * (raw, luks and qcow images, images with an external data file or with AES). */
 QCOW2_PUBLIC int qcow2_vm_state_pread(qcow2_image *image, void *buf, size_t count, uint64_t offset,
                                       uint32_t flags);
 QCOW2_PUBLIC int qcow2_vm_state_pwrite(qcow2_image *image, const void *buf, size_t count,
@@ -431,8 +427,8 @@ typedef struct {
 
 typedef int qcow2_bitmap_callback(void *opaque, const qcow2_bitmap *bitmap);
 
-/* In the directory's order.  The strings live for the callback only, which returns 0 to go on; anything
- * else ends the list, and is returned. */
+/* In the directory's order.  The strings live for the callback only, which may use the image and returns
+ * 0 to go on; anything else ends the list, and is returned. */
 QCOW2_PUBLIC int qcow2_bitmap_list(qcow2_image *image, qcow2_bitmap_callback *callback,
                                    void *opaque);
 
@@ -455,7 +451,7 @@ QCOW2_PUBLIC int qcow2_bitmap_merge(qcow2_image *image, const char *name, qcow2_
                                     const char *source_name);
 
 /* A range of the disk whose bits are all set (dirty) or all clear.  Returns 0 to go on; anything else
- * ends the walk, and qcow2_bitmap_extents returns it. */
+ * ends the walk, and qcow2_bitmap_extents returns it.  It may use the image. */
 typedef int qcow2_bitmap_extent_callback(void *opaque, uint64_t offset, uint64_t length,
                                          bool dirty);
 
@@ -471,14 +467,22 @@ QCOW2_PUBLIC int qcow2_bitmap_extents(qcow2_image *image, const char *name, uint
 QCOW2_PUBLIC qcow2_create_options *qcow2_create_options_new(void);
 QCOW2_PUBLIC void qcow2_create_options_free(qcow2_create_options *options);
 
-/* Set one option by the name and in the spelling of qemu-img's -o: size (bytes), compat ("0.10",
- * "v2", "1.1", "v3"), cluster_size (bytes), refcount_bits, lazy_refcounts ("on", "off", or
- * as QEMU has it "yes", "no", "true", "false", "y", "n"),
- * backing_file, backing_fmt, preallocation ("off", "metadata", "falloc", "full"), encrypt.format
- * ("luks"), encrypt.cipher-alg, encrypt.cipher-mode, encrypt.ivgen-alg, encrypt.ivgen-hash-alg,
- * encrypt.hash-alg, encrypt.iter-time (milliseconds; for the format luks these are without
- * "encrypt.") ...  Numbers are plain decimal bytes; suffixes are the caller's business.  EINVAL for
- * a bad value, ENOENT for an unknown name, ENOTSUP for one this version does not handle. */
+/* Set one option by the name and in the spelling of qemu-img's -o.  Numbers are plain decimal; suffixes
+ * are the caller's business.  A switch is "on" or "off", or as QEMU has it "yes", "no", "true", "false",
+ * "y", "n".  EINVAL for a bad value, ENOENT for an unknown name, ENOTSUP for what is not handled:
+ *   size, cluster_size          bytes
+ *   compat                      "0.10" or "v2", "1.1" or "v3"
+ *   refcount_bits               1 to 64, a power of two
+ *   lazy_refcounts, extended_l2, data_file_raw                  switches
+ *   backing_file, backing_fmt, data_file                        names
+ *   preallocation               "off", "metadata", "falloc", "full"
+ *   compression_type            "zlib", "zstd"
+ *   compression_level, compression_window                       accepted if the image could be written
+ *                               with them (qcow2_open_options_set), and not kept
+ *   encryption                  a switch: "on" is ENOTSUP
+ *   encrypt.format              "luks"; "aes" is ENOTSUP
+ *   encrypt.cipher-alg, encrypt.cipher-mode, encrypt.ivgen-alg, encrypt.ivgen-hash-alg,
+ *   encrypt.hash-alg, encrypt.iter-time (milliseconds)          for the format luks without "encrypt." */
 QCOW2_PUBLIC int qcow2_create_options_set(qcow2_create_options *options, const char *name,
                                           const char *value);
 /* "qcow2" (the default), "raw" or "luks". */
@@ -490,8 +494,8 @@ QCOW2_PUBLIC int qcow2_create_options_set_secret(qcow2_create_options *options, 
                                                  size_t size);
 
 /* Flags of qcow2_create_options_set_flags. */
-#define QCOW2_CREATE_NBD \
-    0x0001u /* the name is the URI of an export on an NBD server, large enough */
+/* The name is the URI of an export on an NBD server, large enough. */
+#define QCOW2_CREATE_NBD 0x0001u
 
 QCOW2_PUBLIC int qcow2_create_options_set_flags(qcow2_create_options *options, uint32_t flags);
 
@@ -509,15 +513,17 @@ typedef struct {
 QCOW2_PUBLIC int qcow2_measure(const qcow2_create_options *options, qcow2_image *source,
                                qcow2_measurement *measurement, size_t measurement_size);
 
-#define QCOW2_RESIZE_SHRINK 0x0001u /* allow a smaller size */
-
-#define QCOW2_RESIZE_METADATA 0x0002u /* map the new part to host clusters */
+/* Flags of qcow2_resize.  Of the last three, which are for growing, the last that is given counts. */
+#define QCOW2_RESIZE_SHRINK 0x0001u   /* allow a smaller size */
+#define QCOW2_RESIZE_METADATA 0x0002u /* map the new part to host clusters (qcow2 only) */
 #define QCOW2_RESIZE_FALLOC 0x0004u   /* and reserve the space */
 #define QCOW2_RESIZE_FULL 0x0008u     /* and write zeroes to it */
 
 /* Change the size of the virtual disk (qcow2: a multiple of 512).  A new part reads as zeroes.  After
  * a power cut the size is the old or the new one; when shrinking, what lies beyond the new size may
- * read as zeroes before it is gone. */
+ * read as zeroes before it is gone.  EINVAL for a smaller size that was not allowed, for preallocation
+ * with it, and for an image that was opened with QCOW2_OPEN_NO_IO or without its backing file; EROFS;
+ * ENOTSUP for what the format cannot do (a version 2 image with snapshots); EFBIG; ENOSPC. */
 QCOW2_PUBLIC int qcow2_resize(qcow2_image *image, uint64_t size, uint32_t flags);
 
 /* How far a long call has come: done of total units, whatever they are.  Returns 0 to go on; anything
@@ -535,6 +541,7 @@ QCOW2_PUBLIC void qcow2_amend_options_free(qcow2_amend_options *options);
 QCOW2_PUBLIC int qcow2_amend_options_set(qcow2_amend_options *options, const char *name,
                                          const char *value);
 
+/* Flags of qcow2_amend_options_set_flags. */
 #define QCOW2_AMEND_FORCE 0x0001u /* change key slots even where that loses the disk */
 
 QCOW2_PUBLIC int qcow2_amend_options_set_flags(qcow2_amend_options *options, uint32_t flags);
@@ -556,6 +563,7 @@ QCOW2_PUBLIC int qcow2_amend_options_set_old_secret(qcow2_amend_options *options
 QCOW2_PUBLIC int qcow2_amend(qcow2_image *image, const qcow2_amend_options *options,
                              qcow2_progress_callback *progress, void *opaque);
 
+/* Flags of qcow2_rebase. */
 #define QCOW2_REBASE_UNSAFE 0x0001u /* change the recorded name only */
 
 /* Record another backing file (NULL or "": none) and its format.  new_backing is that file, opened; the
@@ -568,6 +576,7 @@ QCOW2_PUBLIC int qcow2_rebase(qcow2_image *image, const char *backing_file,
                               const char *backing_format, qcow2_image *new_backing, uint32_t flags,
                               qcow2_progress_callback *progress, void *opaque);
 
+/* Flags of qcow2_commit. */
 #define QCOW2_COMMIT_KEEP 0x0001u /* do not empty the image */
 
 /* Write what the image and the backing files above the one at this depth (1: its own) hold into that
@@ -584,16 +593,16 @@ QCOW2_PUBLIC int qcow2_commit(qcow2_image *image, unsigned depth, uint64_t rate_
  */
 
 typedef struct {
-    uint64_t corruptions;
-    uint64_t leaks;
-    uint64_t check_errors;
-    uint64_t corruptions_fixed;
-    uint64_t leaks_fixed;
-    uint64_t image_end_offset;
-    uint64_t total_clusters;
-    uint64_t allocated_clusters;
-    uint64_t fragmented_clusters;
-    uint64_t compressed_clusters;
+    uint64_t corruptions;         /* errors found, and not repaired */
+    uint64_t leaks;               /* clusters in use by nobody, and not repaired */
+    uint64_t check_errors;        /* what could not be looked at */
+    uint64_t corruptions_fixed;   /* errors repaired */
+    uint64_t leaks_fixed;         /* clusters given back */
+    uint64_t image_end_offset;    /* bytes, to the end of the last cluster in use; 0: unknown */
+    uint64_t total_clusters;      /* guest clusters of the disk */
+    uint64_t allocated_clusters;  /* those that have a place in the file */
+    uint64_t fragmented_clusters; /* those that do not follow the one before them in the file */
+    uint64_t compressed_clusters; /* those that are compressed */
     uint64_t uncounted; /* those of corruptions that are in use with a count of 0, or lead there */
 } qcow2_check_result;
 

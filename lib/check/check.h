@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* check.h - compare the stored refcounts of an image with the references that its tables hold
  *
- * Reports in the words of qemu-img check and with its counts (qemu-img 7.2).  It depends on nothing
+ * Reports in the words of qemu-img check and with its counts (qemu-img 7.2).  Looking depends on nothing
  * that has state: it reads every table itself, so that it can look at an image that nobody else
- * would open, and at one that a simulated power cut has left behind.
+ * would open, and at one that a simulated power cut has left behind.  Repairs open the tables.
  */
 
 #ifndef QCOW2_CHECK_CHECK_H

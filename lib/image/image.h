@@ -107,6 +107,8 @@ int image_open_backing(struct qcow2_image *image, const struct qcow2_open_option
 
 /* ---- io.c: guest requests, ranges checked ---- */
 
+/* For who does not hold operations. */
+uint64_t image_size_now(struct qcow2_image *image);
 int image_read(struct qcow2_image *image, void *buf, size_t count, uint64_t offset);
 int image_write(struct qcow2_image *image, const void *buf, size_t count, uint64_t offset,
                 uint32_t flags);

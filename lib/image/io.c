@@ -19,6 +19,13 @@ static int check_range(const struct qcow2_image *image, uint64_t count, uint64_t
     return 0;
 }
 
+uint64_t image_size_now(struct qcow2_image *image)
+{
+    READ_SCOPE(&image->operations);
+
+    return image_size(image);
+}
+
 static int check_change(const struct qcow2_image *image, uint64_t count, uint64_t offset)
 {
     if (image_read_only(image))
@@ -77,8 +84,8 @@ static int check_compressed(const struct qcow2_image *image, uint64_t count, uin
     if (check_change(image, count, offset) == -1)
         return -1;
     if (image->disk->ops->write_compressed == NULL)
-        return error_set(ENOTSUP, "Compression is not possible: '%s' is a raw image",
-                         image->filename);
+        return error_set(ENOTSUP, "Compression is not possible: '%s' is a %s image",
+                         image->filename, image_format_name(image->format));
     if (image->data_store)
         return error_set(ENOTSUP, "Compression is not possible: '%s' has an external data file",
                          image->filename);

@@ -88,7 +88,7 @@ static int measure_qcow2(const struct qcow2_create_options *o, struct qcow2_imag
         return error_set(EFBIG, "The image size is too large for file format 'qcow2' (try using a "
                                 "larger cluster size)");
     m->fully_allocated = metadata_size(o, data) + data * o->cluster_size;
-    if (source && !all && image_map(source, image_size(source), 0, 0, count_extent, &count) == -1)
+    if (source && !all && image_map(source, size, 0, 0, count_extent, &count) == -1)
         return -1;
     m->required =
         all ? m->fully_allocated : metadata_size(o, data) + count.clusters * o->cluster_size;
@@ -100,12 +100,12 @@ static int measure_qcow2(const struct qcow2_create_options *o, struct qcow2_imag
 int image_measure(const struct qcow2_create_options *o, struct qcow2_image *source,
                   qcow2_measurement *m)
 {
-    uint64_t size = source ? image_size(source) : o->size;
+    uint64_t size = source ? image_size_now(source) : o->size, disk_size;
 
     if (size > INT64_MAX - 512)
         return error_set(EFBIG, "The image size is too large");
-    size = round_up(size, 512);
-    m->required = o->format == FORMAT_LUKS ? size + luks_length(&o->luks.spec) : size;
+    disk_size = round_up(size, 512);
+    m->required = o->format == FORMAT_LUKS ? disk_size + luks_length(&o->luks.spec) : disk_size;
     m->fully_allocated = m->required;
     return o->format == FORMAT_QCOW2 ? measure_qcow2(o, source, size, m) : 0;
 }

@@ -39,8 +39,8 @@
 int image_require_writable_qcow2(struct qcow2_image *image, const char *operation)
 {
     if (image->format != FORMAT_QCOW2)
-        return error_set(ENOTSUP, "%s is not possible: '%s' is a raw image", operation,
-                         image->filename);
+        return error_set(ENOTSUP, "%s is not possible: '%s' is a %s image", operation,
+                         image->filename, image_format_name(image->format));
     if (image_read_only(image))
         return error_set(EROFS, "%s is not possible: '%s' is open read-only", operation,
                          image->filename);

@@ -93,7 +93,8 @@ struct tables {
     bool discard_keeps;      /* a discarded cluster stays with the guest's, marked as zero */
     uint32_t discard;        /* enum freed_by: for which freed clusters holes are punched */
     uint32_t overlap_checks; /* enum metadata_class: what a write is held against */
-    struct header header;    /* geometry, version and features are constant while open */
+    /* Both change only while no request runs (resizing, amending), but for the dirty and corrupt bits. */
+    struct header header;
     struct geometry geometry;
 
     pthread_rwlock_t lock;
@@ -136,8 +137,8 @@ static inline bool tables_has_data_file(const struct tables *tables)
     return tables->header.incompatible_features & INCOMPATIBLE_DATA_FILE;
 }
 
-/* Read the refcount table (writable images only) and the L1 table of header, or the given one of a
- * snapshot.  The tables take over header. */
+/* Read the refcount table (writable images only) and the L1 table of header.  The tables take over
+ * header. */
 int tables_open(struct tables *tables, struct store *store, struct header *header, bool read_only);
 /* Read through another L1 table: a snapshot's.  The tables take it over. */
 void tables_show_l1(struct tables *tables, uint64_t *l1, uint64_t l1_table_offset,
