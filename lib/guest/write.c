@@ -137,6 +137,10 @@ static int write_reserved(struct guest *g, const void *buf, size_t count, uint64
     return allocation_publish(g, &a);
 }
 
+/* QEMU encrypts so many clusters at once and allocates them together, which decides where refcount blocks
+ * and tables come to lie between them. */
+#define ENCRYPTED_RUN 32u
+
 static int write_allocating(struct guest *g, const void *buf, size_t count, uint64_t offset,
                             size_t *done)
 {
@@ -147,6 +151,9 @@ static int write_allocating(struct guest *g, const void *buf, size_t count, uint
     int r;
 
     count = min_u64(count, table_end - offset);
+    if (g->tables->encrypted)
+        count = min_u64(count, geometry_cluster_start(geometry, offset) +
+                                   ENCRYPTED_RUN * geometry->cluster_size - offset);
     inflight_reserve(&g->inflight, &reservation, geometry_cluster_start(geometry, offset),
                      round_up(offset + count, geometry->cluster_size));
     r = write_reserved(g, buf, count, offset, done);

@@ -6,6 +6,7 @@ encryption_tests = \
 	interop/encryption-differential.sh \
 	interop/encryption-key-slots-are-changed.sh \
 	interop/encryption-layout-is-that-of-qemu.sh \
-	interop/encryption-of-converted-images.sh
+	interop/encryption-of-converted-images.sh \
+	interop/encryption-of-vm-states.sh
 TESTS += $(encryption_tests)
 EXTRA_DIST += interop/encryption-common.sh $(encryption_tests)

@@ -6,7 +6,7 @@
  *     vm-state snapshot IMAGE SNAPSHOT    prints the state of a snapshot
  *     vm-state active IMAGE SIZE          prints the first bytes of the active state
  *
- * ICOUNT "-": not recorded.
+ * ICOUNT "-": not recorded.  PASSWORD in the environment: of an encrypted image.
  */
 
 #include <err.h>
@@ -29,12 +29,15 @@ static void must(int result)
 static qcow2_image *open_image(const char *filename, const char *snapshot, uint32_t flags)
 {
     qcow2_open_options *options = qcow2_open_options_new();
+    const char *password = getenv("PASSWORD");
     qcow2_image *image;
 
     if (options == NULL)
         errx(1, "%s", qcow2_get_error());
     must(qcow2_open_options_set_flags(options, flags));
     must(qcow2_open_options_set_backing_policy(options, QCOW2_BACKING_ALLOW));
+    if (password)
+        must(qcow2_open_options_set_secret(options, password, strlen(password)));
     if (snapshot)
         must(qcow2_open_options_set_snapshot(options, snapshot));
     image = qcow2_open(filename, options);
