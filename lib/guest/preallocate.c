@@ -20,8 +20,8 @@ static int extend_file(struct guest *g, const struct allocation *a)
     return length < end ? store_truncate(data, end) : 0;
 }
 
-/* Host clusters for the first part of a range of whole clusters that have none; *done as in
- * write_reserved.  Subclusters of theirs stay what they are; the only one of a standard cluster, whose
+/* Host clusters for the first part of a range of whole clusters that have none; *done tells how much that
+ * was.  Subclusters of theirs stay what they are; the only one of a standard cluster, whose
  * entry cannot say so, becomes zeroes. */
 static int preallocate_reserved(struct guest *g, uint64_t start, uint64_t end, uint64_t *done)
 {

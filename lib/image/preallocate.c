@@ -18,6 +18,16 @@ int preallocate_store(struct store *store, uint64_t count, uint64_t offset, enum
     return 0;
 }
 
+/* Bytes of the extent's host clusters; the disk's last one is held whole, wherever the disk ends. */
+static uint64_t held_length(const struct qcow2_image *image, const struct extent *e)
+{
+    uint64_t end = e->host_offset + e->length;
+
+    if (e->guest_offset + e->length < image->disk->size || tables_has_data_file(&image->tables))
+        return e->length;
+    return round_up(end, image->tables.geometry.cluster_size) - e->host_offset;
+}
+
 /* Space for the host clusters that the plan mentions. */
 static int hold_space(struct qcow2_image *image, uint64_t count, uint64_t offset,
                       enum preallocation mode)
@@ -31,8 +41,8 @@ static int hold_space(struct qcow2_image *image, uint64_t count, uint64_t offset
             const struct extent *e = &plan.extents[i];
 
             offset = e->guest_offset + e->length;
-            if (e->placed &&
-                preallocate_store(image->tables.data, e->length, e->host_offset, mode) == -1)
+            if (e->placed && preallocate_store(image->tables.data, held_length(image, e),
+                                               e->host_offset, mode) == -1)
                 return -1;
         }
     }

@@ -22,6 +22,7 @@ cli_tests = \
 	cli/cli-locked-files-survive-a-failed-create.sh \
 	cli/cli-locked-images-are-refused-as-by-qemu-img.sh \
 	cli/cli-long-names-of-newer-qemu-img-are-known.sh \
+	cli/cli-measure-is-enough-for-every-option.sh \
 	cli/cli-measure-is-never-exceeded.sh \
 	cli/cli-names-inside-images-are-printed-harmlessly.sh \
 	cli/cli-programs-in-the-wild-get-what-they-parse.sh \
