@@ -134,7 +134,7 @@ static void compare(struct deflater *d, int window, const uint8_t *in, size_t co
 
 static void random_buffers(void **state)
 {
-    uint8_t *in = malloc(LARGEST);
+    uint8_t *in = calloc(1, LARGEST);
 
     (void)state;
     random_state[0] = (unsigned short)seed;
