@@ -276,7 +276,7 @@ static void tell_any_extents(const struct request *r)
 
 static void tell_wrong_length(const struct request *r)
 {
-    int difference = (int8_t)next_byte();
+    int difference = (next_byte() ^ 0x80) - 0x80; /* of the byte as a signed one */
     uint32_t length = r->length + (uint32_t)difference;
 
     server.lied = true;
