@@ -23,7 +23,9 @@ qcow-img info --format qcow2 --cache none --force-share a.qcow2 | grep -qx 'back
 expect '[{ "start": 4096, "length": 8192, "depth": 1, "present": false, "zero": true, "data": false}]' \
     qcow-img map --start-offset 4k --max-length 8k --output json a.qcow2
 qcow-img snapshot --create one a.qcow2
-qcow-img snapshot --list a.qcow2 | grep -q one
+qcow-img snapshot -t directsync --list a.qcow2 | grep -q one
+qcow-img snapshot -q --cache unsafe --create two a.qcow2
+qcow-img snapshot -q --cache none --delete two a.qcow2
 qcow-img snapshot --apply one a.qcow2
 qcow-img snapshot --delete one a.qcow2
 expect '' qcow-img snapshot --list a.qcow2

@@ -7,6 +7,7 @@ cli_tests = \
 	cli/cli-completion-offers-verbs-and-options.sh \
 	cli/cli-create-preallocates-as-qemu-img.sh \
 	cli/cli-encryption-speaks-as-qemu-img.sh \
+	cli/cli-every-option-has-a-row.sh \
 	cli/cli-every-report-is-there-as-json.sh \
 	cli/cli-help-names-every-verb-and-option.sh \
 	cli/cli-image-opts-open-what-they-name.sh \
@@ -34,7 +35,7 @@ cli_tests = \
 	cli/cli-untrusted-opens-the-named-file-only.sh \
 	cli/cli-waits-for-locked-images.sh
 TESTS += $(cli_tests)
-EXTRA_DIST += cli/README cli/twins.sh cli/io-rows/async.rows cli/io-rows/image.rows \
+EXTRA_DIST += cli/README cli/covered.py cli/twins.sh cli/io-rows/async.rows cli/io-rows/image.rows \
 	cli/io-rows/open.rows cli/io-rows/transfer.rows \
 	cli/wild/builders.wild cli/wild/openstack.wild cli/wild/ovirt.wild cli/wild/platforms.wild $(cli_tests)
 

@@ -25,7 +25,7 @@ row_tables = \
 	cli/rows/snapshot.rows \
 	cli/rows/usage.rows
 TESTS += $(row_tables)
-EXTRA_DIST += cli/rows.py cli/rows/setups $(row_tables)
+EXTRA_DIST += cli/rows.py cli/rows/setups cli/rows/without $(row_tables)
 
 TEST_EXTENSIONS += .rows
 ROWS_LOG_COMPILER = $(top_builddir)/run python3 -B $(srcdir)/cli/rows.py
