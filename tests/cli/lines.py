@@ -14,9 +14,11 @@ What differs on purpose is in lines/differences, a rule each:
 
     ASPECTS | LINE | THEIRS | OURS = REASON
 
-ASPECTS are stdout, stderr, status, files, and content, check, info, map, space of any file; LINE,
-THEIRS and OURS are patterns for the command line and for what the two programs say; each may be
-left out.  A line is as it should be if its differences are all excused.
+ASPECTS are stdout, stderr, status, files, lost (a file that was there before, and that only ours took
+away), and content, check, info, map, space of any file.  LINE, THEIRS and OURS are patterns for the
+command line and for what the two programs say, which ends with "status N" and "all files as before" or
+"other files than before"; each may be left out.  A line is as it should be if its differences are all
+excused.
 
     lines.py [--seed N] [--lines N] [--sequences N] [-v]    the seed of a line that differs repeats it
     lines.py --line 'create -f qcow2 x.qcow2 1M'            this line
@@ -92,13 +94,13 @@ class Twins:
     def look(folder):
         return {name: signature(os.path.join(folder, name)) for name in os.listdir(folder)}
 
+    def changed_on(self, side):
+        now, known = self.look(self.folders[side]), self.known[side]
+        return {name for name in set(now) | set(known) if now.get(name) != known.get(name)}
+
     def changed(self):
         """The names of files that are new, gone or touched on either side since the last restore."""
-        names = set()
-        for side, folder in self.folders.items():
-            now, known = self.look(folder), self.known[side]
-            names.update(name for name in set(now) | set(known) if now.get(name) != known.get(name))
-        return sorted(names)
+        return sorted(set().union(*(self.changed_on(side) for side in SIDES)))
 
     def settle(self):
         """What is there now is how it should be."""
@@ -163,6 +165,7 @@ class Player:
         self.verbose = arguments.verbose
         self.keep = arguments.keep
         self.strict = arguments.strict
+        self.left = {}  # what became of the files, by side
         self.tally = collections.Counter()
         self.wrong = 0
 
@@ -184,6 +187,7 @@ class Player:
             done = rows.run([rows.PROGRAMS[side][tool], *words[tool == "io":]], folder)
             complaint = rows.mask(done.stderr, folder, "no port").strip("\n").split("\n")
             said[side] = {"stdout": self.mask(done.stdout, folder), "stderr": complaint[0], "status": done.returncode}
+            self.left[side] = "other files than before" if self.twins.changed_on(where[side]) else "all files as before"
         return said
 
     def compare(self, line, where):
@@ -197,7 +201,8 @@ class Player:
         for name in self.twins.changed():
             there = [os.path.exists(os.path.join(folders[side], name)) for side in SIDES]
             if not all(there):
-                found.setdefault("files", []).append((name, *("there" if one else "not there" for one in there)))
+                aspect = "lost" if name in self.twins.known["ours"] and not there[1] else "files"
+                found.setdefault(aspect, []).append((name, *("there" if one else "not there" for one in there)))
             else:
                 for aspect, theirs, ours in Found(name, folders, self.mixed).compare(folders):
                     found.setdefault(aspect, []).append((name, theirs, ours))
@@ -205,7 +210,8 @@ class Player:
 
     def judge(self, line, found, said):
         """Whether all that differs is excused."""
-        texts = [text_of(line, 0)] + ["%s\n%s\nstatus %s" % (said[side]["stdout"], said[side]["stderr"], said[side]["status"]) for side in SIDES]
+        texts = [text_of(line, 0)] + ["%s\n%s\nstatus %s\n%s" % (said[side]["stdout"], said[side]["stderr"], said[side]["status"], self.left[side])
+                                         for side in SIDES]
         for rule in self.rules:
             excused = rule.excuses(*texts) & set(found)
             rule.used += bool(excused)
