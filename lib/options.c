@@ -114,13 +114,21 @@ int qcow2_open_options_set_backing(qcow2_open_options *options, const char *file
     return replace_string(&options->backing_format, format);
 }
 
+/* Each object has one owner, and none is its own. */
 static int take_over(qcow2_open_options **to, qcow2_open_options *options, const char *role,
                      qcow2_open_options *other)
 {
-    if (options == other)
-        return error_set(EINVAL, "An image cannot be its own %s", role);
+    if (*to == other)
+        return 0;
+    for (const qcow2_open_options *o = options; o != NULL; o = o->owner)
+        if (o == other)
+            return error_set(EINVAL, "An image cannot be its own %s", role);
+    if (other != NULL && other->owner != NULL)
+        return error_set(EINVAL, "The options of the %s belong to others already", role);
     qcow2_open_options_free(*to);
     *to = other;
+    if (other != NULL)
+        other->owner = options;
     return 0;
 }
 

@@ -118,7 +118,7 @@ QCOW2_PUBLIC int qcow2_open_options_set_backing(qcow2_open_options *options, con
  * qcow2_open_options_set_backing, or the recorded one).  It is opened read-only, whatever its flags
  * say, and with FORCE_SHARE, NO_LOCK, DIRECT, NO_IO, UNTRUSTED and BACKING_NBD where the image above is;
  * with NO_IO only there.  Without a callback for passwords of its own it has that of the image above.
- * backing belongs to options afterwards, unless -1 is returned. */
+ * backing belongs to options afterwards, unless -1 is returned: it can be given to one only. */
 QCOW2_PUBLIC int qcow2_open_options_set_backing_options(qcow2_open_options *options,
                                                         qcow2_open_options *backing);
 

@@ -116,6 +116,26 @@ static void options_know_their_words(void **state)
     }
 }
 
+/* Options that are taken over have one owner, and no circle can be made of them. */
+static void options_belong_to_one(void **state)
+{
+    static const char circle[] = "its own", taken[] = "belong to others already";
+    qcow2_open_options *a = qcow2_open_options_new(), *b = qcow2_open_options_new();
+    qcow2_open_options *c = qcow2_open_options_new(), *other = qcow2_open_options_new();
+
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(qcow2_open_options_set_backing_options(a, b), 0);
+    assert_int_equal(qcow2_open_options_set_file_options(b, c), 0);
+    refused(qcow2_open_options_set_backing_options(b, a), EINVAL, circle);
+    refused(qcow2_open_options_set_data_file_options(c, a), EINVAL, circle);
+    refused(qcow2_open_options_set_file_options(a, b), EINVAL, taken);
+    refused(qcow2_open_options_set_backing_options(other, c), EINVAL, taken);
+    assert_int_equal(qcow2_open_options_set_backing_options(a, other), 0); /* b and c go */
+    assert_int_equal(qcow2_open_options_set_backing_options(a, NULL), 0);
+    qcow2_open_options_free(a);
+}
+
 /* ------------------------------------------------------------------------------------------------
  * Images
  */
@@ -503,6 +523,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_know_their_words),
+        cmocka_unit_test(options_belong_to_one),
         cmocka_unit_test(calls_are_refused_with_a_sentence),
         cmocka_unit_test(flags_that_a_call_does_not_know_are_refused),
         cmocka_unit_test(nothing_is_done_without_its_arguments),
