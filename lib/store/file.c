@@ -451,8 +451,9 @@ void store_file_take_away(struct store *store)
     const struct file *file = to_file(store);
     struct stat st;
 
-    if (store->ops == &file_ops && file->ours && lstat(file->name, &st) == 0 &&
-        S_ISREG(st.st_mode) && st.st_dev == file->device && st.st_ino == file->inode)
+    if (store->ops == &file_ops && file->ours && lock_alone(file->fd) &&
+        lstat(file->name, &st) == 0 && S_ISREG(st.st_mode) && st.st_dev == file->device &&
+        st.st_ino == file->inode)
         unlink(file->name);
 }
 

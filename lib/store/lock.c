@@ -209,3 +209,14 @@ void lock_emptied(int fd, enum store_sharing sharing)
     release_bytes(fd, emptying_set.denied & ~kept.denied, DENIED_BASE);
     held_less(fd, emptying_set.used & ~kept.used, emptying_set.denied & ~kept.denied);
 }
+
+bool lock_alone(int fd)
+{
+    struct flock lock = { .l_type = F_WRLCK,
+                          .l_whence = SEEK_SET,
+                          .l_start = USED_BASE,
+                          .l_len = DENIED_BASE + PERMISSIONS - USED_BASE };
+    int errnum = fcntl_lock(fd, F_OFD_SETLK, &lock);
+
+    return errnum == 0 || has_no_locks(errnum);
+}

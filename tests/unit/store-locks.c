@@ -114,6 +114,23 @@ static void a_raw_file_just_created_is_shared(void **state)
     store_close(other);
 }
 
+/* A raw file is shared as soon as it is there, while it is filled. */
+static void a_file_that_another_uses_is_not_taken_away(void **state)
+{
+    struct store *a = store_file_open("new", STORE_CREATE, STORE_LOCK_RAW_WRITER);
+    struct store *b = store_file_open("new", 0, STORE_LOCK_RAW_WRITER);
+
+    (void)state;
+    assert_non_null(a);
+    assert_non_null(b);
+    store_file_take_away(a);
+    assert_int_equal(access("new", F_OK), 0);
+    store_close(b);
+    store_file_take_away(a);
+    assert_int_equal(access("new", F_OK), -1);
+    store_close(a);
+}
+
 static void this_process_is_named(void **state)
 {
     struct store *a = open_as(STORE_LOCK_WRITER);
@@ -179,6 +196,7 @@ int main(void)
         cmocka_unit_test(force_share_and_none_bear_everything),
         cmocka_unit_test(a_file_in_use_is_not_emptied),
         cmocka_unit_test(a_raw_file_just_created_is_shared),
+        cmocka_unit_test(a_file_that_another_uses_is_not_taken_away),
         cmocka_unit_test(this_process_is_named),
         cmocka_unit_test(another_process_is_named),
     };
