@@ -234,7 +234,8 @@ static int prepare_upgrade(struct amendment *a)
         if (complete_extra(&snapshots->entries[i]) == -1)
             return -1;
     }
-    if (!complete &&
+    /* an amendment that failed may have completed them in memory already */
+    if ((!complete || snapshot_table_encoded_size(snapshots) != a->old_snapshots_bytes) &&
         image_write_snapshots(&a->image->tables, snapshots, &a->snapshots_offset) == -1)
         return -1;
     if (a->snapshots_offset != 0)
