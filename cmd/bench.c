@@ -22,7 +22,7 @@
 #include "verb.h"
 
 enum {
-    MAX_THREADS = 256,
+    MAX_THREADS = 256, /* the caller's among them: what is told as the depth */
 };
 
 typedef struct {
@@ -140,7 +140,7 @@ static void run_threads(bench *b)
     uint64_t wanted = b->options->depth < b->options->count ? b->options->depth : b->options->count;
     unsigned begun = 0;
 
-    while (begun + 1 < wanted && begun < MAX_THREADS &&
+    while (begun + 1 < wanted && begun + 1 < MAX_THREADS &&
            pthread_create(&threads[begun], NULL, work, b) == 0)
         begun++;
     work(b);
@@ -182,7 +182,8 @@ static void print_json(const options *o, const bench_options *settled, double du
     json_put(object, "buffer-size", json_number(settled->buffer_size));
     json_put(object, "step-size", json_number(settled->step_size));
     json_put(object, "offset", json_number(settled->offset));
-    json_put(object, "depth", json_number(settled->depth));
+    json_put(object, "depth",
+             json_number(settled->depth < MAX_THREADS ? settled->depth : MAX_THREADS));
     json_put(object, "flush-interval", json_number(settled->flush_interval));
     json_put(object, "seconds", json_real(duration));
     json_put(object, "requests-per-second", json_real(rate));

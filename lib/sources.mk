@@ -170,6 +170,7 @@ libqcow2_sources = \
 	image/options.h \
 	image/preallocate.c \
 	image/preallocate.h \
+	image/probe.c \
 	image/progress.h \
 	image/rebase.c \
 	image/resize.c \

@@ -217,14 +217,8 @@ int allocation_publish(struct guest *g, const struct allocation *a)
 /* Nobody has seen the clusters: they are free at once. */
 void allocation_abandon(struct guest *g, const struct allocation *a)
 {
-    struct error error;
-
     if (a->kept || a->bytes == 0)
         return;
-    error_save(&error);
-    {
-        WRITE_SCOPE(&g->tables->lock);
-        refcount_lower(g->tables, a->host_offset, a->bytes);
-    }
-    error_restore(&error);
+    WRITE_SCOPE(&g->tables->lock);
+    refcount_abandon(g->tables, a->host_offset, a->bytes);
 }

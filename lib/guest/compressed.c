@@ -74,14 +74,9 @@ static int publish_stream(struct guest *g, uint64_t offset, struct l2_entry entr
 
 static void abandon_stream(struct guest *g, uint64_t host_offset, uint64_t size)
 {
-    struct error error;
+    WRITE_SCOPE(&g->tables->lock);
 
-    error_save(&error);
-    {
-        WRITE_SCOPE(&g->tables->lock);
-        refcount_lower(g->tables, host_offset, size);
-    }
-    error_restore(&error);
+    refcount_abandon(g->tables, host_offset, size);
 }
 
 static int write_reserved(struct guest *g, const void *stream, size_t size, uint64_t offset)

@@ -35,6 +35,16 @@ int guest_disk_change_codec(struct disk *disk);
  * which takes the cipher over, can only be read from then on. */
 void guest_set_cipher(struct disk *disk, struct cipher *cipher);
 
+/* Whole clusters up to the end of an L2 table or of the disk, which will end before them: they hold
+ * nothing, and show no backing file.  Version 2 has no way to say the latter: there the disk has to end
+ * before them already. */
+int guest_disk_cut(struct disk *disk, uint64_t count, uint64_t offset);
+
+/* Give every cluster of the range that has none a host cluster.  With a backing file only if the
+ * image has subclusters: the only one of a standard cluster becomes zeroes.  Only while nobody else
+ * writes to the range. */
+int guest_disk_preallocate(struct disk *disk, uint64_t count, uint64_t offset);
+
 /* ---- Between the files of this room ---- */
 
 /* The plan of a range (map.c); for_write refuses extents that overlap metadata. */
@@ -50,16 +60,6 @@ int guest_read(struct guest *guest, void *buf, size_t count, uint64_t offset);
 int guest_write(struct guest *guest, const void *buf, size_t count, uint64_t offset);
 int guest_zero(struct guest *guest, uint64_t count, uint64_t offset, uint32_t flags);
 int guest_discard(struct guest *guest, uint64_t count, uint64_t offset);
-
-/* Whole clusters up to the end of an L2 table or of the disk, which will end before them: they hold
- * nothing, and show no backing file.  Version 2 has no way to say the latter: there the disk has to end
- * before them already. */
-int guest_cut(struct guest *guest, uint64_t count, uint64_t offset);
-
-/* Give every cluster of the range that has none a host cluster.  With a backing file only if the
- * image has subclusters: the only one of a standard cluster becomes zeroes.  Only while nobody else
- * writes to the range. */
-int guest_preallocate(struct guest *guest, uint64_t count, uint64_t offset);
 
 /* What an L2 entry refers to loses that reference. */
 int guest_drop_entry(struct guest *guest, const struct l2_entry *entry, enum freed_by by);

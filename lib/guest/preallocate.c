@@ -69,8 +69,9 @@ static int preallocate_clusters(struct guest *g, uint64_t start, uint64_t end)
     return 0;
 }
 
-int guest_preallocate(struct guest *g, uint64_t count, uint64_t offset)
+int guest_disk_preallocate(struct disk *disk, uint64_t count, uint64_t offset)
 {
+    struct guest *g = (struct guest *)disk;
     const struct geometry *geometry = &g->tables->geometry;
 
     for (uint64_t end = offset + count; offset < end;) {

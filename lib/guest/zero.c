@@ -337,7 +337,7 @@ int guest_discard(struct guest *g, uint64_t count, uint64_t offset)
     return give_up_range(g, count, offset, CHANGE_DISCARD);
 }
 
-int guest_cut(struct guest *g, uint64_t count, uint64_t offset)
+int guest_disk_cut(struct disk *disk, uint64_t count, uint64_t offset)
 {
-    return give_up_range(g, count, offset, CHANGE_CUT);
+    return give_up_range((struct guest *)disk, count, offset, CHANGE_CUT);
 }

@@ -321,11 +321,33 @@ static int prepare_source(struct qcow2_image *source, const char *name)
     return find_to_read(source, name) ? 0 : -1;
 }
 
-/* Two images are locked in the order of their addresses, so that nobody waits in a circle. */
+static const struct qcow2_image *top_of(const struct qcow2_image *image)
+{
+    while (image->overlay)
+        image = image->overlay;
+    return image;
+}
+
+static bool lies_below(const struct qcow2_image *image, const struct qcow2_image *other)
+{
+    while (image && image != other)
+        image = image->overlay;
+    return image != NULL;
+}
+
+/* So that nobody waits in a circle: chains in the order of their tops' addresses, and in a chain an image
+ * before what lies below it. */
+static bool is_locked_first(const struct qcow2_image *image, const struct qcow2_image *other)
+{
+    const struct qcow2_image *top = top_of(image), *others = top_of(other);
+
+    return top == others ? lies_below(other, image) : (uintptr_t)top < (uintptr_t)others;
+}
+
 int image_bitmap_merge(struct qcow2_image *target, const char *name, struct qcow2_image *source,
                        const char *source_name)
 {
-    bool source_first = (uintptr_t)source < (uintptr_t)target;
+    bool source_first = is_locked_first(source, target);
     int r;
 
     if (prepare_target(target, name) == -1 || prepare_source(source, source_name) == -1)

@@ -2,8 +2,9 @@
 /* image.h - an open image: its file, its tables, its disk, its chain
  *
  * Locks: operations takes guest requests in shared and structural operations (snapshots, resizing,
- * checking) alone.  It is taken before any lock of the rooms below.  Members are constant while the
- * image is open unless they say otherwise.
+ * checking) alone.  It is taken before any lock of the rooms below, and of two images' the overlay's
+ * before that of what lies below it (of different chains, as image_bitmap_merge says).  Members are
+ * constant while the image is open unless they say otherwise.
  */
 
 #ifndef QCOW2_IMAGE_IMAGE_H
@@ -79,6 +80,8 @@ static inline const char *image_backing_file(const struct qcow2_image *image)
 
 /* Put "Could not open 'x': " before this thread's error; returns -1. */
 int image_could_not_open(const char *filename);
+/* Is this a qcow2 image that may be changed? */
+int image_require_writable_qcow2(struct qcow2_image *image, const char *operation);
 
 /* ---- open.c ---- */
 
@@ -88,6 +91,9 @@ struct qcow2_image *image_open_store(struct store *store, const struct qcow2_ope
 int image_close(struct qcow2_image *image);
 /* What flags of opening mean to the store. */
 uint32_t image_store_flags(uint32_t flags);
+
+/* ---- probe.c ---- */
+
 /* The format of what these options would open, whatever format they say. */
 const char *image_probe(const char *filename, const struct qcow2_open_options *options);
 
@@ -171,9 +177,6 @@ int image_snapshot_create(struct qcow2_image *image, const char *name);
 int image_snapshot_create_with(struct qcow2_image *image, const qcow2_snapshot *given);
 int image_snapshot_apply(struct qcow2_image *image, const char *id_or_name);
 int image_snapshot_delete(struct qcow2_image *image, const char *id_or_name);
-
-/* Is this a qcow2 image that may be changed? */
-int image_require_writable_qcow2(struct qcow2_image *image, const char *operation);
 
 /* ---- amend.c ---- */
 

@@ -58,7 +58,7 @@ int image_preallocate(struct qcow2_image *image, uint64_t count, uint64_t offset
         offset += image->luks->header.payload_offset;
     if (image->format != FORMAT_QCOW2)
         return preallocate_store(image->store, count, offset, mode);
-    if (guest_preallocate((struct guest *)image->disk, count, offset) == -1 ||
+    if (guest_disk_preallocate(image->disk, count, offset) == -1 ||
         (mode != PREALLOCATION_METADATA && hold_space(image, count, offset, mode) == -1))
         return -1;
     return tables_settle(&image->tables);

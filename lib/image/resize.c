@@ -12,8 +12,9 @@
  * its old size; in version 2 with a backing file, which would show instead, it goes when the disk has its
  * new size.  After the new size is in force, the L2 tables that lie wholly beyond it are released, then
  * the refcount blocks that count nothing any more, and the end of the file is given back; what is free
- * now and does not lie there becomes holes, whatever becomes of clusters that the guest discards.  A power cut in between leaves such tables and entries behind;
- * growing releases them before anything of them can be seen.
+ * now and does not lie there becomes holes, whatever becomes of clusters that the guest discards.  A
+ * power cut in between leaves such tables and entries behind; growing releases them before anything of
+ * them can be seen.
  *
  * A VM state lies behind the disk, wherever that ends: that of the active state does not survive.
  *
@@ -140,7 +141,7 @@ static int clear_last_table(struct qcow2_image *image)
     uint64_t end = round_up(start, geometry_l2_span(g));
     int any = holds_any(image, start, end);
 
-    return any == 1 ? guest_cut((struct guest *)image->disk, end - start, start) : any;
+    return any == 1 ? guest_disk_cut(image->disk, end - start, start) : any;
 }
 
 /* L2 tables beyond the old end: a VM state, or what a power cut left behind when the disk shrank. */
@@ -195,7 +196,7 @@ static int clear_cut_table(struct qcow2_image *image, uint64_t size, uint64_t ol
 
     if (start >= end)
         return 0;
-    return guest_cut((struct guest *)image->disk, end - start, start);
+    return guest_disk_cut(image->disk, end - start, start);
 }
 
 static int shrink(struct qcow2_image *image, uint64_t size)

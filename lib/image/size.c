@@ -60,16 +60,10 @@ static int adopt_l1(struct tables *t, struct new_l1 *l1)
 /* The header did not change. */
 static void abandon_l1(struct tables *t, const struct new_l1 *l1)
 {
-    struct error error;
-
     if (l1->entries == NULL || tables_usable(t) == -1)
         return;
-    error_save(&error);
-    {
-        WRITE_SCOPE(&t->lock);
-        refcount_lower(t, l1->offset, (uint64_t)l1->size * L1_ENTRY_SIZE);
-    }
-    error_restore(&error);
+    WRITE_SCOPE(&t->lock);
+    refcount_abandon(t, l1->offset, (uint64_t)l1->size * L1_ENTRY_SIZE);
 }
 
 /* Flushes, so that the tables on disk are those in memory, before the header changes. */

@@ -36,20 +36,6 @@
 #include "table/refcount.h"
 #include "table/tree.h"
 
-int image_require_writable_qcow2(struct qcow2_image *image, const char *operation)
-{
-    if (image->format != FORMAT_QCOW2)
-        return error_set(ENOTSUP, "%s is not possible: '%s' is a %s image", operation,
-                         image->filename, image_format_name(image->format));
-    if (image_read_only(image))
-        return error_set(EROFS, "%s is not possible: '%s' is open read-only", operation,
-                         image->filename);
-    if (image->disk == NULL)
-        return error_set(EINVAL, "%s is not possible: '%s' was opened for its metadata only",
-                         operation, image->filename);
-    return tables_usable(&image->tables);
-}
-
 /* ------------------------------------------------------------------------------------------------
  * Pieces
  */
@@ -70,14 +56,10 @@ static int allocate(struct tables *t, uint64_t count, uint64_t *host_offset)
 /* Clusters that never came into use. */
 static void give_back(struct tables *t, uint64_t host_offset, uint64_t count)
 {
-    struct error error;
+    WRITE_SCOPE(&t->lock);
 
-    error_save(&error);
-    if (count > 0 && host_offset > 0) {
-        WRITE_SCOPE(&t->lock);
-        refcount_lower(t, host_offset, count);
-    }
-    error_restore(&error);
+    if (count > 0 && host_offset > 0)
+        refcount_abandon(t, host_offset, count);
 }
 
 /* Write an L1 table into new clusters, COPIED cleared. */
@@ -365,34 +347,34 @@ static int adopt_active(struct tables *t, uint64_t *l1, uint64_t l1_offset, uint
 }
 
 /* Until the instant: the new L1 table and all that it needs, durable. */
-static int apply_prepare(struct tables *t, const struct tree *new, uint64_t *l1_offset)
+static int apply_prepare(struct tables *t, const struct tree *next, uint64_t *l1_offset)
 {
     struct error error;
 
-    if (tree_check_raise(t, new) == -1 || write_l1(t, new->l1, new->l1_size, l1_offset) == -1)
+    if (tree_check_raise(t, next) == -1 || write_l1(t, next->l1, next->l1_size, l1_offset) == -1)
         return -1;
-    if (tree_clear_copied(t, new) == 0 && tables_flush(t) == 0 && tree_raise(t, new) == 0)
+    if (tree_clear_copied(t, next) == 0 && tables_flush(t) == 0 && tree_raise(t, next) == 0)
         return tables_flush(t);
     error_save(&error);
-    give_back(t, *l1_offset, (uint64_t) new->l1_size *L1_ENTRY_SIZE);
+    give_back(t, *l1_offset, (uint64_t)next->l1_size * L1_ENTRY_SIZE);
     return error_restore(&error);
 }
 
 /* The instant.  If it is not reached, everything becomes as it was. */
-static int apply_instant(struct qcow2_image *image, const struct tree *new, uint64_t l1_offset,
+static int apply_instant(struct qcow2_image *image, const struct tree *next, uint64_t l1_offset,
                          uint64_t size)
 {
     struct tables *t = &image->tables;
     struct error error;
 
-    if (bitmaps_switch_l1(image, size, l1_offset, new->l1_size) == 0)
+    if (bitmaps_switch_l1(image, size, l1_offset, next->l1_size) == 0)
         return 0;
     if (tables_usable(t) == -1)
         return -1;
     error_save(&error);
-    if (tree_lower(t, new, FREED_BY_SNAPSHOT) == -1)
+    if (tree_lower(t, next, FREED_BY_SNAPSHOT) == -1)
         return tables_fail(t);
-    give_back(t, l1_offset, (uint64_t) new->l1_size *L1_ENTRY_SIZE);
+    give_back(t, l1_offset, (uint64_t)next->l1_size * L1_ENTRY_SIZE);
     return error_restore(&error);
 }
 

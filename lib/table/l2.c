@@ -127,6 +127,17 @@ static int release_table(struct tables *t, uint64_t offset)
     return refcount_drop(t, offset, t->geometry.cluster_size, FREED_OTHERWISE);
 }
 
+/* A new table that the L1 entry may name.  Nothing can fail after that. */
+static int note_table(struct tables *t, uint64_t l1_index, uint64_t offset)
+{
+    if (metadata_map_add_cluster(&t->map, METADATA_ACTIVE_L2, offset) == -1)
+        return -1;
+    if (index_list_add(&t->fresh_l2, l1_index) == 0)
+        return 0;
+    metadata_map_remove_cluster(&t->map, METADATA_ACTIVE_L2, offset);
+    return -1;
+}
+
 int l2_make_writable_locked(struct tables *t, uint64_t guest_offset)
 {
     uint64_t l1_index = geometry_l1_index(&t->geometry, guest_offset);
@@ -140,17 +151,12 @@ int l2_make_writable_locked(struct tables *t, uint64_t guest_offset)
         return tables_check_overlap(t, old, size, METADATA_ACTIVE_L2);
     if (refcount_allocate(t, 1, &new, &never_written) == -1)
         return -1;
-    if ((old ? copy_table(t, old, new) : store_zero(t->store, size, new, false)) == -1) {
-        struct error error;
-
-        error_save(&error);
-        refcount_lower(t, new, size);
-        return error_restore(&error);
+    if ((old ? copy_table(t, old, new) : store_zero(t->store, size, new, false)) == -1 ||
+        note_table(t, l1_index, new) == -1) {
+        refcount_abandon(t, new, size);
+        return -1;
     }
     cache_drop(&t->l2_cache, new, size);
-    if (metadata_map_add_cluster(&t->map, METADATA_ACTIVE_L2, new) == -1 ||
-        index_list_add(&t->fresh_l2, l1_index) == -1)
-        return tables_fail(t);
     t->l1[l1_index] = new | ENTRY_COPIED;
     return old ? release_table(t, old) : 0;
 }

@@ -505,3 +505,12 @@ int refcount_lower(struct tables *t, uint64_t host_offset, uint64_t bytes)
 
     return change_run(t, first, end, count_one_less);
 }
+
+void refcount_abandon(struct tables *t, uint64_t host_offset, uint64_t bytes)
+{
+    struct error error;
+
+    error_save(&error);
+    refcount_lower(t, host_offset, bytes);
+    error_restore(&error);
+}

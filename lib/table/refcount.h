@@ -51,6 +51,9 @@ int refcount_drop(struct tables *tables, uint64_t host_offset, uint64_t count, e
  * (flush.c), and of what was allocated and nothing ever referred to. */
 int refcount_lower(struct tables *tables, uint64_t host_offset, uint64_t count);
 
+/* The same for what was allocated in vain, because of an error, which stays this thread's. */
+void refcount_abandon(struct tables *tables, uint64_t host_offset, uint64_t count);
+
 /* The first place in the file with so many free clusters next to each other. */
 int refcount_find_free(struct tables *tables, uint64_t clusters, uint64_t *host_offset);
 
