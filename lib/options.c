@@ -13,7 +13,11 @@
 #include "base/text.h"
 #include "format/disk.h"
 
-#define KNOWN_OPEN_FLAGS (0x7ffu | QCOW2_OPEN_NBD | QCOW2_OPEN_BACKING_NBD)
+#define KNOWN_OPEN_FLAGS                                                                      \
+    (QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_FORCE_SHARE | QCOW2_OPEN_NO_LOCK | QCOW2_OPEN_DIRECT | \
+     QCOW2_OPEN_WRITETHROUGH | QCOW2_OPEN_UNSAFE | QCOW2_OPEN_DISCARD | QCOW2_OPEN_NO_IO |    \
+     QCOW2_OPEN_CHECK | QCOW2_OPEN_NO_WRITERS | QCOW2_OPEN_UNTRUSTED | QCOW2_OPEN_NBD |       \
+     QCOW2_OPEN_BACKING_NBD)
 
 static const char *const format_names[] = {
     [FORMAT_QCOW2] = "qcow2",
@@ -254,7 +258,7 @@ int qcow2_create_options_set_flags(qcow2_create_options *options, uint32_t flags
 static int parse_number(const char *name, const char *value, uint64_t *number)
 {
     if (text_parse_number(value, number) == -1)
-        return error_set(EINVAL, "Parameter '%s' expects a number of bytes, not '%s'", name, value);
+        return error_set(EINVAL, "Parameter '%s' expects a number, not '%s'", name, value);
     return 0;
 }
 
@@ -277,7 +281,7 @@ static int set_compat(qcow2_create_options *o, const char *name, const char *val
     else if (strcmp(value, "1.1") == 0 || strcmp(value, "v3") == 0)
         o->version = 3;
     else
-        return error_set(EINVAL, "Invalid parameter '%s' of '%s'", value, name);
+        return error_set(EINVAL, "Parameter '%s' does not accept value '%s'", name, value);
     return 0;
 }
 
@@ -340,7 +344,12 @@ static int set_compression_window(qcow2_create_options *o, const char *name, con
 
 static int set_preallocation(qcow2_create_options *o, const char *name, const char *value)
 {
-    static const char *const modes[] = { "off", "metadata", "falloc", "full" };
+    static const char *const modes[] = {
+        [PREALLOCATION_OFF] = "off",
+        [PREALLOCATION_METADATA] = "metadata",
+        [PREALLOCATION_FALLOC] = "falloc",
+        [PREALLOCATION_FULL] = "full",
+    };
 
     for (unsigned i = 0; i < sizeof modes / sizeof modes[0]; i++) {
         if (strcmp(value, modes[i]) == 0) {
@@ -348,7 +357,7 @@ static int set_preallocation(qcow2_create_options *o, const char *name, const ch
             return 0;
         }
     }
-    return error_set(EINVAL, "Invalid parameter '%s' of '%s'", value, name);
+    return error_set(EINVAL, "Parameter '%s' does not accept value '%s'", name, value);
 }
 
 static int set_extended_l2(qcow2_create_options *o, const char *name, const char *value)
@@ -363,7 +372,7 @@ static int set_compression_type(qcow2_create_options *o, const char *name, const
     else if (strcmp(value, "zlib") == 0)
         o->compression.type = COMPRESSION_DEFLATE;
     else
-        return error_set(EINVAL, "Invalid parameter '%s' of '%s'", value, name);
+        return error_set(EINVAL, "Parameter '%s' does not accept value '%s'", name, value);
     return 0;
 }
 

@@ -34,10 +34,10 @@ struct word {
 
 static const struct word create_words[] = {
     { "no-such-thing", "1", ENOENT, "Invalid parameter 'no-such-thing'" },
-    { "size", "1M", EINVAL, "'size' expects a number of bytes, not '1M'" },
-    { "size", "-1", EINVAL, "expects a number of bytes" },
-    { "compat", "v4", EINVAL, "Invalid parameter 'v4' of 'compat'" },
-    { "cluster_size", "big", EINVAL, "expects a number of bytes" },
+    { "size", "1M", EINVAL, "'size' expects a number, not '1M'" },
+    { "size", "-1", EINVAL, "expects a number" },
+    { "compat", "v4", EINVAL, "'compat' does not accept value 'v4'" },
+    { "cluster_size", "big", EINVAL, "expects a number" },
     { "cluster_size", "256", EINVAL, "power of two between 512 and 2048k" },
     { "cluster_size", "4194304", EINVAL, "power of two between 512 and 2048k" },
     { "cluster_size", "5000", EINVAL, "power of two" },
@@ -45,8 +45,8 @@ static const struct word create_words[] = {
     { "refcount_bits", "0", EINVAL, "power of two" },
     { "refcount_bits", "128", EINVAL, "may not exceed 64 bits" },
     { "lazy_refcounts", "perhaps", EINVAL, "expects 'on' or 'off', not 'perhaps'" },
-    { "preallocation", "some", EINVAL, "Invalid parameter 'some' of 'preallocation'" },
-    { "compression_type", "lzma", EINVAL, "Invalid parameter 'lzma'" },
+    { "preallocation", "some", EINVAL, "'preallocation' does not accept value 'some'" },
+    { "compression_type", "lzma", EINVAL, "'compression_type' does not accept value 'lzma'" },
     { "encryption", "perhaps", EINVAL, "expects 'on' or 'off'" },
 };
 
