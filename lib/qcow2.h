@@ -319,6 +319,9 @@ typedef struct {
 /* info_size is sizeof(qcow2_info) of the caller's header. */
 QCOW2_PUBLIC int qcow2_get_info(qcow2_image *image, qcow2_info *info, size_t info_size);
 
+/* More rounds than this are not begun with QCOW2_OPEN_UNTRUSTED. */
+#define QCOW2_MOST_UNTRUSTED_ROUNDS (UINT64_C(1) << 25)
+
 /* A place for a password. */
 typedef struct {
     bool active;
@@ -340,6 +343,7 @@ typedef struct {
     uint64_t payload_offset; /* bytes, from the start of the LUKS header */
     uint32_t master_key_iterations;
     qcow2_keyslot slots[QCOW2_KEYSLOTS];
+    uint64_t password_rounds; /* of PBKDF2, to try a password in all active slots */
 } qcow2_encryption;
 
 /* How the image is encrypted.  encryption_size is sizeof(qcow2_encryption) of the caller's header. */

@@ -162,7 +162,7 @@ static int check_places(const struct luks_header *h, uint64_t length)
 }
 
 /* A password is tried in every active slot, and each time the digest of what comes out is taken. */
-int luks_check_work(const struct luks_header *h, uint64_t max_rounds)
+uint64_t luks_work(const struct luks_header *h)
 {
     uint64_t for_key = luks_rounds(h->hash, cipher_key_bytes(&h->spec));
     uint64_t for_digest = luks_rounds(h->hash, LUKS_DIGEST_BYTES), sum = 0;
@@ -170,6 +170,13 @@ int luks_check_work(const struct luks_header *h, uint64_t max_rounds)
     for (unsigned i = 0; i < LUKS_SLOTS; i++)
         if (h->slots[i].active)
             sum += h->slots[i].iterations * for_key + h->digest_iterations * for_digest;
+    return sum;
+}
+
+int luks_check_work(const struct luks_header *h, uint64_t max_rounds)
+{
+    uint64_t sum = luks_work(h);
+
     if (sum > max_rounds)
         return error_set(EFBIG,
                          "The LUKS header asks for %" PRIu64

@@ -12,8 +12,8 @@
  * does I/O.  Whoever opens a slot does an amount of work that the header chooses: a round of PBKDF2 for
  * each iteration and each digest's length of key.  A header that asks for more than LUKS_MAX_ROUNDS in
  * all its slots together is refused.  That is what eight slots need whose passwords take two seconds
- * each on a fast machine, ten million rounds a second.  A stranger's header gets an eighth of that, which
- * is some seconds' work.
+ * each on a fast machine, ten million rounds a second.  A stranger's header gets an eighth of that
+ * (QCOW2_MOST_UNTRUSTED_ROUNDS), which is some seconds' work.
  */
 
 #ifndef QCOW2_CRYPTO_LUKS_H
@@ -33,7 +33,6 @@
 #define LUKS_DIGEST_BYTES 20u
 #define LUKS_UUID_BYTES 40u
 #define LUKS_MAX_ROUNDS (UINT64_C(1) << 28)
-#define LUKS_MAX_UNTRUSTED_ROUNDS (UINT64_C(1) << 25)
 #define LUKS_DEFAULT_ITER_TIME 2000u /* milliseconds */
 
 /* One slot's fields in the header. */
@@ -65,6 +64,8 @@ int luks_decode(const uint8_t bytes[LUKS_HEADER_BYTES], uint64_t length,
 void luks_encode(const struct luks_header *header, uint8_t bytes[LUKS_HEADER_BYTES]);
 void luks_encode_slot(const struct luks_slot *slot, uint8_t bytes[LUKS_SLOT_BYTES]);
 
+/* Rounds of PBKDF2 to try a password in all active slots. */
+uint64_t luks_work(const struct luks_header *header);
 /* Is it so much work to try a password in all active slots that it should not be begun?  Then -1. */
 int luks_check_work(const struct luks_header *header, uint64_t max_rounds);
 

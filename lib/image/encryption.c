@@ -91,7 +91,7 @@ static int unlock(struct qcow2_image *image, const struct qcow2_open_options *op
     struct cipher *cipher;
 
     if (image->flags & QCOW2_OPEN_UNTRUSTED &&
-        luks_check_work(&image->luks->header, LUKS_MAX_UNTRUSTED_ROUNDS) == -1)
+        luks_check_work(&image->luks->header, QCOW2_MOST_UNTRUSTED_ROUNDS) == -1)
         return -1;
     if (find_secret(image, options, &password) == -1 ||
         luks_volume_unlock(image->luks, &password) == -1)
@@ -266,6 +266,7 @@ static void luks_facts(const struct luks_header *h, qcow2_encryption *encryption
         .uuid = h->uuid,
         .payload_offset = h->payload_offset,
         .master_key_iterations = h->digest_iterations,
+        .password_rounds = luks_work(h),
     };
     for (unsigned i = 0; i < LUKS_SLOTS; i++)
         encryption->slots[i] = (qcow2_keyslot){
