@@ -1,23 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* fuzz-words.c - what people type: sizes, option strings, names, objects, commands of qcow-io
+/* fuzz-words.c - what people type: sizes, option strings, names, objects
  *
- * The input: who reads it (1 byte), which of several (1 byte), text.  The words of a command line and
- * the commands of qcow-io are a line each.
+ * The input: who reads it (1 byte), which of several (1 byte), text.  The words of a command line are a
+ * line each.
  *
  * No name is opened and no server called.  Whatever is said about the text can be shown on a terminal.
  */
 
 #include "fuzz/fuzz.h"
 
-#include <inttypes.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "create-options.h"
+#include "fuzz/listen.h"
 #include "human.h"
 #include "image-keys.h"
-#include "io.h"
 #include "json-keys.h"
 #include "location.h"
 #include "message.h"
@@ -25,48 +22,10 @@
 #include "object.h"
 #include "option-value.h"
 #include "options.h"
-#include "utf8.h"
 
 #define MAX_WORDS 32u
-#define MAX_COMMANDS 8u /* of qcow-io */
-#define DISK_SIZE (UINT64_C(64) << 10)
-#define MAX_DISK_SIZE (UINT64_C(256) << 10) /* that a command may leave behind: it may be dumped */
 
 typedef void reader(char *text, unsigned which);
-
-/* ------------------------------------------------------------------------------------------------
- * What is said
- */
-
-/* Standard output or error, gathered in memory meanwhile. */
-struct listening {
-    FILE **stream, *before;
-    char *text;
-    size_t size;
-};
-
-static void listen_to(struct listening *l, FILE **stream)
-{
-    *l = (struct listening){ .stream = stream, .before = *stream };
-    *stream = open_memstream(&l->text, &l->size);
-    fuzz_require(*stream != NULL);
-}
-
-static void stop_listening(struct listening *l, bool harmless)
-{
-    uint32_t character;
-    size_t length;
-
-    fuzz_require(fclose(*l->stream) == 0);
-    *l->stream = l->before;
-    for (size_t at = 0; harmless && at < l->size; at += length) {
-        length = utf8_decode((unsigned char *)l->text + at, &character);
-        fuzz_require(length > 0);
-        fuzz_require(character == '\n' ||
-                     (character >= ' ' && (character < 0x7f || character > 0x9f)));
-    }
-    free(l->text);
-}
 
 /* ------------------------------------------------------------------------------------------------
  * Values and lists
@@ -192,73 +151,12 @@ static void read_options(char *text, unsigned which)
     options_clear(&o);
 }
 
-/* Those that take their time, end the program or open other files. */
-static bool is_left_out(const char *line)
-{
-    const char *word = line + strspn(line, " \t\r");
-
-    return strncmp(word, "sleep", 5) == 0 || strncmp(word, "abort", 5) == 0 ||
-           strncmp(word, "sigraise", 8) == 0 || *word == 'o';
-}
-
-static void run_lines(io_session *session, char *text)
-{
-    unsigned commands = 0;
-    char *rest;
-
-    for (char *line = strtok_r(text, "\n", &rest); line && commands < MAX_COMMANDS;
-         line = strtok_r(NULL, "\n", &rest), commands++) {
-        if (!is_left_out(line))
-            io_run_line(session, line);
-        if (session->finished || (session->image && qcow2_get_size(session->image) > MAX_DISK_SIZE))
-            return;
-    }
-}
-
-static void create_image(const char *name, const char *cluster_size)
-{
-    qcow2_create_options *creation = qcow2_create_options_new();
-    char size[32];
-
-    snprintf(size, sizeof size, "%" PRIu64, DISK_SIZE);
-    fuzz_require(creation != NULL && qcow2_create_options_set(creation, "size", size) == 0);
-    fuzz_require(qcow2_create_options_set(creation, "cluster_size", cluster_size) == 0);
-    fuzz_require(qcow2_create(name, creation) == 0);
-    qcow2_create_options_free(creation);
-}
-
-static void read_commands(char *text, unsigned which)
-{
-    int fd = memfd_create("image", MFD_CLOEXEC);
-    io_choice choice = {
-        .source = { .format = "qcow2", .cache = "writeback", .flags = QCOW2_OPEN_DISCARD },
-    };
-    io_session session = { .overlay = NO_OVERLAY };
-    char name[64];
-
-    fuzz_require(fd != -1);
-    snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
-    choice.source.filename = name;
-    create_image(name, which % 2 ? "512" : "65536");
-    fuzz_require(io_session_open(&session, &choice) == 0);
-    run_lines(&session, text);
-    io_session_close(&session);
-    io_session_clear(&session);
-    close(fd);
-}
-
 /* ------------------------------------------------------------------------------------------------
  * The target
  */
 
-static const struct {
-    reader *read;
-    bool harmless; /* getopt itself complains of qcow-io's letters */
-} readers[] = {
-    { read_size, true },   { read_value, true },   { read_list, true },
-    { read_name, true },   { read_keys, true },    { read_creation, true },
-    { read_object, true }, { read_options, true }, { read_commands, false },
-};
+static reader *const readers[] = { read_size, read_value,    read_list,   read_name,
+                                   read_keys, read_creation, read_object, read_options };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -272,11 +170,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     text = strndup((const char *)data + 2, size - 2);
     fuzz_require(text != NULL);
     message_set_program("qcow-img");
-    listen_to(&out, &stdout);
-    listen_to(&err, &stderr);
-    readers[who].read(text, data[1]);
-    stop_listening(&err, readers[who].harmless);
-    stop_listening(&out, readers[who].harmless);
+    listen_begin(&out, &stdout);
+    listen_begin(&err, &stderr);
+    readers[who](text, data[1]);
+    listen_end(&err, true);
+    listen_end(&out, true);
     free(text);
     return 0;
 }

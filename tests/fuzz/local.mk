@@ -5,6 +5,8 @@ fuzz_targets = \
 	fuzz/fuzz-codec \
 	fuzz/fuzz-create \
 	fuzz/fuzz-header \
+	fuzz/fuzz-io \
+	fuzz/fuzz-key-slots \
 	fuzz/fuzz-luks \
 	fuzz/fuzz-open \
 	fuzz/fuzz-qcow1 \
@@ -32,8 +34,15 @@ fuzz_fuzz_create_SOURCES = fuzz/fuzz-create.c $(fuzz_main)
 fuzz_fuzz_create_LDFLAGS = $(FUZZING_LDFLAGS)
 fuzz_fuzz_header_SOURCES = fuzz/fuzz-header.c $(fuzz_main)
 fuzz_fuzz_header_LDFLAGS = $(FUZZING_LDFLAGS)
-fuzz_fuzz_luks_SOURCES = fuzz/fuzz-luks.c $(fuzz_main)
-fuzz_fuzz_luks_LDFLAGS = $(FUZZING_LDFLAGS)
+
+# Passwords take no time (luks-volumes.h).
+luks_ldflags = -Wl,--wrap=hash_pbkdf2,--wrap=hash_pbkdf2_rate,--wrap=split_key,--wrap=split_merge
+luks_volumes = fuzz/luks-volumes.c fuzz/luks-volumes.h
+fuzz_fuzz_key_slots_SOURCES = fuzz/fuzz-key-slots.c $(luks_volumes) $(fuzz_main)
+fuzz_fuzz_key_slots_LDFLAGS = $(FUZZING_LDFLAGS) $(luks_ldflags)
+fuzz_fuzz_luks_SOURCES = fuzz/fuzz-luks.c $(luks_volumes) $(fuzz_main)
+fuzz_fuzz_luks_LDFLAGS = $(FUZZING_LDFLAGS) $(luks_ldflags)
+
 if HAVE_NBD_STORE
 fuzz_targets += fuzz/fuzz-nbd
 endif
@@ -45,8 +54,7 @@ fuzz_fuzz_qcow1_SOURCES = fuzz/fuzz-qcow1.c $(fuzz_main) $(fuzz_mutate)
 fuzz_fuzz_qcow1_LDFLAGS = $(FUZZING_LDFLAGS)
 fuzz_fuzz_snapshots_SOURCES = fuzz/fuzz-snapshots.c $(fuzz_main)
 fuzz_fuzz_snapshots_LDFLAGS = $(FUZZING_LDFLAGS)
-fuzz_fuzz_words_SOURCES = \
-	fuzz/fuzz-words.c \
+fuzz_cmd = \
 	../cmd/base64.c \
 	../cmd/create-options.c \
 	../cmd/credentials.c \
@@ -80,7 +88,13 @@ fuzz_fuzz_words_SOURCES = \
 	../cmd/path.c \
 	../cmd/secret.c \
 	../cmd/utf8.c \
-	$(fuzz_main)
+	fuzz/listen.c \
+	fuzz/listen.h
+fuzz_fuzz_io_SOURCES = fuzz/fuzz-io.c $(fuzz_cmd) $(fuzz_main)
+fuzz_fuzz_io_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cmd
+fuzz_fuzz_io_LDADD = $(LDADD) $(JANSSON_LIBS) $(LIBCRYPTO_LIBS)
+fuzz_fuzz_io_LDFLAGS = $(FUZZING_LDFLAGS)
+fuzz_fuzz_words_SOURCES = fuzz/fuzz-words.c $(fuzz_cmd) $(fuzz_main)
 fuzz_fuzz_words_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cmd
 fuzz_fuzz_words_LDADD = $(LDADD) $(JANSSON_LIBS) $(LIBCRYPTO_LIBS)
 fuzz_fuzz_words_LDFLAGS = $(FUZZING_LDFLAGS)
@@ -95,22 +109,23 @@ EXTRA_DIST += \
 	fuzz/README \
 	fuzz/mutate.c \
 	fuzz/driver.c \
+	fuzz/search.sh \
 	fuzz/seeds \
-	fuzz/seeds.sh
+	fuzz/seeds.sh \
+	fuzz/words
 
-FUZZ_TARGETS = $(fuzz_targets)
+# FUZZ_SECONDS of processor time for each target, FUZZ_JOBS at once.  With FUZZ_CORPUS, a folder, a search
+# that was stopped goes on; without it each begins anew, with the inputs that were found before.
+FUZZ_TARGETS = $(notdir $(fuzz_targets))
 FUZZ_SECONDS = 10
+FUZZ_JOBS = 1
+FUZZ_CORPUS =
 .PHONY: check-fuzz
 if HAVE_FUZZING
 check-fuzz: $(fuzz_targets)
-	@for target in $(FUZZ_TARGETS); do \
-	  name=`basename $$target`; \
-	  mkdir -p found/$$name && \
-	  echo "== $$name, $(FUZZ_SECONDS) s" && \
-	  $(top_builddir)/run fuzz/$$name -max_total_time=$(FUZZ_SECONDS) -timeout=20 \
-	    -rss_limit_mb=2048 -max_len=131072 -print_final_stats=1 -verbosity=0 \
-	    -artifact_prefix=found/$$name- found/$$name $(srcdir)/fuzz/seeds/$$name || exit 1; \
-	done
+	@test -n '$(FUZZ_CORPUS)' || rm -f found/*.done
+	@FUZZ_SECONDS='$(FUZZ_SECONDS)' FUZZ_JOBS='$(FUZZ_JOBS)' $(top_builddir)/run \
+	  $(BASH_PROGRAM) $(srcdir)/fuzz/search.sh "$(or $(FUZZ_CORPUS),found)" $(FUZZ_TARGETS)
 else
 check-fuzz:
 	@echo "check-fuzz: needs configure CC=clang --enable-fuzzing" >&2; exit 1

@@ -122,8 +122,31 @@ words object '\x06\x00' '{"qom-type": "secret", "id": "t", "data": "x"}'
 words convert '\x07\x02' -O qcow2 -o compat=1.1 -S 4k -m 4 -W --target-is-zero -n a b
 words bench '\x07\x0d' -c 10 -d 4 -s 64k --pattern 5 -w a
 words bitmap '\x07\x0a' --add -g 64k --merge x -b a -F qcow2 a name
-words commands '\x08\x00' 'write -P 1 0 4k' 'read -P 1 -s 512 -l 1k 0 4k' 'write -z -u 8k 4k' 'map' 'length' 'alloc 0 64k' 'aio_write 0 512 512' 'reopen -r' 'info'
-words more '\x08\x01' 'write -c 0 512' 'discard 0 1k' 'truncate 128k' 'flush' 'read -v 0 16' 'help read' 'close' 'quit'
+
+# How the image is, commands (fuzz-io.c).
+mkdir -p "$seeds"/fuzz-io
+commands() { # NAME HOW COMMAND...
+    { printf "$2"; printf '%s\n' "${@:3}"; } > "$seeds/fuzz-io/$1"
+}
+commands read-and-write '\x00' 'write -P 1 0 4k' 'read -P 1 -s 512 -l 1k 0 4k' 'write -z -u 8k 4k' 'map' 'length' 'alloc 0 64k' 'aio_write 0 512 512' 'reopen -r' 'info'
+commands more '\x01' 'write -c 0 512' 'discard 0 1k' 'truncate 128k' 'flush' 'read -v 0 16' 'help read' 'close' 'quit'
+
+commands subclusters '\x23' 'write -P 3 1k 3k' 'aio_write -q -P 7 4k 1k 2k' 'aio_read -v 0 16' 'aio_flush' 'truncate -m metadata 100k' 'alloc 1k 1'
+commands reopen '\x11' 'reopen -c writeback -o lazy-refcounts=on,cache-size=64k' 'write 0 64k' 'reopen -r' 'read -v 0 512'
+commands read-only '\x04' 'write 0 512' 'readv -P 0 0 512 512' 'read -C 0 64k' 'reopen -w' 'writev -P 9 100 1 2 3'
+
+# A volume, changes of its key slots, patches (fuzz-key-slots.c).
+mkdir -p "$seeds"/fuzz-key-slots
+slots() { # NAME TEXT
+    printf "$2" > "$seeds/fuzz-key-slots/$1"
+}
+slots add '\x00\x02\x11\x00\x04\x01\x19\x05\x04\x02'
+slots replace '\x01\x03\x11\x00\x04\x01\x0a\x00\x04\x04\x19\x00\x04\x03'
+slots erase '\x00\x03\x11\x00\x04\x01\x02\x00\x00\x04\x0e\x01\x04\x04'
+slots force '\x01\x02\x1d\x00\x04\x02\x06\x00\x02\x04'
+slots refused '\x00\x04\x0a\x00\x04\x04\x09\x09\x04\x01\x11\x00\x04\x04\x0a\x03\x01\x02'
+slots all '\x00\x06\x11\x00\x04\x01\x11\x00\x04\x01\x11\x00\x04\x02\x11\x00\x04\x03\x1d\x00\x04\x03\x02\x00\x01\x04'
+slots damaged '\x00\x02\x11\x00\x04\x01\x0a\x00\x04\x04\x01\x20\x04\x00\x00\x00\x10'
 
 # What a server says of its export, operations, moods (fuzz-nbd.c).  Flags: all it can do, or as little.
 mkdir -p "$seeds"/fuzz-nbd
