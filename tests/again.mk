@@ -31,7 +31,7 @@ check-valgrind: $(check_PROGRAMS)
 	  SH_LOG_COMPILER="env VALGRIND='$(VALGRIND_COMMAND)' $(SH_LOG_COMPILER) $(srcdir)/under-valgrind.sh"
 else
 check-valgrind:
-	@echo "check-valgrind: valgrind was not found by configure" >&2; exit 1
+	@echo "check-valgrind: skipped: valgrind was not found by configure (Debian: valgrind)"
 endif
 
 # For configure --enable-sanitizers=thread; make check-threads above makes such a build.

@@ -11,15 +11,17 @@
  *   CALLS=enospc:N   call N fails with ENOSPC
  *   CALLS=full:N     from call N on every one that would make a file longer fails with ENOSPC
  *   CALLS=memory:N   the Nth time memory is asked for there is none
+ *   CALLS=moment:N   N microseconds after its start the program is killed
  *   CALLS_FILE=NAME  the changes of the file of that name, without its folder,
  *   CALLS_LOG=FILE   are appended there (calls.h)
- *   CALLS_COUNT=FILE when the program ends by itself, how many calls there were, and how often memory was
- *                    asked for, is written there, if there was any call
+ *   CALLS_COUNT=FILE when the program ends by itself, how many calls there were, how often memory was
+ *                    asked for, and how many microseconds it ran, is written there, if there was any call
  */
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -28,17 +30,20 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "crash/calls.h"
 
-enum plan { PLAN_NOTHING, PLAN_KILL, PLAN_EIO, PLAN_ENOSPC, PLAN_FULL, PLAN_MEMORY };
+enum plan { PLAN_NOTHING, PLAN_KILL, PLAN_EIO, PLAN_ENOSPC, PLAN_FULL, PLAN_MEMORY, PLAN_MOMENT };
 
-static const char *const plan_names[] = { "count", "kill", "eio", "enospc", "full", "memory" };
+static const char *const plan_names[] = { "count", "kill",   "eio",   "enospc",
+                                          "full",  "memory", "moment" };
 
 static enum plan plan;
 static unsigned long at;
 static atomic_ulong calls, allocations;
+static uint64_t began; /* microseconds */
 static const char *logged_name;
 static int log_fd = -1;
 
@@ -56,6 +61,29 @@ static void *next(const char *name)
     return dlsym(RTLD_NEXT, name);
 }
 
+static uint64_t now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* The system does it, whatever the program is at.  A process that it forks dies at the same moment. */
+static void be_killed(void)
+{
+    struct sigevent kill_it = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL };
+    uint64_t moment = began + at;
+    struct itimerspec when = {
+        .it_value = { (time_t)(moment / 1000000), (long)(moment % 1000000) * 1000 },
+    };
+    timer_t timer;
+
+    if (timer_create(CLOCK_MONOTONIC, &kill_it, &timer) == -1 ||
+        timer_settime(timer, TIMER_ABSTIME, &when, NULL) == -1)
+        abort();
+}
+
 __attribute__((constructor)) static void begin(void)
 {
     const char *text = getenv("CALLS");
@@ -65,11 +93,16 @@ __attribute__((constructor)) static void begin(void)
     *(void **)&real_fallocate = next("fallocate");
     *(void **)&real_ftruncate = next("ftruncate");
     *(void **)&real_fdatasync = next("fdatasync");
-    for (enum plan p = PLAN_NOTHING; text && p <= PLAN_MEMORY; p++)
+    for (enum plan p = PLAN_NOTHING; text && p <= PLAN_MOMENT; p++)
         if (strlen(plan_names[p]) == length && strncmp(plan_names[p], text, length) == 0) {
             at = text[length] ? strtoul(text + length + 1, NULL, 10) : 0;
             plan = p;
         }
+    began = now();
+    if (plan == PLAN_MOMENT) {
+        be_killed();
+        pthread_atfork(NULL, NULL, be_killed);
+    }
     logged_name = getenv("CALLS_FILE");
     if (logged_name != NULL && getenv("CALLS_LOG") != NULL)
         log_fd = open(getenv("CALLS_LOG"), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
@@ -85,7 +118,8 @@ __attribute__((destructor)) static void end(void)
                                            : NULL; /* a program that it starts: none */
     if (file == NULL)
         return;
-    fprintf(file, "%lu %lu\n", atomic_load(&calls), atomic_load(&allocations));
+    fprintf(file, "%lu %lu %lu\n", atomic_load(&calls), atomic_load(&allocations),
+            (unsigned long)(now() - began));
     fclose(file);
 }
 

@@ -201,7 +201,7 @@ look_at_old()
 look_at_new()
 {
     case $plan in
-    kill:* | memory:*) ;;
+    kill:* | memory:* | moment:*) ;;
     *) [[ $status -eq 0 || ! -e $image ]] || fail "$name, $plan: a target was left behind" ;;
     esac
     if [[ $status -ne 0 ]]; then
@@ -210,24 +210,24 @@ look_at_new()
     shows_the_same_as after
 }
 
-# Sets status, and count and memory if the program came to its end.
+# Sets status, and count, memory and moments if the program came to its end.
 run_command()
 {
     plan=$1
     rm -rf "${top:?}/now"
     cp -r "$top/before" "$top/now"
     cd "$top/now"
-    status=0
     rm -f "$top/count"
-    { bash -c "exec env LD_PRELOAD='$calls' CALLS=$plan CALLS_COUNT=$top/count $command" \
-        >"$top/said" 2>&1; } 2>/dev/null || status=$?
+    { bash -c "exec env LD_PRELOAD='$calls' CALLS=$plan CALLS_COUNT=$top/count $command" 2>&1 |
+        cat >"$top/said"; } 2>/dev/null || true # cat ends with the last process that can say anything
+    status=${PIPESTATUS[0]}
     done_runs=$((done_runs + 1))
 }
 
 run_and_look()
 {
     run_command "$1"
-    [[ $status -lt 128 || $plan == kill:* ]] || fail "$name, $plan: status $status"
+    [[ $status -lt 128 || $plan == kill:* || $plan == moment:* ]] || fail "$name, $plan: status $status"
     if [[ $rule == new ]]; then
         look_at_new
     else
@@ -235,17 +235,17 @@ run_and_look()
     fi
 }
 
-# How many calls the command makes, and what it leaves.
+# How many calls the command makes, how long it takes, and what it leaves.
 run_once_whole()
 {
     run_command count
     [[ $status -eq 0 && -s $top/count ]] || fail "$name fails, or changes nothing"
-    read -r count memory <"$top/count"
+    read -r count memory moments <"$top/count"
     rm -rf "${top:?}/after"
     mv "$top/now" "$top/after"
 }
 
-# for_each_row FUNCTION: with name, rule, image, command, count and memory set.
+# for_each_row FUNCTION: with name, rule, image, command, count, memory and moments set.
 for_each_row()
 {
     while IFS='|' read -r name rule image command; do
