@@ -8,7 +8,6 @@
 #include "format/header_encode.h"
 
 #define FILE_LENGTH (UINT64_C(1) << 40) /* so that no table lies beyond the end */
-#define MAX_CLUSTER (UINT64_C(1) << MAX_CLUSTER_BITS)
 
 static bool same_text(const char *a, const char *b)
 {
@@ -52,13 +51,20 @@ static void encode_and_decode(const struct header *h)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    uint8_t *cluster = calloc(1, MAX_CLUSTER);
+    uint8_t sector[HEADER_SECTOR] = { 0 }, *cluster;
     struct header header;
+    size_t cluster_size;
+    int bits;
 
+    memcpy(sector, data, min_u64(size, sizeof sector));
+    bits = header_decode_cluster_bits(sector);
+    if (bits == -1)
+        return 0;
+    cluster_size = (size_t)1 << bits;
+    cluster = calloc(1, cluster_size);
     fuzz_require(cluster != NULL);
-    memcpy(cluster, data, size < MAX_CLUSTER ? size : MAX_CLUSTER);
-    if (header_decode_cluster_bits(cluster) != -1 &&
-        header_decode(cluster, FILE_LENGTH, HEADER_FOR_CHECK, &header) == 0) {
+    memcpy(cluster, data, min_u64(size, cluster_size));
+    if (header_decode(cluster, FILE_LENGTH, HEADER_FOR_CHECK, &header) == 0) {
         encode_and_decode(&header);
         header_destroy(&header);
     }

@@ -153,7 +153,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t head = 2 + count * CHANGE_BYTES;
     const struct luks_made *made;
     struct store *store;
-    uint8_t *bytes;
+    const uint8_t *bytes;
 
     if (size < head)
         return 0;
@@ -162,6 +162,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     store = fuzz_store(bytes, made->size);
     use(made, store, data + 2, count, memcmp(bytes, made->bytes, made->size) != 0);
     store_close(store);
-    free(bytes);
     return 0;
 }

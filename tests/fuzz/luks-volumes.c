@@ -120,7 +120,9 @@ static void make(struct luks_made *made, const char *password)
     fuzz_require(store_size(store, &size) == 0);
     made->size = size;
     made->bytes = malloc(size);
-    fuzz_require(made->bytes != NULL && store_pread(store, made->bytes, size, 0) == 0);
+    made->damaged = malloc(size);
+    fuzz_require(made->bytes != NULL && made->damaged != NULL);
+    fuzz_require(store_pread(store, made->bytes, size, 0) == 0);
     while (memcmp(made->bytes + made->header, magic, sizeof magic) != 0)
         made->header += 512;
     store_close(store);
@@ -149,11 +151,10 @@ static void patch(const struct luks_made *made, uint8_t *bytes, unsigned place, 
     memcpy(bytes + at + (place < IN_IMAGE ? made->header : 0), data, min_u64(size, end - at));
 }
 
-uint8_t *luks_damaged(const struct luks_made *made, const uint8_t *patches, size_t size)
+const uint8_t *luks_damaged(const struct luks_made *made, const uint8_t *patches, size_t size)
 {
-    uint8_t *bytes = malloc(made->size);
+    uint8_t *bytes = made->damaged;
 
-    fuzz_require(bytes != NULL);
     memcpy(bytes, made->bytes, made->size);
     while (size > 3) {
         size_t count = min_u64(patches[2], size - 3);

@@ -23,6 +23,7 @@ enum { LUKS_ALONE, LUKS_IN_QCOW2, LUKS_KINDS };
 struct luks_made {
     enum image_format format;
     uint8_t *bytes;
+    uint8_t *damaged; /* the same with patches */
     size_t size;
     size_t header; /* where the LUKS header lies */
 };
@@ -30,8 +31,8 @@ struct luks_made {
 /* The password is in slot 0, and there is no other. */
 const struct luks_made *luks_made(unsigned kind, const char *password);
 
-/* Its bytes with patches, to be freed. */
-uint8_t *luks_damaged(const struct luks_made *made, const uint8_t *patches, size_t size);
+/* Its bytes with patches, until the next call. */
+const uint8_t *luks_damaged(const struct luks_made *made, const uint8_t *patches, size_t size);
 
 /* The image in a store, which stays the caller's; NULL: it does not open. */
 struct qcow2_image *luks_open(const struct luks_made *made, struct store *store, uint32_t flags,

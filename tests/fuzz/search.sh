@@ -11,6 +11,7 @@ set -u
 
 folder=$1
 shift
+export ASAN_OPTIONS=malloc_context_size=6:quarantine_size_mb=32:${ASAN_OPTIONS-}
 seconds=${FUZZ_SECONDS:-10} jobs=${FUZZ_JOBS:-1}
 slice=60 # seconds, at most, after which the time is counted
 targets=$abs_top_builddir/tests/fuzz
