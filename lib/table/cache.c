@@ -188,7 +188,7 @@ uint8_t *cache_load(struct cache *cache, uint64_t offset)
         return NULL;
     s = &cache->slices[index];
     if (s->data == NULL)
-        s->data = aligned_alloc(cache->slice_size, cache->slice_size);
+        s->data = malloc(cache->slice_size); /* aligned ones would take twice the memory */
     if (s->data == NULL)
         return error_no_memory();
     if (store_pread(cache->store, s->data, cache->slice_size, start) == -1)

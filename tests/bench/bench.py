@@ -28,13 +28,6 @@ def chosen(names):
     return cases
 
 
-def use_the_programs_themselves():
-    """Not the scripts that libtool puts before programs that are not installed."""
-    folder = os.path.join(os.environ.get("abs_top_builddir", "."), "cmd", ".libs")
-    if os.path.isdir(folder):
-        os.environ["PATH"] = folder + ":" + os.environ["PATH"]
-
-
 def measure(case, images, rounds):
     result = measuring.Result(case)
     for number in range(-1, rounds):  # the first round warms up, and what it made is compared
@@ -57,7 +50,7 @@ def main():
     if args.list:
         print("\n".join(case.name for case in CASES))
         return
-    use_the_programs_themselves()
+    measuring.use_the_programs_themselves()
     images = Images(os.path.abspath(args.data))
     figures, failures = [], 0
     measuring.print_heading()

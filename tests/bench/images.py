@@ -47,9 +47,13 @@ class Images:
         path = self.path(name)
         if not os.path.exists(path):
             print("building %s" % name, flush=True)
-            getattr(self, "make_" + re.sub("[-.]", "_", name))(path + ".new")
+            self.maker(name)(path + ".new")
             os.rename(path + ".new", path)
         return path
+
+    def maker(self, name):
+        """What makes the image of this name at a path."""
+        return getattr(self, "make_" + re.sub("[-.]", "_", name))
 
     # ---- Content ----
 

@@ -18,6 +18,13 @@ class Failed(Exception):
     """A program did not do what it was asked to do."""
 
 
+def use_the_programs_themselves():
+    """Not the scripts that libtool puts before programs that are not installed."""
+    folder = os.path.join(os.environ.get("abs_top_builddir", "."), "cmd", ".libs")
+    if os.path.isdir(folder):
+        os.environ["PATH"] = folder + ":" + os.environ["PATH"]
+
+
 class Run:
     """One finished run: wall and cpu in seconds, memory in bytes or None where it is not known."""
 
