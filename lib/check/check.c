@@ -161,7 +161,7 @@ static int begin(struct checking *c, struct store *store)
     /* a reference to the last, unfinished cluster may reach into one more */
     if (references_init(&c->references, c->clusters + 1, g->refcount_max) == -1)
         return -1;
-    return stored_load(&c->stored, &c->source, c->header, c->clusters + 1);
+    return stored_load(&c->stored, &c->source, c->header, c->clusters + 1, c->repair == NULL);
 }
 
 /* Forget what was counted and read, but for the snapshot table. */

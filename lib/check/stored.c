@@ -4,6 +4,7 @@
 #include "check/stored.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 
@@ -38,6 +39,18 @@ static uint64_t block_offset(const struct stored *s, uint64_t index)
     return s->table[index] & REFCOUNT_TABLE_OFFSET_MASK;
 }
 
+/* Of a large image nearly all blocks are the same: every cluster counted once. */
+static void keep_once(struct stored *s, uint64_t index)
+{
+    uint8_t *before = index > 0 ? s->blocks[index - 1] : NULL;
+
+    if (!s->only_read || before == NULL || memcmp(before, s->blocks[index], s->block_bytes) != 0)
+        return;
+    free(s->blocks[index]);
+    s->blocks[index] = before;
+    s->as_before[index] = true;
+}
+
 static int load_block(struct stored *s, uint64_t index)
 {
     uint64_t offset = block_offset(s, index), bytes = s->block_bytes;
@@ -57,22 +70,26 @@ static int load_block(struct stored *s, uint64_t index)
     s->blocks[index] = malloc(bytes);
     if (s->blocks[index] == NULL)
         return error_no_memory(), -1;
-    return source_read(s->source, s->blocks[index], bytes, offset);
+    if (source_read(s->source, s->blocks[index], bytes, offset) == -1)
+        return -1;
+    keep_once(s, index);
+    return 0;
 }
 
 int stored_load(struct stored *s, struct source *source, const struct header *header,
-                uint64_t clusters)
+                uint64_t clusters, bool only_read)
 {
     const struct geometry *g = &header->geometry;
     uint64_t per_block = UINT64_C(1) << g->refcount_block_bits;
 
-    *s = (struct stored){ .source = source, .geometry = g };
+    *s = (struct stored){ .source = source, .geometry = g, .only_read = only_read };
     if (load_table(s, header) == -1)
         return -1;
     s->nb_blocks = min_u64(div_round_up(clusters, per_block), s->table_entries);
     s->blocks = calloc(s->nb_blocks + 1, sizeof s->blocks[0]);
     s->changed = calloc(s->nb_blocks + 1, sizeof s->changed[0]);
-    if (s->blocks == NULL || s->changed == NULL)
+    s->as_before = calloc(s->nb_blocks + 1, sizeof s->as_before[0]);
+    if (s->blocks == NULL || s->changed == NULL || s->as_before == NULL)
         return error_no_memory(), -1;
     /* of a short image's only block no more than the file has clusters */
     s->cached = min_u64(s->nb_blocks * per_block, clusters);
@@ -87,11 +104,12 @@ int stored_load(struct stored *s, struct source *source, const struct header *he
 void stored_destroy(struct stored *s)
 {
     for (size_t i = 0; i < s->by_offset.capacity; i++)
-        if (s->by_offset.slots[i].key != 0)
+        if (s->by_offset.slots[i].key != 0 && !s->as_before[s->by_offset.slots[i].value])
             free(s->blocks[s->by_offset.slots[i].value]);
     map_destroy(&s->by_offset);
     free(s->blocks);
     free(s->changed);
+    free(s->as_before);
     free(s->table);
     *s = (struct stored){ 0 };
 }

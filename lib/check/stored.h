@@ -2,7 +2,8 @@
 /* stored.h - the refcounts that the image stores: refcount table and refcount blocks
  *
  * The blocks of the clusters that the file has are read once, whole, and kept as they are on disk;
- * blocks in holes are not kept, and a block that several table entries name is kept once.
+ * blocks in holes are not kept, and a block that several table entries name is kept once.  So are, where
+ * they are only read, those next to each other that are the same.
  */
 
 #ifndef QCOW2_CHECK_STORED_H
@@ -22,6 +23,8 @@ struct stored {
     uint64_t table_entries;
     uint8_t **blocks; /* of the first nb_blocks entries; NULL: all zero or bad */
     bool *changed;    /* these blocks differ from those on disk */
+    bool *as_before;  /* these are the ones before them, kept once */
+    bool only_read;   /* none will be changed */
     uint64_t nb_blocks;
     uint64_t block_bytes; /* that are kept of each */
     uint64_t cached;      /* clusters that the blocks cover */
@@ -29,7 +32,7 @@ struct stored {
 };
 
 int stored_load(struct stored *s, struct source *source, const struct header *header,
-                uint64_t clusters);
+                uint64_t clusters, bool only_read);
 void stored_destroy(struct stored *s);
 
 /* For a cluster whose block is not in memory. */
@@ -49,7 +52,7 @@ static inline bool stored_get(const struct stored *s, uint64_t cluster, uint64_t
     return true;
 }
 
-/* Change the refcount of a cluster, which is not 0, in memory. */
+/* Change the refcount of a cluster, which is not 0, in memory; not of what is only read. */
 void stored_set(struct stored *s, uint64_t cluster, uint64_t refcount);
 
 /* Write the blocks that were changed.  -1 from the callback ends the walk. */
