@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* deflate-equals-zlib.c - streams at the default level are zlib's, bit for bit, whatever they hold
  *
- * usage: deflate-equals-zlib [SEED [BUFFERS]]
+ * SEED: what the buffers draw from.
  */
 
 #include <stdarg.h>
@@ -17,14 +17,15 @@
 #include <zlib.h>
 
 #include "guest/deflater.h"
+#include "unit/seed.h"
 
 #define LARGEST (1u << 18)
 #define WINDOW 12
 #define REACH ((1u << WINDOW) - 262)
 #define GUARD 0xa5
+#define NB_BUFFERS 400
 
-static unsigned long seed = 1;
-static unsigned long nb_buffers = 400;
+static unsigned seed;
 static unsigned short random_state[3];
 
 static uint32_t below(uint32_t n)
@@ -125,7 +126,7 @@ static void compare(struct deflater *d, int window, const uint8_t *in, size_t co
         made = deflater_run(d, in, count, ours, room);
         if (made != (room < size ? 0 : size) || ours[room] != GUARD ||
             (made > 0 && memcmp(ours, theirs, made) != 0))
-            fail_msg("seed %lu: %zu bytes, window %d: zlib makes %zu, here with room for %zu %zu",
+            fail_msg("SEED=%u: %zu bytes, window %d: zlib makes %zu, here with room for %zu %zu",
                      seed, count, window, size, room, made);
     }
     free(theirs);
@@ -144,7 +145,7 @@ static void random_buffers(void **state)
         struct deflater *d = deflater_new(window);
 
         assert_non_null(d);
-        for (unsigned long i = 0; i < nb_buffers / (window == WINDOW ? 1 : 20); i++) {
+        for (unsigned i = 0; i < (window == WINDOW ? NB_BUFFERS : NB_BUFFERS / 20); i++) {
             size_t count = below(4) > 0 ? 512u << below(10) : 1 + below(LARGEST);
 
             fill(in, count);
@@ -172,7 +173,7 @@ static void every_small_size(void **state)
     deflater_free(d);
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_small_size),
@@ -183,10 +184,6 @@ int main(int argc, char **argv)
         printf("skipped: this zlib makes other streams: %s\n", zlibVersion());
         return 77;
     }
-    if (argc > 1)
-        seed = strtoul(argv[1], NULL, 10);
-    if (argc > 2)
-        nb_buffers = strtoul(argv[2], NULL, 10);
-    printf("seed %lu\n", seed);
+    seed = test_seed();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
