@@ -73,9 +73,8 @@ int l1_check_places(struct store *store, uint64_t length, uint64_t cluster_size,
         return 0;
     return error_set(EINVAL,
                      "The L1 table at offset 0x%" PRIx64 " names %" PRIu64
-                     " L2 tables, which are but %" PRIu64
-                     " different ones, and the file has room for %" PRIu64
-                     " clusters: it names the same ones over and over",
+                     " L2 tables, but only %" PRIu64
+                     " different ones, and the file has room for %" PRIu64 " clusters",
                      l1_table_offset, count, count - repeated, room);
 }
 
