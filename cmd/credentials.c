@@ -9,8 +9,8 @@
 #include "credentials.h"
 #include "message.h"
 
-/* By id: the part of a URI that names them, and the user who has a key. */
-static keyval_list uris, users;
+/* By id: the part of a URI that names them, the user who has a key, and those who show nothing. */
+static keyval_list uris, users, anonymous;
 
 static int check_endpoint(const keyval_list *properties, char **why)
 {
@@ -66,12 +66,30 @@ int credentials_add_psk(const char *id, const keyval_list *properties, char **wh
     return add(id, properties, "keys.psk", "tls-psk-file", false, why);
 }
 
+/* An object that cannot be used: whoever only makes it is not refused. */
+int credentials_add_anonymous(const char *id, const keyval_list *properties, char **why)
+{
+    const char *endpoint = keyval_get(properties, "endpoint");
+
+    if (endpoint && strcmp(endpoint, "client") != 0 && strcmp(endpoint, "server") != 0) {
+        *why = xasprintf("Parameter 'endpoint' does not accept value '%s'", endpoint);
+        return -1;
+    }
+    keyval_set(&anonymous, id, "");
+    return 0;
+}
+
 int credentials_find(const char *id, nbd_address *address, char **why)
 {
     address->credentials = keyval_get(&uris, id);
     address->user = keyval_get(&users, id);
     if (address->credentials)
         return 0;
-    *why = xasprintf("No TLS credentials with id '%s'", id);
+    *why =
+        keyval_get(&anonymous, id)
+            ? xasprintf("The TLS credentials '%s' are anonymous, which libnbd does not speak: it "
+                        "wants tls-creds-x509 or tls-creds-psk",
+                        id)
+            : xasprintf("No TLS credentials with id '%s'", id);
     return -1;
 }

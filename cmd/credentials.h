@@ -13,6 +13,7 @@
 
 /* Makers of objects: on failure return -1 and in *why a sentence that the caller frees. */
 int credentials_add_x509(const char *id, const keyval_list *properties, char **why);
+int credentials_add_anonymous(const char *id, const keyval_list *properties, char **why);
 int credentials_add_psk(const char *id, const keyval_list *properties, char **why);
 
 /* Sets how the address is spoken to.  As above. */

@@ -250,6 +250,10 @@ static const struct {
     { IN_NBD, "path", read_nothing },
     { IN_NBD, "export", read_nothing },
     { IN_NBD, "tls-creds", read_nothing },
+    { IN_NBD, "tls-hostname", read_option },
+    { IN_NBD, "open-timeout", read_option },
+    { IN_NBD, "reconnect-delay", read_option },
+    { IN_NBD, "x-dirty-bitmap", read_option },
 };
 
 int layer_read_key(layer *l, int here, const char *key, const char *value, char **why)

@@ -89,17 +89,30 @@ static bool continues(const qcow2_extent *last, const qcow2_extent *next)
             last->host_offset + last->length == next->host_offset);
 }
 
+/* What a bitmap of a server's has is shown, by custom, as if nothing were there. */
+static qcow2_extent to_be_shown(const qcow2_extent *extent)
+{
+    qcow2_extent shown = *extent;
+
+    if (has(extent, QCOW2_EXTENT_DIRTY)) {
+        shown.status = 0;
+        shown.filename = NULL;
+    }
+    return shown;
+}
+
 static int gather(void *opaque, const qcow2_extent *extent)
 {
     map_printer *printer = opaque;
+    qcow2_extent next = to_be_shown(extent);
 
-    if (continues(&printer->last, extent)) {
-        printer->last.length += extent->length;
+    if (continues(&printer->last, &next)) {
+        printer->last.length += next.length;
         return 0;
     }
     if (printer->last.length > 0 && print_last(printer))
         return 1;
-    printer->last = *extent;
+    printer->last = next;
     return 0;
 }
 

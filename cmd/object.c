@@ -24,6 +24,9 @@ typedef struct {
 
 static const object_type types[] = {
     { "secret", { "data", "file", "format", "iv", "keyid" }, secret_add },
+    { "tls-creds-anon",
+      { "dir", "endpoint", "priority", "verify-peer" },
+      credentials_add_anonymous },
     { "tls-creds-psk", { "dir", "endpoint", "username", "verify-peer" }, credentials_add_psk },
     { "tls-creds-x509", { "dir", "endpoint", "verify-peer" }, credentials_add_x509 },
 };

@@ -74,6 +74,8 @@ void qcow2_open_options_free(qcow2_open_options *options)
     free(options->data_file);
     qcow2_open_options_free(options->data_file_options);
     qcow2_open_options_free(options->file);
+    free(options->nbd.tls_hostname);
+    free(options->nbd.dirty_bitmap);
     free(options->snapshot);
     secret_clear(&options->secret);
     free(options);

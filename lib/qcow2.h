@@ -193,6 +193,13 @@ QCOW2_PUBLIC int qcow2_open_options_set_refcount_cache_size(qcow2_open_options *
  *   encrypt.format      "luks" or "aes": what a qcow2 image must be encrypted with
  *   offset, size        bytes: the part of its file that a raw image is; without a size (a multiple of
  *                       512) up to the end, and it may grow
+ *   open-timeout        seconds: for so long, connecting to an NBD server is tried again (0: once)
+ *   reconnect-delay     seconds: for so long, a lost NBD server is connected to again while requests
+ *                       wait (0: not at all); what it had not flushed is kept in memory and written
+ *                       once more
+ *   tls-hostname        the name that the certificate of an NBD server must bear, if not its host's
+ *   x-dirty-bitmap      "qemu:dirty-bitmap:NAME": qcow2_map tells what this bitmap of an NBD server's
+ *                       has (QCOW2_EXTENT_DIRTY), instead of where its holes are
  * What the image's version or compression type does not have, and what contradicts each other, makes
  * qcow2_open fail. */
 QCOW2_PUBLIC int qcow2_open_options_set(qcow2_open_options *options, const char *name,
@@ -263,6 +270,7 @@ QCOW2_PUBLIC int qcow2_flush(qcow2_image *image, uint32_t flags);
 #define QCOW2_EXTENT_DATA 0x04u   /* the content comes from host storage; with ZERO: a hole there */
 #define QCOW2_EXTENT_OFFSET 0x08u /* host_offset is valid: plain bytes at that place */
 #define QCOW2_EXTENT_COMPRESSED 0x10u /* stored as compressed clusters */
+#define QCOW2_EXTENT_DIRTY 0x20u      /* a bitmap of an NBD server's has it, which was asked for */
 
 typedef struct {
     uint64_t guest_offset; /* where on the virtual disk */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -82,6 +83,24 @@ static int set_part_size(qcow2_open_options *o, const struct row *row, const cha
     return parse_number(row, value, &o->part.size);
 }
 
+/* Seconds, as they are. */
+static int set_seconds(qcow2_open_options *o, const struct row *row, const char *value)
+{
+    return parse_number(row, value, (uint64_t *)((char *)o + row->member));
+}
+
+static int set_text(qcow2_open_options *o, const struct row *row, const char *value)
+{
+    char **text = (char **)((char *)o + row->member);
+    char *copy = strdup(value);
+
+    if (copy == NULL)
+        return error_no_memory(), -1;
+    free(*text);
+    *text = copy;
+    return 0;
+}
+
 static int set_clean_interval(qcow2_open_options *o, const struct row *row, const char *value)
 {
     o->runtime.clean_interval_named = true;
@@ -151,6 +170,7 @@ static int set_overlap_template(qcow2_open_options *o, const struct row *row, co
  */
 
 #define MEMBER(name) offsetof(struct qcow2_open_options, runtime.name)
+#define NBD_MEMBER(name) offsetof(struct qcow2_open_options, nbd.name)
 
 static const struct row rows[] = {
     { "cache-size", set_size, MEMBER(cache_size), 0 },
@@ -179,6 +199,10 @@ static const struct row rows[] = {
     { "encrypt.format", set_encrypt_format, 0, 0 },
     { "offset", set_offset, 0, 0 },
     { "size", set_part_size, 0, 0 },
+    { "open-timeout", set_seconds, NBD_MEMBER(open_timeout), 0 },
+    { "reconnect-delay", set_seconds, NBD_MEMBER(reconnect_delay), 0 },
+    { "tls-hostname", set_text, NBD_MEMBER(tls_hostname), 0 },
+    { "x-dirty-bitmap", set_text, NBD_MEMBER(dirty_bitmap), 0 },
 };
 
 int qcow2_open_options_set(qcow2_open_options *options, const char *name, const char *value)

@@ -216,8 +216,12 @@ libqcow2_sources += \
 	store/nbd.c \
 	store/nbd_connection.c \
 	store/nbd_connection.h \
+	store/nbd_journal.c \
+	store/nbd_journal.h \
 	store/nbd_library.c \
-	store/nbd_library.h
+	store/nbd_library.h \
+	store/nbd_line.c \
+	store/nbd_line.h
 else
 libqcow2_sources += store/nbd_absent.c
 endif

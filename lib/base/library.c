@@ -18,7 +18,7 @@ static bool resolve(const struct library *library, void *handle)
     for (size_t i = 0; i < library->nb_functions; i++) {
         void *function = dlsym(handle, library->words[i]);
 
-        if (function == NULL)
+        if (function == NULL && i + library->nb_optional < library->nb_functions)
             return false;
         memcpy((char *)library->table + i * sizeof function, &function, sizeof function);
     }

@@ -23,6 +23,7 @@ struct library {
     const char *const *words; /* the functions' names */
     void *table;              /* their addresses, in the same order */
     size_t nb_functions;
+    size_t nb_optional; /* the last so many may be missing: their addresses are NULL then */
     bool loaded;
 };
 
@@ -36,7 +37,7 @@ struct library {
     .words = (const char *const[]){ functions(LIBRARY_WORD) NULL }, .table = &(functions_table), \
     .nb_functions = sizeof(functions_table) / sizeof(void *)
 
-/* Load it if that has not been done.  -1 with ENOTSUP when it, or a function in it, is not there.
+/* Load it if that has not been done.  -1 with ENOTSUP when it, or a needed function in it, is not there.
  * Threads may call this at the same time, and use the table after their own call. */
 int library_load(struct library *library);
 

@@ -28,6 +28,7 @@ enum extent_kind {
 
 struct extent {
     enum extent_kind kind;
+    bool dirty;    /* a bitmap of the server's says so, where it was asked for */
     bool in_place; /* a write may go to host_offset without any change of metadata */
     uint64_t guest_offset;
     uint64_t length;      /* bytes of the guest's view, never 0 */

@@ -27,6 +27,7 @@ static struct extent extent_of(const struct raw_disk *raw, const struct store_ex
 
     return (struct extent){
         .kind = at->hole ? EXTENT_ZERO : EXTENT_DATA,
+        .dirty = at->dirty,
         .in_place = true,
         .placed = placed,
         .guest_offset = offset,

@@ -70,6 +70,8 @@ static int add_extent(struct walk *walk, struct qcow2_image *image, uint32_t dep
         .depth = depth,
     };
 
+    if (e->dirty)
+        out.status |= QCOW2_EXTENT_DIRTY;
     if (e->placed)
         out.status |= QCOW2_EXTENT_OFFSET;
     if (image_is_encrypted(image)) /* no plain bytes at that place */

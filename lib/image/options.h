@@ -9,6 +9,7 @@
 #include "crypto/luks.h"
 #include "guest/compressor.h"
 #include "qcow2.h"
+#include "store/nbd.h"
 
 struct store;
 
@@ -54,6 +55,7 @@ struct qcow2_open_options {
     uint32_t flags;                  /* QCOW2_OPEN_... */
     struct qcow2_open_options *file; /* of the image in whose disk this one is; NULL: in a file */
     struct file_part part;
+    struct nbd_options nbd; /* with QCOW2_OPEN_NBD */
     qcow2_backing_policy backing_policy;
     qcow2_backing_filter *backing_filter;
     void *backing_filter_opaque;

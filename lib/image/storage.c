@@ -47,13 +47,22 @@ struct store *storage_open_layer(const char *filename, const struct qcow2_open_o
     return opened ? store_of(opened) : NULL;
 }
 
+static struct store *open_named(const char *filename, const struct qcow2_open_options *options,
+                                enum store_sharing sharing)
+{
+    uint32_t flags = image_store_flags(options->flags);
+
+    return flags & STORE_NBD ? store_nbd_open(filename, flags, &options->nbd)
+                             : store_file_open(filename, flags, sharing);
+}
+
 struct store *storage_open(const char *filename, const struct qcow2_open_options *options,
                            enum store_sharing sharing)
 {
     const struct file_part *part = &options->part;
     struct store *store = options->file
                               ? storage_open_layer(filename, options->file, options, sharing)
-                              : store_open(filename, image_store_flags(options->flags), sharing);
+                              : open_named(filename, options, sharing);
 
     if (store == NULL || (!part->has_offset && !part->has_size))
         return store;

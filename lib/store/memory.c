@@ -318,7 +318,7 @@ static int memory_extent(struct store *store, uint64_t count, uint64_t offset,
         return 0;
     }
     end = offset + min_u64(count, memory->size - offset);
-    extent->hole = !is_kept_locked(memory, offset, &until);
+    *extent = (struct store_extent){ .hole = !is_kept_locked(memory, offset, &until) };
     for (at = offset; at < end && is_kept_locked(memory, at, &until) != extent->hole;)
         at = min_u64(until, end);
     extent->length = at - offset;

@@ -5,11 +5,6 @@
  * be written.  Requests become what the server accepts: blocks of its size (a write of part of a block
  * reads the rest first, alone), no longer than it allows.
  *
- * Connections: one, as long as requests come one by one.  When they meet, and the server says that
- * several connections see each other's writes and flushes, a thread opens some more, and requests go
- * where the least is under way.  It does so in the background because a server may have told the truth
- * and still answer nobody else before the first connection ends.
- *
  * Extents: a server answers for many stretches at once.  What was not asked for yet is kept for the
  * next question, given out once, and forgotten as soon as anything is written.
  */
@@ -20,39 +15,29 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "base/bits.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "store/iov.h"
-#include "store/nbd_connection.h"
+#include "store/nbd_line.h"
 
-#define MAX_CONNECTIONS 4
 #define MAX_GATHER (2u << 20)        /* bytes that are put together from several buffers */
 #define MAX_ZERO (UINT64_C(1) << 30) /* bytes of one request: lengths have 32 bits on the wire */
 #define EXTENTS_AHEAD (UINT64_C(1) << 27) /* bytes that a question for extents covers at least */
 
 struct nbd {
     struct store store;
-    char *uri;
-    bool unsafe;         /* flush does nothing */
-    bool may_name_files; /* the URI */
+    struct nbd_way way;
+    bool unsafe; /* flush does nothing */
+    struct nbd_line *line;
     struct nbd_export export;
-    atomic_bool flush_failed;
     atomic_bool changed; /* a change was completed since the last flush began */
     pthread_rwlock_t
         blocks; /* held shared by what changes whole blocks, alone by what changes parts */
-
-    struct nbd_connection *connections[MAX_CONNECTIONS];
-    atomic_uint nb_connections; /* only grows; those below it stay until the store is closed */
-    atomic_bool growing;        /* the thread below was to be started, */
-    bool has_grower;            /* and was */
-    pthread_t grower;
-    int cancel; /* an eventfd that stops it */
 
     atomic_uint_fast64_t writes; /* begun or ended; tells whether extents are stale */
     pthread_mutex_t ahead_lock;
@@ -72,84 +57,37 @@ static struct nbd *to_nbd(struct store *store)
  * Errors
  */
 
+/* Nobody answers any more: what was wanted of the export comes first. */
+static int server_lost(const struct nbd *nbd, const char *wanted)
+{
+    const char *why = line_loss(nbd->line);
+
+    return error_set(EIO, "Could not %s '%s': the connection to the server is lost%s%s", wanted,
+                     nbd->way.uri, why ? ", and could not be made again: " : "", why ? why : "");
+}
+
 static int request_failed(const struct nbd *nbd, int errnum, const char *what, uint64_t count,
                           uint64_t offset)
 {
+    char wanted[100];
+
+    snprintf(wanted, sizeof wanted, "%s %" PRIu64 " bytes at offset 0x%" PRIx64 " of", what, count,
+             offset);
     if (errnum == ENOTCONN)
-        return error_set(EIO,
-                         "Could not %s %" PRIu64 " bytes at offset 0x%" PRIx64
-                         " of '%s': the connection to the server is lost",
-                         what, count, offset, nbd->uri);
-    return error_system(errnum, "Could not %s %" PRIu64 " bytes at offset 0x%" PRIx64 " of '%s'",
-                        what, count, offset, nbd->uri);
+        return server_lost(nbd, wanted);
+    return error_system(errnum, "Could not %s '%s'", wanted, nbd->way.uri);
 }
 
 static int check_change(const struct nbd *nbd, const char *what, uint64_t count, uint64_t offset)
 {
     if (nbd->store.read_only)
-        return error_set(EROFS, "Could not write to '%s': it was opened read-only", nbd->uri);
+        return error_set(EROFS, "Could not write to '%s': it was opened read-only", nbd->way.uri);
     if (range_within(offset, count, nbd->export.size))
         return 0;
     return error_set(ENOSPC,
                      "Could not %s %" PRIu64 " bytes at offset 0x%" PRIx64
                      " of '%s': the export has %" PRIu64 " bytes",
-                     what, count, offset, nbd->uri, nbd->export.size);
-}
-
-/* ------------------------------------------------------------------------------------------------
- * Connections
- */
-
-/* Servers allow as many connections as they allow: the first refusal ends it. */
-static void *grow(void *opaque)
-{
-    struct nbd *nbd = opaque;
-
-    for (unsigned n = 1; n < MAX_CONNECTIONS; n++) {
-        struct nbd_connection *c = connection_open(nbd->uri, nbd->may_name_files, nbd->cancel);
-
-        if (c == NULL)
-            break;
-        if (connection_export(c)->size != nbd->export.size) {
-            connection_close(c);
-            break;
-        }
-        nbd->connections[n] = c;
-        atomic_store(&nbd->nb_connections, n + 1);
-    }
-    return NULL;
-}
-
-static void start_growing(struct nbd *nbd)
-{
-    if (!nbd->export.multi_conn || atomic_exchange(&nbd->growing, true))
-        return;
-    nbd->has_grower = pthread_create(&nbd->grower, NULL, grow, nbd) == 0;
-}
-
-static struct nbd_connection *connection_for(struct nbd *nbd)
-{
-    unsigned count = atomic_load(&nbd->nb_connections);
-    struct nbd_connection *best = nbd->connections[0];
-
-    for (unsigned i = 1; i < count && connection_load(best) > 0; i++)
-        if (connection_load(nbd->connections[i]) < connection_load(best))
-            best = nbd->connections[i];
-    if (connection_load(best) > 0)
-        start_growing(nbd);
-    return best;
-}
-
-static void stop_growing(struct nbd *nbd)
-{
-    uint64_t one = 1;
-
-    if (!nbd->has_grower)
-        return;
-    if (write(nbd->cancel, &one, sizeof one) < 0) {
-        /* cannot fail on an empty counter; if it did, the thread would end by itself */
-    }
-    pthread_join(nbd->grower, NULL);
+                     what, count, offset, nbd->way.uri, nbd->export.size);
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -160,7 +98,7 @@ static int read_blocks(struct nbd *nbd, uint8_t *buf, uint64_t count, uint64_t o
 {
     while (count > 0) {
         size_t piece = min_u64(count, nbd->export.max_request);
-        int errnum = connection_read(connection_for(nbd), buf, piece, offset);
+        int errnum = line_read(nbd->line, buf, piece, offset);
 
         if (errnum != 0)
             return request_failed(nbd, errnum, "read", piece, offset);
@@ -241,7 +179,7 @@ static int write_blocks(struct nbd *nbd, const uint8_t *buf, uint64_t count, uin
 
     while (count > 0) {
         size_t piece = min_u64(count, nbd->export.max_request);
-        int errnum = connection_write(connection_for(nbd), buf, piece, offset);
+        int errnum = line_write(nbd->line, buf, piece, offset);
 
         if (errnum != 0)
             return request_failed(nbd, errnum, "write", piece, offset);
@@ -266,7 +204,7 @@ static int write_part(struct nbd *nbd, const uint8_t *buf, size_t count, uint64_
     if (read_block(nbd, block, offset) == -1)
         return -1;
     memcpy(block + (offset - start), buf, count);
-    errnum = connection_write(connection_for(nbd), block, size, start);
+    errnum = line_write(nbd->line, block, size, start);
     return errnum ? request_failed(nbd, errnum, "write", size, start) : 0;
 }
 
@@ -336,7 +274,7 @@ static int zero_blocks(struct nbd *nbd, uint64_t count, uint64_t offset, bool ma
 
     while (count > 0) {
         uint64_t piece = min_u64(count, MAX_ZERO);
-        int errnum = connection_zero(connection_for(nbd), piece, offset, may_punch);
+        int errnum = line_zero(nbd->line, piece, offset, may_punch);
 
         if (errnum != 0)
             return request_failed(nbd, errnum, "zero", piece, offset);
@@ -371,7 +309,7 @@ static int nbd_zero_range(struct store *store, uint64_t count, uint64_t offset, 
     if (check_change(nbd, "zero", count, offset) == -1)
         return -1;
     if (!nbd->export.zero)
-        return error_set(ENOTSUP, "The server of '%s' cannot zero", nbd->uri);
+        return error_set(ENOTSUP, "The server of '%s' cannot zero", nbd->way.uri);
     begin_change(nbd);
     r = zero_range(nbd, count, offset, may_punch);
     end_change(nbd);
@@ -382,7 +320,7 @@ static int trim_blocks(struct nbd *nbd, uint64_t count, uint64_t offset)
 {
     while (count > 0) {
         uint64_t piece = min_u64(count, MAX_ZERO);
-        int errnum = connection_trim(connection_for(nbd), piece, offset);
+        int errnum = line_trim(nbd->line, piece, offset);
 
         if (errnum != 0 && errnum != ENOTSUP)
             return request_failed(nbd, errnum, "discard", piece, offset);
@@ -417,22 +355,17 @@ static int nbd_flush_all(struct store *store)
 
     if (nbd->unsafe || store->read_only || !nbd->export.flush)
         return 0;
-    if (atomic_load(&nbd->flush_failed))
+    if (line_flush_failed(nbd->line))
         return error_set(EIO,
                          "Could not flush '%s': an earlier flush failed, and what was written "
                          "before it may be lost",
-                         nbd->uri);
+                         nbd->way.uri);
     if (!atomic_exchange(&nbd->changed, false))
         return 0;
-    errnum = connection_flush(connection_for(nbd));
-    if (errnum == 0)
-        return 0;
-    atomic_store(&nbd->flush_failed, true);
-    return errnum == ENOTCONN ? error_set(EIO,
-                                          "Could not flush '%s': the connection to the server is "
-                                          "lost",
-                                          nbd->uri)
-                              : error_system(errnum, "Could not flush '%s'", nbd->uri);
+    errnum = line_flush(nbd->line);
+    if (errnum == ENOTCONN)
+        return server_lost(nbd, "flush");
+    return errnum ? error_system(errnum, "Could not flush '%s'", nbd->way.uri) : 0;
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -461,6 +394,7 @@ static bool take_ahead_locked(struct nbd *nbd, uint64_t count, uint64_t offset,
         return false;
     extent->length = min_u64(count, nbd->ahead.at[at].length);
     extent->hole = nbd->ahead.at[at].zero;
+    extent->dirty = nbd->ahead.at[at].dirty;
     nbd->ahead_offset += extent->length;
     nbd->ahead.at[at].length -= (uint32_t)extent->length;
     if (nbd->ahead.at[at].length == 0)
@@ -478,8 +412,7 @@ static int ask_ahead_locked(struct nbd *nbd, uint64_t count, uint64_t offset)
     nbd->ahead_writes = atomic_load(&nbd->writes);
     nbd->ahead_next = 0;
     nbd->ahead_offset = offset;
-    errnum =
-        connection_extents(connection_for(nbd), min_u64(end - start, MAX_ZERO), start, &nbd->ahead);
+    errnum = line_extents(nbd->line, min_u64(end - start, MAX_ZERO), start, &nbd->ahead);
     if (errnum != 0) {
         nbd->ahead.count = 0;
         return request_failed(nbd, errnum, "find holes in", end - start, start);
@@ -529,14 +462,12 @@ static void nbd_store_close(struct store *store)
 {
     struct nbd *nbd = to_nbd(store);
 
-    stop_growing(nbd);
-    for (unsigned i = 0; i < atomic_load(&nbd->nb_connections); i++)
-        connection_close(nbd->connections[i]);
-    if (nbd->cancel >= 0)
-        close(nbd->cancel);
+    line_close(nbd->line);
     pthread_mutex_destroy(&nbd->ahead_lock);
     pthread_rwlock_destroy(&nbd->blocks);
-    free(nbd->uri);
+    free(nbd->way.uri);
+    free(nbd->way.tls_hostname);
+    free(nbd->way.dirty_bitmap);
     free(nbd);
 }
 
@@ -553,39 +484,44 @@ static const struct store_ops nbd_ops = {
     .close = nbd_store_close,
 };
 
-static struct nbd *nbd_new(const char *uri, uint32_t flags)
+/* A copy of a text that may be NULL. */
+static bool copy(char **to, const char *from)
+{
+    *to = from ? strdup(from) : NULL;
+    return *to != NULL || from == NULL;
+}
+
+static struct nbd *nbd_new(const char *uri, uint32_t flags, const struct nbd_options *options)
 {
     struct nbd *nbd = calloc(1, sizeof *nbd);
 
     if (nbd == NULL)
         return error_no_memory();
-    nbd->uri = strdup(uri);
-    nbd->store = (struct store){ .ops = &nbd_ops,
-                                 .name = nbd->uri,
-                                 .read_only = (flags & STORE_READ_ONLY) != 0 };
     nbd->unsafe = (flags & STORE_UNSAFE) != 0;
-    nbd->may_name_files = (flags & STORE_FOREIGN_NAME) == 0;
-    nbd->cancel = eventfd(0, EFD_CLOEXEC);
+    nbd->way.may_name_files = (flags & STORE_FOREIGN_NAME) == 0;
     atomic_init(&nbd->changed, true);
     pthread_rwlock_init(&nbd->blocks, NULL);
     pthread_mutex_init(&nbd->ahead_lock, NULL);
-    if (nbd->uri != NULL && nbd->cancel >= 0)
-        return nbd;
-    error_system(errno, "Could not open '%s'", uri);
-    nbd_store_close(&nbd->store);
-    return NULL;
+    if (!copy(&nbd->way.uri, uri) || !copy(&nbd->way.tls_hostname, options->tls_hostname) ||
+        !copy(&nbd->way.dirty_bitmap, options->dirty_bitmap)) {
+        nbd_store_close(&nbd->store);
+        return error_no_memory();
+    }
+    nbd->store = (struct store){ .ops = &nbd_ops,
+                                 .name = nbd->way.uri,
+                                 .read_only = (flags & STORE_READ_ONLY) != 0 };
+    return nbd;
 }
 
-struct store *store_nbd_open(const char *uri, uint32_t flags)
+struct store *store_nbd_open(const char *uri, uint32_t flags, const struct nbd_options *options)
 {
-    struct nbd *nbd = nbd_new(uri, flags);
+    struct nbd *nbd = nbd_new(uri, flags, options);
 
     if (nbd == NULL)
         return NULL;
-    nbd->connections[0] = connection_open(uri, nbd->may_name_files, -1);
-    if (nbd->connections[0] != NULL) {
-        nbd->nb_connections = 1;
-        nbd->export = *connection_export(nbd->connections[0]);
+    nbd->line = line_open(&nbd->way, options->open_timeout, options->reconnect_delay);
+    if (nbd->line != NULL) {
+        nbd->export = *line_export(nbd->line);
         if (nbd->store.read_only || !nbd->export.read_only)
             return &nbd->store;
         error_set(EACCES, "Could not open '%s': the export is read-only", uri);

@@ -6,8 +6,16 @@
 
 #include "store/store.h"
 
+/* How an export is spoken to.  What nobody said is 0 or NULL. */
+struct nbd_options {
+    uint64_t open_timeout;    /* seconds: for so long, connecting is tried again */
+    uint64_t reconnect_delay; /* seconds: for so long, a lost server is waited for */
+    char *tls_hostname;       /* that the server's certificate must bear; NULL: the URI's */
+    char *dirty_bitmap;       /* the metadata context whose bits extents tell; NULL: none */
+};
+
 /* An export, named by a URI as the NBD project defines them: nbd://host/export,
  * nbds+unix:///export?socket=... and so on.  It has the length it has. */
-struct store *store_nbd_open(const char *uri, uint32_t flags);
+struct store *store_nbd_open(const char *uri, uint32_t flags, const struct nbd_options *options);
 
 #endif

@@ -7,9 +7,10 @@
 
 #include "base/error.h"
 
-struct store *store_nbd_open(const char *uri, uint32_t flags)
+struct store *store_nbd_open(const char *uri, uint32_t flags, const struct nbd_options *options)
 {
     (void)flags;
+    (void)options;
     error_set(ENOTSUP, "Could not open '%s': NBD servers are left out of this build", uri);
     return NULL;
 }

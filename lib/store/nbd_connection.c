@@ -18,6 +18,7 @@
 #include "store/nbd_connection.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -38,14 +39,11 @@
 
 #define BASE_ALLOCATION "base:allocation"
 #define EXTENT_READS_AS_ZERO 2u /* of base:allocation */
+#define EXTENT_IS_DIRTY 1u      /* of a bitmap's context */
 
 #define MAX_REQUEST (32u << 20)      /* bytes; what servers accept unless they say otherwise */
 #define MAX_BLOCK_SIZE (64u << 10)   /* bytes; a server that wants larger blocks is not believed */
 #define MAX_ZERO (UINT32_C(1) << 30) /* bytes; lengths have 32 bits on the wire */
-
-/* A server that accepts a connection and then says nothing would be waited for for ever.  Once it
- * has answered, requests may take as long as they take. */
-#define HANDSHAKE_SECONDS 30
 
 /* A host that has vanished without a word is noticed after about two minutes. */
 enum {
@@ -58,7 +56,8 @@ struct nbd_connection {
     const struct nbd_library *nbd;
     struct nbd_handle *handle;
     struct nbd_export export;
-    int wake; /* an eventfd; readable: the leader shall look again at what to poll for */
+    int wake;   /* an eventfd; readable: the leader shall look again at what to poll for */
+    int socket; /* libnbd's, which may close its own at any time */
     atomic_uint load;
 
     pthread_mutex_t lock;
@@ -239,16 +238,16 @@ static int take_extents(void *opaque, const char *context, uint64_t offset, uint
                         size_t nb_entries, int *errnum)
 {
     struct nbd_extents *extents = opaque;
+    bool base = strcmp(context, BASE_ALLOCATION) == 0; /* else the one bitmap that was asked for */
 
     (void)offset;
     (void)errnum;
-    if (strcmp(context, BASE_ALLOCATION) != 0)
-        return 0;
     for (size_t i = 0; i + 1 < nb_entries && entries[i] > 0; i += 2) {
         if (extents->count == sizeof extents->at / sizeof extents->at[0])
             break;
         extents->at[extents->count].length = entries[i];
-        extents->at[extents->count++].zero = entries[i + 1] & EXTENT_READS_AS_ZERO;
+        extents->at[extents->count].zero = base && entries[i + 1] & EXTENT_READS_AS_ZERO;
+        extents->at[extents->count++].dirty = !base && entries[i + 1] & EXTENT_IS_DIRTY;
     }
     return 0;
 }
@@ -302,30 +301,35 @@ static int connect_failed(const struct nbd_connection *c, const char *uri)
     return error_set(errnum, "Could not open '%s': %s", uri, sentence);
 }
 
-static int milliseconds_until(const struct timespec *deadline)
+int64_t connection_clock(void)
 {
     struct timespec now;
-    int64_t left;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    left = (deadline->tv_sec - now.tv_sec) * 1000 + (deadline->tv_nsec - now.tv_nsec) / 1000000;
+    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+static int milliseconds_until(int64_t deadline)
+{
+    int64_t left = deadline - connection_clock();
+
     return left > 0 ? (int)left : 0;
 }
 
-static int shake_hands(struct nbd_connection *c, const char *uri, int cancel_fd)
+static int shake_hands(struct nbd_connection *c, const char *uri, int64_t milliseconds,
+                       int cancel_fd)
 {
-    struct timespec deadline;
+    int64_t deadline = connection_clock() + milliseconds;
     int errnum = 0;
 
-    clock_gettime(CLOCK_MONOTONIC, &deadline);
-    deadline.tv_sec += HANDSHAKE_SECONDS;
     if (c->nbd->nbd_aio_connect_uri(c->handle, uri) == -1)
         return connect_failed(c, uri);
     while (errnum == 0 && c->nbd->nbd_aio_is_connecting(c->handle))
-        errnum = turn(c, cancel_fd, milliseconds_until(&deadline));
+        errnum = turn(c, cancel_fd, milliseconds_until(deadline));
     if (errnum == ETIMEDOUT)
-        return error_set(ETIMEDOUT, "Could not open '%s': the server did not answer in %d seconds",
-                         uri, HANDSHAKE_SECONDS);
+        return error_set(ETIMEDOUT,
+                         "Could not open '%s': the server did not answer in %" PRId64 " seconds",
+                         uri, (milliseconds + 999) / 1000);
     if (errnum != 0)
         return error_system(errnum, "Could not open '%s'", uri);
     return c->nbd->nbd_aio_is_ready(c->handle) ? 0 : connect_failed(c, uri);
@@ -353,10 +357,16 @@ static void keep_alive(int fd)
         setsockopt(fd, options[i].level, options[i].option, &options[i].value, sizeof(int));
 }
 
+static const char *context_of(const struct nbd_way *way)
+{
+    return way->dirty_bitmap ? way->dirty_bitmap : BASE_ALLOCATION;
+}
+
 /* What the server says may be anything. */
-static int ask(struct nbd_connection *c, const char *uri)
+static int ask(struct nbd_connection *c, const struct nbd_way *way)
 {
     const struct nbd_library *nbd = c->nbd;
+    const char *uri = way->uri;
     int64_t size = nbd->nbd_get_size(c->handle);
     int64_t block = nbd->nbd_get_block_size(c->handle, LIBNBD_SIZE_MINIMUM);
     int64_t max = nbd->nbd_get_block_size(c->handle, LIBNBD_SIZE_MAXIMUM);
@@ -380,9 +390,12 @@ static int ask(struct nbd_connection *c, const char *uri)
         .trim = nbd->nbd_can_trim(c->handle) == 1,
         .zero = nbd->nbd_can_zero(c->handle) == 1,
         .fast_zero = nbd->nbd_can_fast_zero(c->handle) == 1,
-        .extents = nbd->nbd_can_meta_context(c->handle, BASE_ALLOCATION) == 1,
+        .extents = nbd->nbd_can_meta_context(c->handle, context_of(way)) == 1,
         .multi_conn = nbd->nbd_can_multi_conn(c->handle) == 1,
     };
+    if (way->dirty_bitmap && !c->export.extents)
+        return error_set(EINVAL, "Could not open '%s': requested x-dirty-bitmap %s not found", uri,
+                         way->dirty_bitmap);
     return 0;
 }
 
@@ -394,6 +407,7 @@ static struct nbd_connection *connection_new(const struct nbd_library *nbd)
         return error_no_memory();
     c->nbd = nbd;
     c->handle = nbd->nbd_create();
+    c->socket = -1;
     c->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->changed, NULL);
@@ -404,23 +418,52 @@ static struct nbd_connection *connection_new(const struct nbd_library *nbd)
     return NULL;
 }
 
-struct nbd_connection *connection_open(const char *uri, bool may_name_files, int cancel_fd)
+static int set_tls_hostname(struct nbd_connection *c, const struct nbd_way *way)
+{
+    if (way->tls_hostname == NULL)
+        return 0;
+    if (c->nbd->nbd_set_tls_hostname == NULL)
+        return error_set(
+            ENOTSUP,
+            "Could not open '%s': tls-hostname needs libnbd 1.22 or a newer one, which "
+            "is not installed",
+            way->uri);
+    return c->nbd->nbd_set_tls_hostname(c->handle, way->tls_hostname) == -1
+               ? connect_failed(c, way->uri)
+               : 0;
+}
+
+static int prepare(struct nbd_connection *c, const struct nbd_way *way)
+{
+    if (c->nbd->nbd_set_pread_initialize(c->handle, false) == -1 ||
+        c->nbd->nbd_set_uri_allow_local_file(c->handle, way->may_name_files) == -1 ||
+        c->nbd->nbd_add_meta_context(c->handle, context_of(way)) == -1)
+        return connect_failed(c, way->uri);
+    return set_tls_hostname(c, way);
+}
+
+struct nbd_connection *connection_open(const struct nbd_way *way, int64_t milliseconds,
+                                       int cancel_fd)
 {
     const struct nbd_library *nbd = nbd_library();
     struct nbd_connection *c = nbd ? connection_new(nbd) : NULL;
 
     if (c == NULL)
         return NULL;
-    if (nbd->nbd_set_pread_initialize(c->handle, false) == -1 ||
-        nbd->nbd_set_uri_allow_local_file(c->handle, may_name_files) == -1 ||
-        nbd->nbd_add_meta_context(c->handle, BASE_ALLOCATION) == -1) {
-        connect_failed(c, uri);
-    } else if (shake_hands(c, uri, cancel_fd) == 0 && ask(c, uri) == 0) {
-        keep_alive(nbd->nbd_aio_get_fd(c->handle));
+    if (prepare(c, way) == 0 && shake_hands(c, way->uri, milliseconds, cancel_fd) == 0 &&
+        ask(c, way) == 0) {
+        c->socket = fcntl(nbd->nbd_aio_get_fd(c->handle), F_DUPFD_CLOEXEC, 0);
+        keep_alive(c->socket);
         return c;
     }
     connection_close(c);
     return NULL;
+}
+
+/* Whoever leads sees that the server says no more. */
+void connection_break(struct nbd_connection *c)
+{
+    shutdown(c->socket, SHUT_RDWR);
 }
 
 void connection_close(struct nbd_connection *c)
@@ -430,6 +473,8 @@ void connection_close(struct nbd_connection *c)
     c->nbd->nbd_close(c->handle);
     if (c->wake >= 0)
         close(c->wake);
+    if (c->socket >= 0)
+        close(c->socket);
     pthread_cond_destroy(&c->changed);
     pthread_mutex_destroy(&c->lock);
     free(c);

@@ -21,14 +21,33 @@ struct nbd_export {
     uint32_t block_size;  /* bytes: requests must be made of such blocks; a power of two */
     uint32_t max_request; /* bytes of a read or a write */
     bool read_only;
-    bool flush, trim, zero, fast_zero, extents; /* can it? */
+    bool flush, trim, zero, fast_zero, extents; /* can it? (extents: in the context asked for) */
     bool multi_conn;                            /* a flush on one connection covers all of them */
 };
 
-/* Connect; may_name_files: the URI may name files of keys and certificates.  NULL with the error set,
- * also when cancel_fd (or -1) became readable before the server answered. */
-struct nbd_connection *connection_open(const char *uri, bool may_name_files, int cancel_fd);
+/* How an export is reached. */
+struct nbd_way {
+    char *uri;
+    bool may_name_files; /* the URI, of keys and certificates */
+    char *tls_hostname;  /* that the server's certificate must bear; NULL: the URI's */
+    char *dirty_bitmap;  /* the context asked for instead of base:allocation; NULL: that */
+};
+
+/* Connect, if that can be done in so many milliseconds.  NULL with the error set, also when cancel_fd (or -1) became
+ * readable before the server answered. */
+struct nbd_connection *connection_open(const struct nbd_way *way, int64_t milliseconds,
+                                       int cancel_fd);
 void connection_close(struct nbd_connection *connection);
+
+/* The server is not believed to answer any more: requests under way end with ENOTCONN. */
+void connection_break(struct nbd_connection *connection);
+
+/* Milliseconds, of a clock that nobody sets. */
+int64_t connection_clock(void);
+
+/* A server that accepts a connection and then says nothing would be waited for for ever.  Once it
+ * has answered, requests may take as long as they take. */
+#define HANDSHAKE_MILLISECONDS 30000
 
 const struct nbd_export *connection_export(const struct nbd_connection *connection);
 
@@ -49,6 +68,7 @@ struct nbd_extents {
     struct {
         uint32_t length; /* bytes, never 0 */
         bool zero;       /* reads as zeroes */
+        bool dirty;      /* in the bitmap, where that is asked for */
     } at[256];
 };
 

@@ -9,6 +9,7 @@ static struct library library = {
     .name = LIBRARY_NAME("nbd", 0),
     .user = "An NBD server",
     LIBRARY_TABLE(NBD_FUNCTIONS, functions),
+    .nb_optional = NBD_OPTIONAL,
 };
 
 const struct nbd_library *nbd_library(void)

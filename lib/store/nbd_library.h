@@ -12,6 +12,11 @@
 
 #include "base/library.h"
 
+/* Newer than the oldest libnbd that will do. */
+#ifndef LIBNBD_HAVE_NBD_SET_TLS_HOSTNAME
+int nbd_set_tls_hostname(struct nbd_handle *handle, const char *hostname);
+#endif
+
 #define NBD_FUNCTIONS(X)            \
     X(nbd_create)                   \
     X(nbd_close)                    \
@@ -44,7 +49,10 @@
     X(nbd_can_trim)                 \
     X(nbd_can_zero)                 \
     X(nbd_can_fast_zero)            \
-    X(nbd_can_multi_conn)
+    X(nbd_can_multi_conn)           \
+    X(nbd_set_tls_hostname)
+
+#define NBD_OPTIONAL 1 /* the last one */
 
 struct nbd_library {
     NBD_FUNCTIONS(LIBRARY_MEMBER)

@@ -38,7 +38,7 @@ int store_write_zeroes(struct store *store, uint64_t count, uint64_t offset)
 struct store *store_open(const char *name, uint32_t flags, enum store_sharing sharing)
 {
     if (flags & STORE_NBD)
-        return store_nbd_open(name, flags);
+        return store_nbd_open(name, flags, &(struct nbd_options){ 0 });
     return store_file_open(name, flags, sharing);
 }
 

@@ -26,6 +26,7 @@ struct store;
 struct store_extent {
     uint64_t length;
     bool hole;
+    bool dirty; /* in a bitmap of the server's, which the store was told to ask for */
 };
 
 struct store_ops {

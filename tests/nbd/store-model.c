@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* store-model.c - random requests of several threads to an export against an array of bytes
  *
- *     store-model URI [SEED]
+ *     store-model URI [SEED [SECONDS]]      for so long, a lost server is waited for
  *
  * Each thread owns a region, whose ends lie within blocks that it shares with its neighbours.  The
  * export must have at least 4 MiB, all of them zeroes.
@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "store/nbd.h"
 #include "store/store.h"
 #include "unit/seed.h"
 
@@ -168,7 +169,8 @@ static int check_end(struct store *store)
 int main(int argc, char **argv)
 {
     unsigned seed = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 0) : test_seed();
-    struct store *store = argc > 1 ? store_open(argv[1], STORE_NBD, STORE_LOCK_NONE) : NULL;
+    struct nbd_options options = { .reconnect_delay = argc > 3 ? strtoul(argv[3], NULL, 0) : 0 };
+    struct store *store = argc > 1 ? store_nbd_open(argv[1], 0, &options) : NULL;
     struct worker workers[THREADS] = { 0 };
     int failures = 0;
 

@@ -5,6 +5,7 @@ nbd_store_tests = \
 	nbd/store-images-are-opened-as-by-qemu-img.sh \
 	nbd/store-images-are-written-there.sh \
 	nbd/store-lost-servers-end-the-work.sh \
+	nbd/store-lost-servers-are-waited-for.sh \
 	nbd/store-servers-speak-tls.sh
 EXTRA_DIST += $(nbd_store_tests)
 
