@@ -12,7 +12,8 @@
 
 static bool continues(const struct extent *a, const struct extent *b)
 {
-    if (a->kind != b->kind || a->in_place != b->in_place || a->kind == EXTENT_COMPRESSED)
+    if (a->kind != b->kind || a->dirty != b->dirty || a->in_place != b->in_place ||
+        a->kind == EXTENT_COMPRESSED)
         return false;
     return a->placed == b->placed && (!a->placed || a->host_offset + a->length == b->host_offset);
 }
