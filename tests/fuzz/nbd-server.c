@@ -492,16 +492,25 @@ static bool is_readable(int fd)
  * The library of NBD functions
  */
 
-#define MORE_FUNCTIONS(X) NBD_FUNCTIONS(X) X(nbd_aio_connect_socket)
+#define OWN_FUNCTIONS(X) X(nbd_aio_connect_socket)
+
+static struct nbd_library real;
 
 static struct {
-    MORE_FUNCTIONS(LIBRARY_MEMBER)
-} real;
+    OWN_FUNCTIONS(LIBRARY_MEMBER)
+} own;
 
 static struct library library = {
     .name = LIBRARY_NAME("nbd", 0),
     .user = "This target",
-    LIBRARY_TABLE(MORE_FUNCTIONS, real),
+    LIBRARY_TABLE(NBD_FUNCTIONS, real),
+    .nb_optional = NBD_OPTIONAL,
+};
+
+static struct library own_library = {
+    .name = LIBRARY_NAME("nbd", 0),
+    .user = "This target",
+    LIBRARY_TABLE(OWN_FUNCTIONS, own),
 };
 
 static int connect_here(struct nbd_handle *handle, const char *uri)
@@ -514,7 +523,7 @@ static int connect_here(struct nbd_handle *handle, const char *uri)
     server.fd = ends[1];
     server.next = take_flags;
     say("NBDMAGICIHAVEOPT\0\3", 18);
-    return real.nbd_aio_connect_socket(handle, ends[0]);
+    return own.nbd_aio_connect_socket(handle, ends[0]);
 }
 
 /* The store asks for this before it waits. */
@@ -535,9 +544,9 @@ const struct nbd_library *nbd_library(void)
 {
     static struct nbd_library functions;
 
-    if (library_load(&library) == -1)
+    if (library_load(&library) == -1 || library_load(&own_library) == -1)
         return NULL;
-    memcpy(&functions, &real, sizeof functions);
+    functions = real;
     functions.nbd_aio_connect_uri = connect_here;
     functions.nbd_aio_get_direction = look_at_server;
     return &functions;

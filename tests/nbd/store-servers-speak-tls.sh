@@ -63,6 +63,17 @@ for refused in "--object $x509,dir=$work/other --image-opts $keys,file.tls-creds
     [[ -s refused.log ]] || fail "refused without a word: $refused"
 done
 
+# what libnbd cannot do, or not yet
+for sentence in "tls-hostname needs libnbd 1.22:$x509,dir=$work/pki:file.tls-creds=tls,file.tls-hostname=nobody" \
+    "which libnbd does not speak:tls-creds-anon,id=tls,endpoint=client:file.tls-creds=tls"; do
+    IFS=: read -r text object more <<< "$sentence"
+    if qcow-img info --object "$object" --image-opts "$keys,$more" > out.log 2> refused.log; then
+        fail "not refused: $more"
+    fi
+    # a newer libnbd looks at the name, instead
+    grep -qE "$text|certificate|hostname" refused.log || fail "$more: $(cat refused.log)"
+done
+
 serve_tls --tls-psk=psk/keys.psk
 psk=tls-creds-psk,id=tls,endpoint=client,dir=$work/psk
 keys="driver=raw,file.driver=nbd,file.server.type=inet,file.server.host=localhost,file.server.port=$port"

@@ -35,6 +35,22 @@ static void functions_are_those_of_the_library(void **state)
     assert_int_equal(functions.crc32(0, (const Bytef *)"a", 1), crc32(0, (const Bytef *)"a", 1));
 }
 
+static void what_is_optional_may_be_missing(void **state)
+{
+    struct {
+        NOT_THERE(LIBRARY_MEMBER)
+    } functions = { 0 };
+    struct library library = { .name = LIBRARY_NAME("z", 1),
+                               .user = "This test",
+                               LIBRARY_TABLE(NOT_THERE, functions),
+                               .nb_optional = 1 };
+
+    (void)state;
+    assert_int_equal(library_load(&library), 0);
+    assert_non_null(functions.adler32);
+    assert_null(functions.acos);
+}
+
 static void assert_missed(struct library *library, const char *words)
 {
     for (int i = 0; i < 2; i++) {
@@ -66,6 +82,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(functions_are_those_of_the_library),
         cmocka_unit_test(what_is_not_there_is_told),
+        cmocka_unit_test(what_is_optional_may_be_missing),
     };
 
     return cmocka_run_group_tests_name("library", tests, NULL, NULL);
