@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* image-key-table.c - the keys that a layer of an image may have, and their values */
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,10 +87,15 @@ static int read_switch(layer *l, const char *key, const char *value, char **why)
 
 static int read_number(layer *l, const char *key, const char *value, char **why)
 {
-    uint64_t number;
+    char *end;
 
     (void)l;
-    return parse_size(key, value, &number, why);
+    errno = 0;
+    strtoull(value, &end, 0);
+    if (end > value && *end == '\0' && errno == 0)
+        return 0;
+    *why = xasprintf("Parameter '%s' expects a number", key);
+    return -1;
 }
 
 static int read_read_only(layer *l, const char *key, const char *value, char **why)
@@ -123,14 +129,24 @@ static int read_locking(layer *l, const char *key, const char *value, char **why
     return -1;
 }
 
+/* Requests are made by threads all the same; what native ones need is asked for. */
 static int read_aio(layer *l, const char *key, const char *value, char **why)
 {
-    (void)l;
     (void)key;
+    l->target->native_aio = strcmp(value, "native") == 0;
     if (strcmp(value, "threads") == 0 || strcmp(value, "native") == 0 ||
         strcmp(value, "io_uring") == 0)
         return 0;
     *why = xasprintf("invalid parameter value: %s", value);
+    return -1;
+}
+
+/* There are none, as there is no running machine that would have one. */
+static int read_pr_manager(layer *l, const char *key, const char *value, char **why)
+{
+    (void)l;
+    (void)key;
+    *why = xasprintf("No persistent reservation manager with id '%s'", value);
     return -1;
 }
 
@@ -240,6 +256,8 @@ static const struct {
     { IN_FILE, "aio-max-batch", read_number },
     { IN_FILE, "locking", read_locking },
     { IN_FILE, "drop-cache", read_switch },
+    { IN_FILE, "x-check-cache-dropped", read_switch },
+    { IN_FILE, "pr-manager", read_pr_manager },
 
     { IN_NBD, "server.type", read_nothing },
     { IN_NBD, "server.host", read_nothing },
@@ -261,7 +279,9 @@ int layer_read_key(layer *l, int here, const char *key, const char *value, char 
     for (size_t i = 0; i < sizeof key_table / sizeof *key_table; i++)
         if ((key_table[i].where & here) && strcmp(key_table[i].key, key) == 0)
             return key_table[i].read(l, key, value, why);
-    if (here & IN_PROTOCOL)
+    if (strcmp(key, "backing") == 0 || strncmp(key, "backing.", strlen("backing.")) == 0)
+        *why = xstrdup("Driver doesn't support backing files");
+    else if (here & IN_PROTOCOL)
         *why = xasprintf("Block protocol '%s' doesn't support the option '%s'", l->driver, key);
     else
         *why = xasprintf("Block format '%s' does not support the option '%s'", l->driver, key);

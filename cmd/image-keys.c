@@ -122,10 +122,18 @@ static bool is_below(const layer *l, const char *key)
 {
     int here = where(l->driver);
 
+    if (!(here & (IN_QCOW2 | IN_QCOW1)))
+        return here & IN_FORMAT && begins(key, "file.");
     if (here & IN_QCOW2 && (begins(key, "data-file.") || strcmp(key, "data-file") == 0))
         return true;
     return here & IN_FORMAT &&
            (begins(key, "file.") || begins(key, "backing.") || strcmp(key, "backing") == 0);
+}
+
+/* null, for no backing file, may be said where there could be none. */
+static bool is_null_backing(const char *key, const char *value)
+{
+    return strcmp(key, "backing") == 0 && value[0] == '\0';
 }
 
 static int read_keys(layer *l, char **why)
@@ -134,7 +142,8 @@ static int read_keys(layer *l, char **why)
         const keyval *item = &l->keys->items[i];
         const char *key = begins(item->key, l->prefix) ? item->key + strlen(l->prefix) : NULL;
 
-        if (key && !is_below(l, key) && layer_read_key(l, where(l->driver), key, item->value, why))
+        if (key && !is_below(l, key) && !is_null_backing(key, item->value) &&
+            layer_read_key(l, where(l->driver), key, item->value, why))
             return -1;
     }
     return 0;
@@ -258,6 +267,7 @@ static int put_below(image_target *upper, image_target *t, const char *format, c
     upper->filename = t->filename;
     t->filename = NULL;
     upper->flags |= t->flags & SHARED_FLAGS;
+    upper->native_aio |= t->native_aio;
     return 0;
 }
 
@@ -338,8 +348,19 @@ int image_probe_format(image_target *t, char **why)
     return -1;
 }
 
+static int check_aio(const image_target *t, char **why)
+{
+    if (!t->native_aio || t->flags & QCOW2_OPEN_DIRECT)
+        return 0;
+    *why = xstrdup("aio=native was specified, but it requires cache.direct=on, which was not "
+                   "specified.");
+    return -1;
+}
+
 static int set_data_file(image_target *t, image_target *data, char **why)
 {
+    if (check_aio(data, why))
+        return -1;
     if (qcow2_open_options_set_format(data->options, "raw") ||
         qcow2_open_options_set_flags(data->options, data->flags) ||
         qcow2_open_options_set_data_file(t->options, data->filename) ||
@@ -389,6 +410,8 @@ static int read_layer(layer *l, bool is_backing, char **why)
 
 static int set_backing(image_target *t, image_target *below, char **why)
 {
+    if (check_aio(below, why))
+        return -1;
     if (qcow2_open_options_set_flags(below->options, below->flags) ||
         qcow2_open_options_set_backing(t->options, below->filename, below->format) ||
         qcow2_open_options_set_backing_options(t->options, below->options))
@@ -425,13 +448,10 @@ static int read_backing_layer(const layer *l, char **why)
 static int read_backing(const layer *l, char **why)
 {
     const char *name = layer_get(l, "backing");
-    bool is_null = name && name[0] == '\0';
     char *sentence;
 
-    if ((where(l->driver) & (IN_RAW | IN_LUKS)) && has(l, "backing") && !is_null) {
-        *why = xstrdup("Driver doesn't support backing files");
-        return -1;
-    }
+    if (where(l->driver) & (IN_RAW | IN_LUKS)) /* only null has come so far */
+        return 0;
     if ((name ? read_null_backing(l, name, why) : read_backing_layer(l, why)) == 0)
         return 0;
     sentence = xasprintf("Could not open backing file: %s", *why);
@@ -444,7 +464,7 @@ int image_keys_read(image_target *t, const keyval_list *keys, char **why)
 {
     CLEANUP_LAYER layer top = { .keys = keys, .prefix = xstrdup(""), .target = t };
 
-    return read_layer(&top, false, why);
+    return read_layer(&top, false, why) || check_aio(t, why) ? -1 : 0;
 }
 
 int image_keys_add(image_target *t, const keyval_list *keys, char **why)
@@ -463,7 +483,7 @@ int image_keys_add(image_target *t, const keyval_list *keys, char **why)
         return -1;
     }
     return read_keys(&file, why) || read_keys(&top, why) || read_data_file(&top, why) ||
-                   read_backing(&top, why)
+                   read_backing(&top, why) || check_aio(t, why)
                ? -1
                : 0;
 }

@@ -28,6 +28,7 @@ typedef struct {
     const char *format; /* a static string; NULL: not known yet */
     bool guessed;       /* the format, from the content of the file */
     uint32_t flags;     /* QCOW2_OPEN_... */
+    bool native_aio;    /* was asked for */
     qcow2_backing_policy policy;
     qcow2_open_options *options;
 } image_target;

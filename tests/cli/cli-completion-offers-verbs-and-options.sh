@@ -44,3 +44,18 @@ offers directsync qcow-io --cache d
 offers ignore qcow-io -d ''
 offers io_uring qcow-io -i io
 offers unmap qcow-io --discard = u
+
+# every key that can name an image, in every layer
+offers driver= qcow-img info --image-opts dri
+offers qcow2 qcow-img info --image-opts driver = q
+offers qcow2,file.locking= qcow-img info --image-opts driver = qcow2,file.lo
+offers qcow2,backing.file.driver= qcow-img map --image-opts -U driver = qcow2,backing.file.d
+offers file.filename= qcow-img convert -n --target-image-opts a.raw file.fil
+offers file. qcow-img info --image-opts fi
+offers off qcow-img info --image-opts lazy-refcounts = of
+mapfile -t keys < <(sed -n 's/^    { [A-Z][A-Z_0-9 |]*, "\([^"]*\)", read_.*/\1/p' \
+    "$abs_top_srcdir/cmd/image-key-table.c")
+[[ ${#keys[@]} -gt 50 ]] || { echo "the table of keys was not found"; exit 1; }
+for key in "${keys[@]}"; do
+    offers "file.$key=" qcow-img info --image-opts "file.$key"
+done
