@@ -12,6 +12,7 @@
 
 #include <pthread.h>
 
+#include "base/error.h"
 #include "format/qcow1.h"
 #include "format/snapshot_table.h"
 #include "guest/disk.h"
@@ -79,9 +80,10 @@ static inline const char *image_backing_file(const struct qcow2_image *image)
 }
 
 /* Put "Could not open 'x': " before this thread's error; returns -1. */
-int image_could_not_open(const char *filename);
-/* Is this a qcow2 image that may be changed? */
-int image_require_writable_qcow2(struct qcow2_image *image, const char *operation);
+static inline int image_could_not_open(const char *filename)
+{
+    return error_prefix("Could not open '%s': ", filename);
+}
 
 /* ---- open.c ---- */
 
@@ -89,8 +91,8 @@ struct qcow2_image *image_open(const char *filename, const struct qcow2_open_opt
 /* On a store that the image takes over (and closes, also when opening fails), unless it is lent. */
 struct qcow2_image *image_open_store(struct store *store, const struct qcow2_open_options *options);
 int image_close(struct qcow2_image *image);
-/* What flags of opening mean to the store. */
-uint32_t image_store_flags(uint32_t flags);
+/* Is this a qcow2 image that may be changed? */
+int image_require_writable_qcow2(struct qcow2_image *image, const char *operation);
 
 /* ---- probe.c ---- */
 

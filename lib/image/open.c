@@ -25,11 +25,6 @@
 
 #define FIRST_READ 65536u /* the first cluster of most images */
 
-int image_could_not_open(const char *filename)
-{
-    return error_prefix("Could not open '%s': ", filename);
-}
-
 int image_require_writable_qcow2(struct qcow2_image *image, const char *operation)
 {
     if (image->format != FORMAT_QCOW2)
@@ -312,15 +307,6 @@ static enum store_sharing sharing_of(const struct qcow2_open_options *options)
         return raw && !(options->flags & QCOW2_OPEN_NO_WRITERS) ? STORE_LOCK_RAW_READER
                                                                 : STORE_LOCK_READER;
     return raw ? STORE_LOCK_RAW_WRITER : STORE_LOCK_WRITER;
-}
-
-uint32_t image_store_flags(uint32_t flags)
-{
-    return (flags & QCOW2_OPEN_READ_ONLY ? STORE_READ_ONLY : 0) |
-           (flags & QCOW2_OPEN_DIRECT ? STORE_DIRECT : 0) |
-           (flags & QCOW2_OPEN_UNSAFE ? STORE_UNSAFE : 0) |
-           (flags & QCOW2_OPEN_NBD ? STORE_NBD : 0) |
-           (flags & QCOW2_OPEN_FOREIGN_NAME ? STORE_FOREIGN_NAME : 0);
 }
 
 struct qcow2_image *image_open(const char *filename, const struct qcow2_open_options *options)

@@ -47,10 +47,19 @@ struct store *storage_open_layer(const char *filename, const struct qcow2_open_o
     return opened ? store_of(opened) : NULL;
 }
 
+static uint32_t store_flags(uint32_t flags)
+{
+    return (flags & QCOW2_OPEN_READ_ONLY ? STORE_READ_ONLY : 0) |
+           (flags & QCOW2_OPEN_DIRECT ? STORE_DIRECT : 0) |
+           (flags & QCOW2_OPEN_UNSAFE ? STORE_UNSAFE : 0) |
+           (flags & QCOW2_OPEN_NBD ? STORE_NBD : 0) |
+           (flags & QCOW2_OPEN_FOREIGN_NAME ? STORE_FOREIGN_NAME : 0);
+}
+
 static struct store *open_named(const char *filename, const struct qcow2_open_options *options,
                                 enum store_sharing sharing)
 {
-    uint32_t flags = image_store_flags(options->flags);
+    uint32_t flags = store_flags(options->flags);
 
     return flags & STORE_NBD ? store_nbd_open(filename, flags, &options->nbd)
                              : store_file_open(filename, flags, sharing);
