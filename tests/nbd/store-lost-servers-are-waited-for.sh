@@ -63,8 +63,8 @@ end_second() {
 }
 
 # read through a loss
-kill_and_restart read '[.]Read' forgetful read disk.raw rdelay=150ms
-timeout "$patience" qcow-img convert --image-opts -O raw "$(keys read),file.reconnect-delay=10" copy.raw
+kill_and_restart read 'Read id' forgetful read disk.raw rdelay=300ms
+timeout "$patience" qcow-img convert -m 1 --image-opts -O raw "$(keys read),file.reconnect-delay=10" copy.raw
 cmp disk.raw copy.raw || fail "what was read through a loss is not what is there"
 end_second
 
@@ -103,18 +103,18 @@ wait "$process" || fail "after $losses losses: $(cat model-test.log)"
 kill_hard "$server"
 
 # it does not come back, or as another export
-serve gone --filter=delay file disk.raw rdelay=300ms
-(sleep 0.7; kill -9 "$server") &
+serve gone --filter=log --filter=delay file disk.raw rdelay=500ms logfile="$work/gone.requests"
+(wait_request gone 'Read id'; kill -9 "$server") &
 status=0
-timeout 20 qcow-img convert --image-opts -O raw "$(keys gone),file.reconnect-delay=1" copy.raw \
+timeout 20 qcow-img convert -m 1 --image-opts -O raw "$(keys gone),file.reconnect-delay=1" copy.raw \
     2> gone-test.log || status=$?
 [[ $status -eq 1 ]] || fail "a server that does not come back: status $status"
 grep -q 'lost, and could not be made again: Failed to connect' gone-test.log ||
     fail "a server that does not come back: $(cat gone-test.log)"
 head -c 4M /dev/urandom > other.raw
-serve other --filter=delay file disk.raw rdelay=300ms
+serve other --filter=log --filter=delay file disk.raw rdelay=500ms logfile="$work/other.requests"
 (
-    sleep 0.7
+    wait_request other 'Read id'
     kill -9 "$server"
     serve other file other.raw
     echo "$server" > second.pid
@@ -122,7 +122,7 @@ serve other --filter=delay file disk.raw rdelay=300ms
 ) 2> helper.log &
 helper=$!
 status=0
-timeout 20 qcow-img convert --image-opts -O raw "$(keys other),file.reconnect-delay=4" copy.raw \
+timeout 20 qcow-img convert -m 1 --image-opts -O raw "$(keys other),file.reconnect-delay=10" copy.raw \
     2> other-test.log || status=$?
 [[ $status -eq 1 ]] || fail "another export: status $status"
 grep -q 'the export there now is another one' other-test.log || fail "$(cat other-test.log)"
