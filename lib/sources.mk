@@ -111,10 +111,6 @@ libqcow2_sources = \
 	guest/compressed.h \
 	guest/data_file.c \
 	guest/data_file.h \
-	guest/deflate_block.c \
-	guest/deflate_block.h \
-	guest/deflater.c \
-	guest/deflater.h \
 	guest/disk.c \
 	guest/disk.h \
 	guest/guest.c \

@@ -17,7 +17,6 @@
 
 #include "base/error.h"
 #include "format/disk.h"
-#include "guest/deflater.h"
 
 #ifdef HAVE_ISAL
 #include <isa-l.h>
@@ -30,7 +29,6 @@
 #define WIDE_WINDOW 15
 #define ZLIB_MEMORY_LEVEL 9
 #define MAX_ZLIB_LEVEL 9
-#define ZLIB_DEFAULT_LEVEL 6
 #define MAX_LIBDEFLATE_LEVEL 12
 #define MAX_ZSTD_LEVEL 19 /* those above it are made for more memory */
 
@@ -91,34 +89,7 @@ static const struct maker zlib_maker = {
     .begin = zlib_begin,
     .make = zlib_make,
     .end = zlib_end,
-    .levels = { ZLIB_DEFAULT_LEVEL, 1, MAX_ZLIB_LEVEL },
-    .max_level = MAX_ZLIB_LEVEL,
-};
-
-/* ------------------------------------------------------------------------------------------------
- * Our own: what zlib makes at its default level
- */
-
-static void *deflater_begin(const struct compressor *c)
-{
-    return deflater_new(c->window);
-}
-
-static size_t deflater_make(void *state, const void *in, size_t count, void *out, size_t room)
-{
-    return deflater_run(state, in, count, out, room);
-}
-
-static void deflater_end(void *state)
-{
-    deflater_free(state);
-}
-
-static const struct maker deflater_maker = {
-    .begin = deflater_begin,
-    .make = deflater_make,
-    .end = deflater_end,
-    .levels = { ZLIB_DEFAULT_LEVEL, 1, MAX_ZLIB_LEVEL },
+    .levels = { 6, 1, MAX_ZLIB_LEVEL },
     .max_level = MAX_ZLIB_LEVEL,
 };
 
@@ -279,10 +250,7 @@ static const struct maker *maker_of(const struct compression *c)
     if (c->level == LEVEL_FAST)
         return &igzip_maker;
 #endif
-    if (c->window == WIDE_WINDOW)
-        return &libdeflate_maker;
-    return c->level == LEVEL_DEFAULT || c->level == ZLIB_DEFAULT_LEVEL ? &deflater_maker
-                                                                       : &zlib_maker;
+    return c->window == WIDE_WINDOW ? &libdeflate_maker : &zlib_maker;
 }
 
 static int bad_value(const char *name, const char *value, const char *expected)

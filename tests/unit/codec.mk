@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # They make streams that the codec would not make, or read them as the codec would not.
-codec_tests = unit/codec unit/compression-levels unit/deflate-equals-zlib
+codec_tests = unit/codec unit/compression-levels
 check_PROGRAMS += $(codec_tests)
 TESTS += $(codec_tests)
 
@@ -10,6 +10,3 @@ unit_codec_LDADD = $(LDADD) $(ZLIB_LIBS) $(ZSTD_LIBS)
 unit_compression_levels_SOURCES = unit/compression-levels.c
 unit_compression_levels_CFLAGS = $(AM_CFLAGS) $(ZLIB_CFLAGS)
 unit_compression_levels_LDADD = $(LDADD) $(ZLIB_LIBS)
-unit_deflate_equals_zlib_SOURCES = unit/deflate-equals-zlib.c
-unit_deflate_equals_zlib_CFLAGS = $(AM_CFLAGS) $(ZLIB_CFLAGS)
-unit_deflate_equals_zlib_LDADD = $(LDADD) $(ZLIB_LIBS)
