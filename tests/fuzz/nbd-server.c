@@ -456,19 +456,15 @@ static size_t take_request(void)
     return REQUEST_BYTES + data;
 }
 
-static bool receive(void)
+static void receive(void)
 {
     static uint8_t bytes[65536];
-    bool any = false;
     ssize_t count;
 
-    while ((count = recv(server.fd, bytes, sizeof bytes, MSG_DONTWAIT)) > 0) {
+    while ((count = recv(server.fd, bytes, sizeof bytes, MSG_DONTWAIT)) > 0)
         append(&server.in, bytes, (size_t)count);
-        any = true;
-    }
     for (size_t taken; (taken = server.next()) > 0;)
         remove_first(&server.in, taken);
-    return any;
 }
 
 static void answer_now(void)
@@ -530,10 +526,10 @@ static int connect_here(struct nbd_handle *handle, const char *uri)
 static unsigned look_at_server(struct nbd_handle *handle)
 {
     unsigned direction = real.nbd_aio_get_direction(handle);
-    bool received = receive();
 
+    receive();
     answer_now();
-    if (!received && server.out.size == 0 && direction == LIBNBD_AIO_DIRECTION_READ &&
+    if (server.out.size == 0 && direction == LIBNBD_AIO_DIRECTION_READ &&
         !is_readable(real.nbd_aio_get_fd(handle)))
         hang_up();
     return direction;
