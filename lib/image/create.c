@@ -2,9 +2,11 @@
 /* create.c - new images
  *
  * A new qcow2 image is made by the same engine that changes images later, so that the layout is what
- * the allocator gives: header, refcount table, first refcount block, L1 table.  Its first sector is
- * written last: until that is durable, nobody takes the file for an image.  An empty image is made in
- * memory before: an image that cannot be must not cost the file that has its name now.
+ * the allocator gives: header, refcount table, first refcount block, L1 table.  The refcount table has
+ * from the beginning the size that the file needs in the end: one that grows on the way leaves holes
+ * behind, and the file becomes larger than measured.  The first sector is written last: until that is
+ * durable, nobody takes the file for an image.  An empty image is made in memory before: an image that
+ * cannot be must not cost the file that has its name now.
  */
 
 #include <errno.h>
@@ -117,21 +119,27 @@ static int check_options(const struct qcow2_create_options *o)
  * An empty image
  */
 
-/* Header, refcount table and first block, one cluster each, of a disk of size 0. */
+/* Header, refcount table, and the blocks that count these and themselves, of a disk of size 0. */
 static int write_skeleton(struct store *store, const struct header *h)
 {
-    uint64_t size = h->geometry.cluster_size;
-    CLEANUP_FREE uint8_t *clusters = calloc(3, size);
+    const struct geometry *g = &h->geometry;
+    uint64_t per_block = UINT64_C(1) << g->refcount_block_bits;
+    uint64_t first_block = 1 + h->refcount_table_clusters;
+    uint64_t blocks = div_round_up(first_block, per_block - 1), end = first_block + blocks;
+    CLEANUP_FREE uint8_t *clusters = calloc(end, g->cluster_size);
     struct header_used used;
 
     if (clusters == NULL)
         return error_no_memory(), -1;
     if (header_encode(h, &header_layout_new, clusters, &used) == -1)
         return -1;
-    store_be64(clusters + size, 2 * size);
-    for (uint64_t i = 0; i < 3; i++)
-        refcount_block_set(clusters + 2 * size, h->geometry.refcount_order, i, 1);
-    return store_pwrite(store, clusters, 3 * size, 0);
+    for (uint64_t i = 0; i < blocks; i++)
+        store_be64(clusters + h->refcount_table_offset + i * REFCOUNT_TABLE_ENTRY_SIZE,
+                   (first_block + i) << g->cluster_bits);
+    for (uint64_t i = 0; i < end; i++)
+        refcount_block_set(clusters + ((first_block + i / per_block) << g->cluster_bits),
+                           g->refcount_order, i % per_block, 1);
+    return store_pwrite(store, clusters, end << g->cluster_bits, 0);
 }
 
 /* The encryption header goes behind everything else; then the header learns of it. */
@@ -173,13 +181,6 @@ static uint64_t incompatible_features(const struct qcow2_create_options *o)
            (o->data_file ? INCOMPATIBLE_DATA_FILE : 0);
 }
 
-/* Is every cluster allocated from the beginning?  Who reads a raw data file without its image must find
- * what the image says. */
-static bool maps_all(const struct qcow2_create_options *o)
-{
-    return o->preallocation != PREALLOCATION_OFF || o->data_file_raw;
-}
-
 /* An opened image of this size that holds nothing. */
 static struct qcow2_image *make_empty(struct store *store, struct store *data,
                                       const struct qcow2_create_options *o)
@@ -192,7 +193,7 @@ static struct qcow2_image *make_empty(struct store *store, struct store *data,
     struct header h = {
         .version = o->version,
         .refcount_table_offset = o->cluster_size,
-        .refcount_table_clusters = 1,
+        .refcount_table_clusters = image_refcount_table_clusters(o),
         .compatible_features = o->lazy_refcounts ? COMPATIBLE_LAZY_REFCOUNTS : 0,
         .incompatible_features = incompatible_features(o),
         .autoclear_features = o->data_file_raw ? AUTOCLEAR_RAW_DATA_FILE : 0,
@@ -223,7 +224,7 @@ static int fill(struct qcow2_image *image, const struct qcow2_create_options *o)
 {
     enum preallocation mode = o->data_file ? PREALLOCATION_METADATA : o->preallocation;
 
-    if (maps_all(o) && image_preallocate(image, image->disk->size, 0, mode) == -1)
+    if (image_maps_all(o) && image_preallocate(image, image->disk->size, 0, mode) == -1)
         return -1;
     return o->crypt_method == CRYPT_LUKS ? add_encryption(image, o) : 0;
 }

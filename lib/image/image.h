@@ -220,6 +220,12 @@ int image_commit(struct qcow2_image *image, unsigned depth, uint64_t rate_limit,
 int image_measure(const struct qcow2_create_options *options, struct qcow2_image *source,
                   qcow2_measurement *measurement);
 
+/* Is every cluster of a new image allocated from the beginning?  Who reads a raw data file without its
+ * image must find what the image says. */
+bool image_maps_all(const struct qcow2_create_options *options);
+/* How many clusters its refcount table needs to have room for the whole file. */
+uint32_t image_refcount_table_clusters(const struct qcow2_create_options *options);
+
 /* ---- info.c ---- */
 
 int image_info(struct qcow2_image *image, qcow2_info *info);

@@ -40,6 +40,34 @@ static uint64_t encryption_clusters(const struct qcow2_create_options *o)
                                          : 0;
 }
 
+bool image_maps_all(const struct qcow2_create_options *o)
+{
+    return o->preallocation != PREALLOCATION_OFF || o->data_file_raw;
+}
+
+/* Clusters of the file as it is when it was created, but refcount table and blocks. */
+static uint64_t created_clusters(const struct qcow2_create_options *o)
+{
+    uint64_t data_clusters = div_round_up(o->size, o->cluster_size);
+    uint64_t l2_tables = l2_tables_for(o, data_clusters);
+    uint64_t clusters =
+        1 + div_round_up(l2_tables * L1_ENTRY_SIZE, o->cluster_size) + encryption_clusters(o);
+
+    if (!image_maps_all(o))
+        return clusters;
+    return clusters + l2_tables + (o->data_file ? 0 : data_clusters);
+}
+
+uint32_t image_refcount_table_clusters(const struct qcow2_create_options *o)
+{
+    uint64_t others = created_clusters(o);
+    uint64_t all = others + refcount_clusters(others, o->cluster_size, o->refcount_bits);
+    uint64_t blocks = div_round_up(all, o->cluster_size * 8 / o->refcount_bits);
+    uint64_t table = div_round_up(blocks * REFCOUNT_TABLE_ENTRY_SIZE, o->cluster_size);
+
+    return (uint32_t)min_u64(table, MAX_REFCOUNT_TABLE_BYTES / o->cluster_size);
+}
+
 /* Bytes of everything but the data. */
 static uint64_t metadata_size(const struct qcow2_create_options *o, uint64_t data_clusters)
 {

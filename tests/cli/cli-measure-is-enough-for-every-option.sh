@@ -42,7 +42,7 @@ for options in cluster_size=512 cluster_size=1k,refcount_bits=64 cluster_size=2k
     cluster_size=8k,refcount_bits=32 cluster_size=32k,refcount_bits=4 cluster_size=128k \
     cluster_size=256k,refcount_bits=8 cluster_size=512k cluster_size=1M,refcount_bits=1 \
     cluster_size=16k,extended_l2=on cluster_size=2M,extended_l2=on,refcount_bits=64 \
-    $luks $luks,cluster_size=1k $luks,extended_l2=on,cluster_size=16k,refcount_bits=1; do
+    $luks $luks,cluster_size=512 $luks,cluster_size=1k $luks,extended_l2=on,cluster_size=16k,refcount_bits=1; do
     for source in base.qcow2 top.qcow2; do
         measure -o "$options" $source
         rm -f copy.qcow2
@@ -50,9 +50,9 @@ for options in cluster_size=512 cluster_size=1k,refcount_bits=64 cluster_size=2k
         [ "$(length copy.qcow2)" -le "$required" ] ||
             complain "$source, $options: $(length copy.qcow2) bytes, required were $required"
     done
-    measure -o "$options" --size 5M
+    measure -o "$options" --size 7M
     rm -f copy.qcow2
-    qcow-img create -q "${secret[@]}" -f qcow2 -o "$options,preallocation=falloc" copy.qcow2 5M
+    qcow-img create -q "${secret[@]}" -f qcow2 -o "$options,preallocation=falloc" copy.qcow2 7M
     [ "$(length copy.qcow2)" -eq "$whole" ] ||
         complain "$options: $(length copy.qcow2) bytes, fully allocated were $whole"
 done

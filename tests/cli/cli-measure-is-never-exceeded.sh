@@ -59,6 +59,17 @@ for options in cluster_size=64k cluster_size=4k,refcount_bits=1 cluster_size=512
     done
 done
 
+# A refcount table of more than one cluster.
+for options in cluster_size=512 cluster_size=512,refcount_bits=64 cluster_size=1k,refcount_bits=64; do
+    full=$(measured fully-allocated -o $options --size 12M)
+    for mode in metadata falloc full; do
+        qcow-img create -q -f qcow2 -o $options,preallocation=$mode new.qcow2 12M
+        [ "$(length new.qcow2)" -eq "$full" ] ||
+            complain "$mode, $options: $(length new.qcow2) bytes, fully allocated were $full"
+        qcow-img check -q new.qcow2 || complain "$mode, $options: damaged"
+    done
+done
+
 # Raw: the size in whole sectors.
 [ "$(qcow-img measure --size 1000 | sed -n 's/required size: //p')" -eq 1024 ] ||
     complain "raw: 1000 bytes are two sectors"
