@@ -336,7 +336,10 @@ static int create_in_format(conversion *c)
 
     keyval_set(&c->creation, "size", size);
     chosen = create_options_make(&c->creation, c->format, &why);
-    if (chosen && qcow2_create_options_set_flags(chosen, c->where.nbd ? QCOW2_CREATE_NBD : 0) == 0)
+    if (chosen &&
+        create_options_expect(chosen, &c->creation, c->sources, c->nb_sources,
+                              c->options->bitmaps) == 0 &&
+        qcow2_create_options_set_flags(chosen, c->where.nbd ? QCOW2_CREATE_NBD : 0) == 0)
         result = create_when_free(c->filename, chosen, c->options->wait);
     if (result == -1)
         error_report("%s: error while converting %s: %s", c->filename, c->format,

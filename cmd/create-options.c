@@ -295,6 +295,22 @@ qcow2_create_options *create_options_make(const keyval_list *list, const char *f
     return NULL;
 }
 
+int create_options_expect(qcow2_create_options *new, const keyval_list *list,
+                          qcow2_image *const *sources, size_t nb_sources, bool bitmaps)
+{
+    uint64_t length = 0;
+
+    if (!keyval_get(list, "cluster_size")) /* a table of one large cluster reaches terabytes */
+        return 0;
+    for (size_t i = 0; i < nb_sources; i++) {
+        qcow2_measurement m;
+
+        if (qcow2_measure(new, sources[i], &m, sizeof m) == 0)
+            length += m.required + (bitmaps ? m.bitmaps : 0);
+    }
+    return qcow2_create_options_set_expected_length(new, length);
+}
+
 /* ------------------------------------------------------------------------------------------------
  * Help
  */

@@ -257,6 +257,12 @@ int qcow2_create_options_set_flags(qcow2_create_options *options, uint32_t flags
     return 0;
 }
 
+int qcow2_create_options_set_expected_length(qcow2_create_options *options, uint64_t bytes)
+{
+    options->expected_length = bytes;
+    return 0;
+}
+
 static int parse_number(const char *name, const char *value, uint64_t *number)
 {
     if (text_parse_number(value, number) == -1)

@@ -511,6 +511,13 @@ QCOW2_PUBLIC int qcow2_create_options_set_secret(qcow2_create_options *options, 
 
 QCOW2_PUBLIC int qcow2_create_options_set_flags(qcow2_create_options *options, uint32_t flags);
 
+/* How long the file may become when the image is filled, in bytes; qcow2_measure tells.  The refcount table
+ * is made so large that it need not grow on the way, which would leave holes in the file: then what was
+ * measured is not exceeded.  0, the default: not known.  Of no effect with a data file and for formats
+ * other than qcow2. */
+QCOW2_PUBLIC int qcow2_create_options_set_expected_length(qcow2_create_options *options,
+                                                          uint64_t bytes);
+
 /* Create or overwrite the named file.  The backing file, if any, is recorded and not opened. */
 QCOW2_PUBLIC int qcow2_create(const char *filename, const qcow2_create_options *options);
 

@@ -59,6 +59,7 @@ create_aliases = \
 	qcow2_create_options_free.3 \
 	qcow2_create_options_new.3 \
 	qcow2_create_options_set.3 \
+	qcow2_create_options_set_expected_length.3 \
 	qcow2_create_options_set_flags.3 \
 	qcow2_create_options_set_format.3 \
 	qcow2_measure.3 \

@@ -223,7 +223,8 @@ int image_measure(const struct qcow2_create_options *options, struct qcow2_image
 /* Is every cluster of a new image allocated from the beginning?  Who reads a raw data file without its
  * image must find what the image says. */
 bool image_maps_all(const struct qcow2_create_options *options);
-/* How many clusters its refcount table needs to have room for the whole file. */
+/* How many clusters its refcount table needs to have room for the whole file, as it is created or as long
+ * as it is expected to become. */
 uint32_t image_refcount_table_clusters(const struct qcow2_create_options *options);
 
 /* ---- info.c ---- */

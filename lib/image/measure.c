@@ -61,8 +61,10 @@ static uint64_t created_clusters(const struct qcow2_create_options *o)
 uint32_t image_refcount_table_clusters(const struct qcow2_create_options *o)
 {
     uint64_t others = created_clusters(o);
-    uint64_t all = others + refcount_clusters(others, o->cluster_size, o->refcount_bits);
-    uint64_t blocks = div_round_up(all, o->cluster_size * 8 / o->refcount_bits);
+    uint64_t created = others + refcount_clusters(others, o->cluster_size, o->refcount_bits);
+    uint64_t expected = o->data_file ? 0 : o->expected_length / o->cluster_size;
+    uint64_t blocks =
+        div_round_up(max_u64(created, expected), o->cluster_size * 8 / o->refcount_bits);
     uint64_t table = div_round_up(blocks * REFCOUNT_TABLE_ENTRY_SIZE, o->cluster_size);
 
     return (uint32_t)min_u64(table, MAX_REFCOUNT_TABLE_BYTES / o->cluster_size);

@@ -98,6 +98,7 @@ struct qcow2_create_options {
     bool extended_l2;
     struct compression compression; /* level and window are only checked: no image records them */
     enum preallocation preallocation;
+    uint64_t expected_length; /* bytes that the file may grow to soon; 0: not known */
     char *backing_file;
     char *backing_format;
     char *data_file; /* NULL: none */

@@ -65,6 +65,16 @@ for options in cluster_size=512 cluster_size=64k extended_l2=on; do
         complain "bitmaps, $options: $(length copy.qcow2) bytes, not $required and $bitmaps"
 done
 
+# A refcount table of more than one cluster.
+dd if=/dev/urandom of=solid.raw bs=1M count=6 status=none
+for options in $luks,cluster_size=512 $luks,cluster_size=1k,refcount_bits=64; do
+    measure -o "$options" solid.raw
+    rm -f copy.qcow2
+    qcow-img convert -q "${secret[@]}" -O qcow2 -o "$options" solid.raw copy.qcow2
+    [ "$(length copy.qcow2)" -le "$required" ] ||
+        complain "solid, $options: $(length copy.qcow2) bytes, required were $required"
+done
+
 # Both files; the data file is as long as the disk, with holes.
 for options in cluster_size=512 cluster_size=16k,extended_l2=on data_file_raw=on; do
     measure -o $options,data_file=data base.qcow2

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Images that are made after measuring are never larger than what is required, and exactly as large
-# as a fully allocated one when they are preallocated.  (As long as the refcount table need not grow
-# on the way: the place of the smaller table stays free in the file, here and with qemu-img.)
+# as a fully allocated one when they are preallocated: also where the refcount table takes more than one
+# cluster.
 set -eu
 top=$(mktemp -d)
 trap 'rm -rf "$top"' EXIT
@@ -60,8 +60,17 @@ for options in cluster_size=64k cluster_size=4k,refcount_bits=1 cluster_size=512
 done
 
 # A refcount table of more than one cluster.
+dd if=/dev/urandom of=solid.raw bs=1M count=12 status=none
 for options in cluster_size=512 cluster_size=512,refcount_bits=64 cluster_size=1k,refcount_bits=64; do
     full=$(measured fully-allocated -o $options --size 12M)
+    qcow-img convert -q -O qcow2 -o $options solid.raw copy.qcow2
+    [ "$(length copy.qcow2)" -le "$full" ] ||
+        complain "solid, $options: $(length copy.qcow2) bytes, fully allocated were $full"
+    qcow-img compare -q solid.raw copy.qcow2 || complain "solid, $options: not the same"
+    qcow-img check -q copy.qcow2 || complain "solid, $options: damaged"
+    qcow-img convert -q -O qcow2 -o $options solid.raw base.qcow2 both.qcow2
+    [ "$(length both.qcow2)" -le $((full + $(measured required -o $options base.qcow2))) ] ||
+        complain "two, $options: $(length both.qcow2) bytes"
     for mode in metadata falloc full; do
         qcow-img create -q -f qcow2 -o $options,preallocation=$mode new.qcow2 12M
         [ "$(length new.qcow2)" -eq "$full" ] ||
