@@ -30,13 +30,39 @@ see_it_held() {
     fail "nobody holds the image: $(cat holder.err)"
 }
 
-# hold SECONDS COMMAND...: runs it until then, and returns when it has the image.
+# hold COMMAND...: runs it, and returns when it has the image; it ends when it is let go.
 hold() {
-    local seconds=$1
-    shift
-    sleep "$seconds" | "$@" >/dev/null 2>holder.err &
+    rm -f input
+    mkfifo input
+    "$@" <input >/dev/null 2>holder.err &
     holder=$!
+    exec 5>input
     see_it_held
+}
+
+let_go() {
+    exec 5>&-
+}
+
+# waits COMMAND...: it says that it waits, and comes to its end when the holder, which then ends by
+# "$end", is gone.
+end=let_go
+waits() {
+    local waiting
+    : >err
+    "$@" >/dev/null 2>err 5>&- &
+    waiting=$!
+    while ! grep -q 'waiting: Failed to get' err; do
+        kill -0 "$waiting" 2>/dev/null || fail "$* did not wait: $(cat err)"
+        sleep 0.05
+    done
+    $end
+    wait "$waiting" || fail "$*: $(cat err)"
+    released
+}
+
+end_holder() {
+    kill "$holder"
 }
 
 released() {
@@ -58,15 +84,13 @@ waits_for() {
     local name=$1
     shift
     qcow-img create -q -f qcow2 disk.qcow2 1M
-    hold 2 "$@"
+    hold "$@"
     refused "$name"
-    # for a while, in vain; then as long as it takes
+    # For a while, in vain; then as long as it takes.
     if qcow-img info --wait=1 disk.qcow2 >/dev/null 2>err; then fail "info did not wait for $name"; fi
     grep -qF -- '-U reads it' err || fail "$(cat err)"
-    qcow-img snapshot --wait=30 -c "after $name" disk.qcow2 2>err
-    grep -q 'waiting: Failed to get' err || fail "$(cat err)"
+    waits qcow-img snapshot --wait=600 -c "after $name" disk.qcow2
     qcow-img snapshot -l disk.qcow2 | grep -q "after $name"
-    released
 }
 
 # qcow-img info -U reads what is held.
@@ -81,30 +105,27 @@ if command -v qemu-io >/dev/null; then
         'dd --wait -f raw -O qcow2 if=source.raw of=disk.qcow2' \
         'check --wait -q disk.qcow2'; do
         qcow-img create -q -f qcow2 disk.qcow2 1M
-        hold 1 qemu-io disk.qcow2
+        hold qemu-io disk.qcow2
         # shellcheck disable=SC2086
-        qcow-img $words 2>err || fail "$words: $(cat err)"
-        grep -q 'waiting:' err || fail "$words did not wait"
-        released
+        waits qcow-img $words
     done
-    hold 1 qemu-io disk.qcow2
-    qcow-io --wait -c 'write 0 4k' disk.qcow2 >/dev/null 2>err || fail "$(cat err)"
-    released
+    hold qemu-io disk.qcow2
+    waits qcow-io --wait -c 'write 0 4k' disk.qcow2
 
     # The other way round.
-    hold 1 qcow-io disk.qcow2
+    hold qcow-io disk.qcow2
     if qemu-img snapshot -c no disk.qcow2 2>/dev/null; then fail "QEMU writes what we hold"; fi
+    let_go
     released
 fi
+end=end_holder
 if command -v qemu-nbd >/dev/null; then
     qcow-img create -q -f qcow2 disk.qcow2 1M
     qemu-nbd -t -f qcow2 -k "$top/socket" disk.qcow2 2>holder.err &
     holder=$!
     see_it_held
     refused qemu-nbd
-    (sleep 1 && kill "$holder") &
-    qcow-img resize -q --wait disk.qcow2 4M 2>/dev/null
-    released
+    waits qcow-img resize -q --wait disk.qcow2 4M
 fi
 if command -v qemu-system-x86_64 >/dev/null; then
     qcow-img create -q -f qcow2 disk.qcow2 1M
@@ -113,9 +134,7 @@ if command -v qemu-system-x86_64 >/dev/null; then
     holder=$!
     see_it_held
     refused qemu-system-x86
-    (sleep 1 && kill "$holder") &
-    qcow-img resize -q --wait=60 disk.qcow2 4M 2>/dev/null
-    released
+    waits qcow-img resize -q --wait=600 disk.qcow2 4M
 fi
 
 # Nobody waits for what the command itself holds.
