@@ -35,7 +35,8 @@ struct nbd {
     bool unsafe; /* flush does nothing */
     struct nbd_line *line;
     struct nbd_export export;
-    atomic_bool changed; /* a change was completed since the last flush began */
+    atomic_bool changed;        /* a change was completed since the last flush began */
+    pthread_mutex_t flush_lock; /* held while flushing: nobody is told of what is under way */
     pthread_rwlock_t
         blocks; /* held shared by what changes whole blocks, alone by what changes parts */
 
@@ -355,6 +356,7 @@ static int nbd_flush_all(struct store *store)
 
     if (nbd->unsafe || store->read_only || !nbd->export.flush)
         return 0;
+    LOCK_SCOPE(&nbd->flush_lock);
     if (line_flush_failed(nbd->line))
         return error_set(EIO,
                          "Could not flush '%s': an earlier flush failed, and what was written "
@@ -463,6 +465,7 @@ static void nbd_store_close(struct store *store)
     struct nbd *nbd = to_nbd(store);
 
     line_close(nbd->line);
+    pthread_mutex_destroy(&nbd->flush_lock);
     pthread_mutex_destroy(&nbd->ahead_lock);
     pthread_rwlock_destroy(&nbd->blocks);
     free(nbd->way.uri);
@@ -501,6 +504,7 @@ static struct nbd *nbd_new(const char *uri, uint32_t flags, const struct nbd_opt
     nbd->way.may_name_files = (flags & STORE_FOREIGN_NAME) == 0;
     atomic_init(&nbd->changed, true);
     pthread_rwlock_init(&nbd->blocks, NULL);
+    pthread_mutex_init(&nbd->flush_lock, NULL);
     pthread_mutex_init(&nbd->ahead_lock, NULL);
     if (!copy(&nbd->way.uri, uri) || !copy(&nbd->way.tls_hostname, options->tls_hostname) ||
         !copy(&nbd->way.dirty_bitmap, options->dirty_bitmap)) {

@@ -15,9 +15,13 @@
  *                 acknowledged and not flushed (nbd_journal.h).
  *     then        the requests that met the loss are made again.
  *
- * So whoever had a write acknowledged reads it back, and a flush that succeeds covers it, whether the
- * server ended or only the connection did.  What the journal holds is bounded: when there is too much
- * of it, the server is told to flush.  A server that knows no flush keeps nothing back.
+ * So whoever had a write acknowledged reads it back, and a flush that succeeds covers it.  This wants
+ * one connection: an address may lead to another server each time, and a flush is a promise of the one
+ * that answers it.  What the journal holds is bounded: when there is too much of it, the server is told
+ * to flush.  A server that knows no flush keeps nothing back.
+ *
+ * The protocol has no fence: a server that goes on with requests of a connection that is gone may write
+ * their bytes over newer ones.
  */
 
 #include "store/nbd_line.h"
@@ -73,6 +77,14 @@ struct nbd_line {
  * Connections
  */
 
+static bool is_same_export(const struct nbd_export *a, const struct nbd_export *b)
+{
+    return a->size == b->size && a->block_size == b->block_size &&
+           a->max_request == b->max_request && a->read_only == b->read_only &&
+           a->flush == b->flush && a->trim == b->trim && a->zero == b->zero &&
+           a->fast_zero == b->fast_zero && a->extents == b->extents;
+}
+
 /* Servers allow as many connections as they allow: the first refusal ends it. */
 static void *grow(void *opaque)
 {
@@ -83,7 +95,7 @@ static void *grow(void *opaque)
 
         if (c == NULL)
             break;
-        if (connection_export(c)->size != l->export.size) {
+        if (!is_same_export(connection_export(c), &l->export)) {
             connection_close(c);
             break;
         }
@@ -93,9 +105,14 @@ static void *grow(void *opaque)
     return NULL;
 }
 
+static bool keeps_journal(const struct nbd_line *l)
+{
+    return l->reconnect_delay > 0 && l->export.flush;
+}
+
 static void start_growing(struct nbd_line *l)
 {
-    if (!l->export.multi_conn || atomic_exchange(&l->growing, true))
+    if (!l->export.multi_conn || keeps_journal(l) || atomic_exchange(&l->growing, true))
         return;
     l->has_grower = pthread_create(&l->grower, NULL, grow, l) == 0;
 }
@@ -147,6 +164,11 @@ static void break_connections(struct nbd_line *l)
         connection_break(l->connections[i]);
 }
 
+static void rest(int64_t milliseconds)
+{
+    nanosleep(&(struct timespec){ milliseconds / 1000, milliseconds % 1000 * 1000000 }, NULL);
+}
+
 /* Try until the deadline, once at least. */
 static struct nbd_connection *connect_until(const struct nbd_way *way, int64_t deadline)
 {
@@ -160,21 +182,13 @@ static struct nbd_connection *connect_until(const struct nbd_way *way, int64_t d
         if (c != NULL || left <= 0)
             return c;
         pause = left < pause ? left : pause;
-        nanosleep(&(struct timespec){ pause / 1000, pause % 1000 * 1000000 }, NULL);
+        rest(pause);
     }
 }
 
 /* ------------------------------------------------------------------------------------------------
  * A lost server
  */
-
-static bool is_same_export(const struct nbd_export *a, const struct nbd_export *b)
-{
-    return a->size == b->size && a->block_size == b->block_size &&
-           a->max_request == b->max_request && a->read_only == b->read_only &&
-           a->flush == b->flush && a->trim == b->trim && a->zero == b->zero &&
-           a->fast_zero == b->fast_zero && a->extents == b->extents;
-}
 
 static int make_again(void *opaque, const struct journal_entry *e)
 {
@@ -200,22 +214,26 @@ static int restore(struct nbd_line *l, struct nbd_connection *c)
                : error_system(errnum, "what had not been flushed could not be written again");
 }
 
-static bool connect_again(struct nbd_line *l)
+static bool connect_again(struct nbd_line *l, int64_t deadline)
 {
-    int64_t deadline = connection_clock() + (int64_t)l->reconnect_delay * 1000;
     int r = 1;
 
     close_connections(l);
     while (r == 1) {
-        struct nbd_connection *c = connect_until(l->way, deadline);
+        struct nbd_connection *c;
 
+        if (connection_clock() >= deadline)
+            return error_set(ENOTCONN, "the server hangs up again and again"), false;
+        c = connect_until(l->way, deadline);
         if (c == NULL)
             return false;
         r = restore(l, c);
-        if (r == 0)
+        if (r == 0) {
             l->connections[0] = c;
-        else
-            connection_close(c);
+            continue;
+        }
+        connection_close(c);
+        rest(FIRST_PAUSE);
     }
     if (r == -1)
         return false;
@@ -226,14 +244,14 @@ static bool connect_again(struct nbd_line *l)
 }
 
 /* Called without in_use by who met the loss in this epoch; false: there is no going on. */
-static bool recover(struct nbd_line *l, uint64_t epoch)
+static bool recover(struct nbd_line *l, uint64_t epoch, int64_t deadline)
 {
     WRITE_SCOPE(&l->in_use);
 
     if (l->over || l->epoch != epoch)
         return !l->over;
     l->epoch++;
-    l->over = !connect_again(l);
+    l->over = !connect_again(l, deadline);
     if (l->over)
         error_save(&l->loss);
     return !l->over;
@@ -267,11 +285,6 @@ static int send(struct nbd_connection *c, const struct request *r)
     return EINVAL;
 }
 
-static bool keeps_journal(const struct nbd_line *l)
-{
-    return l->reconnect_delay > 0 && l->export.flush;
-}
-
 /* A change is in the journal before in_use is let go, so that nobody who comes back from a loss has
  * missed it. */
 static int attempt(struct nbd_line *l, const struct request *r, struct journal_entry **entry,
@@ -294,6 +307,7 @@ static int attempt(struct nbd_line *l, const struct request *r, struct journal_e
 static int request(struct nbd_line *l, const struct request *r)
 {
     CLEANUP_FREE struct journal_entry *entry = NULL;
+    int64_t deadline = 0; /* when there is no more waiting, from the first loss on */
     uint64_t epoch;
     int errnum;
 
@@ -302,9 +316,14 @@ static int request(struct nbd_line *l, const struct request *r)
         if (entry == NULL)
             return ENOMEM;
     }
-    do {
-        errnum = attempt(l, r, &entry, &epoch);
-    } while (errnum == ENOTCONN && l->reconnect_delay > 0 && recover(l, epoch));
+    while (errnum = attempt(l, r, &entry, &epoch), errnum == ENOTCONN && l->reconnect_delay > 0) {
+        if (deadline == 0)
+            deadline = connection_clock() + (int64_t)l->reconnect_delay * 1000;
+        else
+            rest(FIRST_PAUSE);
+        if (!recover(l, epoch, deadline))
+            break;
+    }
     return errnum;
 }
 
