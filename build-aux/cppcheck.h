@@ -3,5 +3,4 @@
 
 #define json_array_foreach(array, index, value) \
     for (index = 0; (value = json_array_get(array, index)) != NULL; index++)
-#define json_object_foreach(object, key, value) \
-    for (; (value = json_next(object, &key)) != NULL;)
+#define json_object_foreach(object, key, value) for (; (value = json_next(object, &key)) != NULL;)

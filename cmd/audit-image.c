@@ -158,7 +158,8 @@ static void examine_sizes(audit *a, const qcow2_info *info)
                    "the disk is larger than the files that most file systems can hold");
     if (info->cluster_size == 0 || strcmp(info->format, "qcow2") != 0)
         return;
-    /* with 16 bytes for each cluster at most, an L2 table maps at least cluster_size / 16 of them */
+    /* with 16 bytes for each cluster at most, an L2 table maps at least cluster_size / 16 of
+     * them */
     needed = info->virtual_size / info->cluster_size / (info->cluster_size / 16) * 8;
     if (info->l1_table_size > SMALL_TABLE && info->l1_table_size / 4 > needed)
         audit_find(a, AUDIT_CAUTION, "wide-tables",

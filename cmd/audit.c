@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* audit.c - qcow-img audit: may an image from a stranger be used?
  *
- * Each file is looked at by a process of its own, in the sandbox of --untrusted.  One that brings its
- * process to its end, or to its limits, has its verdict by that.
+ * Each file is looked at by a process of its own, in the sandbox of --untrusted.  One that brings
+ * its process to its end, or to its limits, has its verdict by that.
  */
 
 #include <stdio.h>

@@ -31,8 +31,8 @@ void audit_end(audit *a);
 void audit_find(audit *a, audit_level level, const char *name, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Looks at the file, which is opened for reading, and at no other.  wait: seconds, if another program
- * has locked it. */
+/* Looks at the file, which is opened for reading, and at no other.  wait: seconds, if another
+ * program has locked it. */
 void audit_image(audit *a, uint32_t flags, uint64_t wait);
 
 /* What was found, with depth steps of indentation and no newline at the end. */

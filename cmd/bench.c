@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* bench.c - qcow-img bench: how long requests to an image take
  *
- * Each of the requests that are to be in parallel has a thread, as far as there are threads to be had;
- * who is free takes the next request.  A flush that is due after so many requests has the image to
- * itself: it begins when they are done, and what follows waits for it.  With --no-drain it is just one
- * more request.
+ * Each of the requests that are to be in parallel has a thread, as far as there are threads to be
+ * had; who is free takes the next request.  A flush that is due after so many requests has the
+ * image to itself: it begins when they are done, and what follows waits for it.  With --no-drain it
+ * is just one more request.
  */
 
 #include <errno.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* commit.c - qcow-img commit: write an image's content into its backing file, or one further down */
+/* commit.c - qcow-img commit: write an image's content into its backing file, or one further
+ * down */
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -54,8 +54,8 @@ void confine_end(confinement *c)
     sandbox_end(&c->sandbox);
 }
 
-/* A name that a stranger chose may be anything: only what cannot be mistaken for something else than
- * a file is taken. */
+/* A name that a stranger chose may be anything: only what cannot be mistaken for something else
+ * than a file is taken. */
 static char *path_of(const char *name)
 {
     const char *path = strncmp(name, "file:", strlen("file:")) == 0 ? name + strlen("file:") : name;
@@ -262,8 +262,8 @@ static bool is_empty(const char *name)
     return name && lstat(name, &st) == 0 && st.st_size == 0;
 }
 
-/* What was made here may be another program's by now: then the work has met its lock, and the file is
- * not empty any more. */
+/* What was made here may be another program's by now: then the work has met its lock, and the file
+ * is not empty any more. */
 static void take_made_away(confinement *c)
 {
     bool met_a_lock = c->met_a_lock && *c->met_a_lock;

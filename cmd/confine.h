@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* confine.h - work on images that are not trusted, in a process of its own
  *
- * The process that the user started never reads a byte of the images.  It opens the way to the files
- * that the user named, starts another process which enters the sandbox and does the work, and waits:
- * to pass signals on, to say what happened when the work was stopped, and to take away a target that
- * did not come to be.
+ * The process that the user started never reads a byte of the images.  It opens the way to the
+ * files that the user named, starts another process which enters the sandbox and does the work, and
+ * waits: to pass signals on, to say what happened when the work was stopped, and to take away a
+ * target that did not come to be.
  */
 
 #ifndef QCOW_CMD_CONFINE_H

@@ -304,7 +304,8 @@ static int check_backing(const conversion *c)
 }
 
 /* Above a file that the target shares with the source's chain everything is copied.  A file that is
- * not in the chain has, so the user says, the content of what lies below the source's first image. */
+ * not in the chain has, so the user says, the content of what lies below the source's first
+ * image. */
 static int settle_backing(conversion *c)
 {
     int depth;
@@ -410,7 +411,8 @@ static int open_target(conversion *c)
 }
 
 /* Where nothing was written, a new file reads as zeroes, and so does a new qcow2 image on whatever
- * it is stored, unless clusters were allocated there in advance.  A new LUKS volume reads as noise. */
+ * it is stored, unless clusters were allocated there in advance.  A new LUKS volume reads as
+ * noise. */
 static bool reads_as_new(const conversion *c)
 {
     struct stat status;

@@ -320,9 +320,9 @@ uint64_t copy_size(qcow2_image *const *sources, size_t nb_sources)
     return size;
 }
 
-/* From a sick medium one reader gets as much as many, and its warnings come in order.  Compressing is
- * so much slower than all else that on a busy machine threads pay, and windows to wait in for the
- * slowest. */
+/* From a sick medium one reader gets as much as many, and its warnings come in order.  Compressing
+ * is so much slower than all else that on a busy machine threads pay, and windows to wait in for
+ * the slowest. */
 static unsigned useful_workers(const copier *c)
 {
     uint64_t nb_windows = (c->total + c->window - 1) / c->window;
@@ -366,8 +366,8 @@ static uint64_t zeroes_from(const copy_job *job)
     return backing ? round_up(qcow2_get_size(backing), UNIT) : 0;
 }
 
-/* Large requests cost least.  But compressing takes so long that this does not show, and it is done to
- * many windows at a time, which are memory. */
+/* Large requests cost least.  But compressing takes so long that this does not show, and it is done
+ * to many windows at a time, which are memory. */
 static uint32_t window_size(const copy_job *job)
 {
     if (job->cluster_size == 0)

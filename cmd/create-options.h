@@ -40,8 +40,9 @@ const char *create_options_key_secret(const keyval_list *list);
  * before) a sentence that the caller frees. */
 qcow2_create_options *create_options_make(const keyval_list *list, const char *format, char **why);
 
-/* Makes room in the new image's refcount table for what is copied into it, so that it is never larger than
- * measured.  A source that cannot be measured is not said here: copying it fails, too. */
+/* Makes room in the new image's refcount table for what is copied into it, so that it is never
+ * larger than measured.  A source that cannot be measured is not said here: copying it fails,
+ * too. */
 int create_options_expect(qcow2_create_options *new, const keyval_list *list,
                           qcow2_image *const *sources, size_t nb_sources, bool bitmaps);
 

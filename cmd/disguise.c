@@ -2,8 +2,8 @@
 /* disguise.c - what a raw disk would be taken for by whoever guesses formats
  *
  * VMDK images may consist of words only, and name files of the host in them: comments, blank lines,
- * then a line with a version.  Probers differ in what they let stand before that line, so any text that
- * has one is taken for such an image here.
+ * then a line with a version.  Probers differ in what they let stand before that line, so any text
+ * that has one is taken for such an image here.
  */
 
 #include <stdbool.h>

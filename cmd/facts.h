@@ -11,7 +11,8 @@
 /* The persistent bitmaps, an empty array if there are none; NULL with the library's error. */
 json_t *facts_of_bitmaps(qcow2_image *image);
 
-/* What only this format has, under qemu-img's names, with these bitmaps; NULL if that is nothing. */
+/* What only this format has, under qemu-img's names, with these bitmaps; NULL if that is
+ * nothing. */
 json_t *facts_of_format(qcow2_image *image, const qcow2_info *info, json_t *bitmaps);
 
 /* The internal snapshots, an empty array if there are none; NULL with the library's error. */

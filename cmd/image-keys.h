@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* image-keys.h - an image named by dotted keys: --image-opts and "json:{...}"
  *
- * Keys describe layers.  An image has a format, whose keys stand alone (driver, lazy-refcounts ...);
- * it is stored in a file, whose keys begin with "file."; and the image under it, with "backing.", is
- * again such a pair:
+ * Keys describe layers.  An image has a format, whose keys stand alone (driver, lazy-refcounts
+ * ...); it is stored in a file, whose keys begin with "file."; and the image under it, with
+ * "backing.", is again such a pair:
  *
  *     driver=qcow2   file.driver=file   file.filename=top.qcow2
  *     backing.driver=raw   backing.file.filename=base.raw

@@ -26,8 +26,8 @@ typedef struct {
  * returns -1 when an element is empty. */
 int keyval_parse(keyval_list *list, const char *text, const char *implied_key);
 
-/* The same where every element but the first must have its "=".  On failure returns -1 and in *why a
- * sentence that the caller frees. */
+/* The same where every element but the first must have its "=".  On failure returns -1 and in *why
+ * a sentence that the caller frees. */
 int keyval_parse_strictly(keyval_list *list, const char *text, const char *implied_key, char **why);
 
 /* Sets or replaces one pair. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* location.h - where the image is that the user names plainly: a file, or an export on an NBD server
- */
+/* location.h - where the image is that the user names plainly: a file, or an export on an NBD
+ * server */
 
 #ifndef QCOW_CMD_LOCATION_H
 #define QCOW_CMD_LOCATION_H

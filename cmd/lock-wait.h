@@ -20,8 +20,8 @@ typedef struct {
 /* The library has just refused to open a file.  Was that for another program's lock? */
 bool lock_wait_helps(void);
 
-/* The library has just refused to open a file.  Was that for a lock, and may it be tried again?  Then
- * it is after a pause that this returns true.  The first time it says what is waited for. */
+/* The library has just refused to open a file.  Was that for a lock, and may it be tried again?
+ * Then it is after a pause that this returns true.  The first time it says what is waited for. */
 bool lock_wait_pause(lock_wait *wait);
 
 /* "10", or NULL for ever.  Returns -1 when it is not a number, which has been said. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* made.c - a file that was made, to be taken away if it does not become what it was to be
  *
- * Between the making and the taking away the file may have been moved, another may have been put in its
- * place, or another program may have begun to use it.  All the bytes that programs lock to use an image
- * are taken first, exclusively: who comes meanwhile is refused, and who was there before keeps it.
- */
+ * Between the making and the taking away the file may have been moved, another may have been put in
+ * its place, or another program may have begun to use it.  All the bytes that programs lock to use
+ * an image are taken first, exclusively: who comes meanwhile is refused, and who was there before
+ * keeps it. */
 
 #include <errno.h>
 #include <fcntl.h>

@@ -19,7 +19,8 @@ const char *message_program(void);
  * expect: "qemu-img version 7.2.0 (qcow-tools 0.1.0)", the version whose ways are followed. */
 void message_print_version(const char *version);
 
-/* Called before each message: it takes away what stands in the way on a terminal.  NULL: nothing. */
+/* Called before each message: it takes away what stands in the way on a terminal.  NULL:
+ * nothing. */
 void message_set_prelude(void (*prelude)(void));
 
 /* "qcow-img: SENTENCE" and a newline on standard error, made printable but for its newlines. */

@@ -4,8 +4,8 @@
 #ifndef QCOW_CMD_OBJECT_H
 #define QCOW_CMD_OBJECT_H
 
-/* Makes what "TYPE,id=ID,KEY=VALUE..." or the JSON object of the same members describes.  Returns 0,
- * -1 when an error was reported, or 1 when help was asked for and printed. */
+/* Makes what "TYPE,id=ID,KEY=VALUE..." or the JSON object of the same members describes.  Returns
+ * 0, -1 when an error was reported, or 1 when help was asked for and printed. */
 int object_add(const char *text);
 
 #endif /* QCOW_CMD_OBJECT_H */

@@ -13,11 +13,12 @@ typedef enum {
     VALUE_SWITCH,
 } value_type;
 
-/* The library's spelling of a value: sizes as plain numbers of bytes.  The caller frees it.  NULL when
- * the value is none of its type, and in *why a sentence that the caller frees. */
+/* The library's spelling of a value: sizes as plain numbers of bytes.  The caller frees it.  NULL
+ * when the value is none of its type, and in *why a sentence that the caller frees. */
 char *option_value_rewrite(const char *name, value_type type, const char *value, char **why);
 
-/* Is the switch on?  The words are QEMU's: on, yes, true, y; off, no, false, n.  Returns -1 for others. */
+/* Is the switch on?  The words are QEMU's: on, yes, true, y; off, no, false, n.  Returns -1 for
+ * others. */
 int option_value_switch(const char *word, bool *on);
 
 /* One line of the answer to "-o help". */

@@ -157,9 +157,9 @@ int pipeline_run(const pipeline_stages *stages, void *opaque, void **slots, unsi
     return result;
 }
 
-/* One for every processor, and never less than two: then there is one to read while another waits for
- * the disk.  More would only push each other's windows out of the processor's cache.  A job of one
- * window is over before a thread has started. */
+/* One for every processor, and never less than two: then there is one to read while another waits
+ * for the disk.  More would only push each other's windows out of the processor's cache.  A job of
+ * one window is over before a thread has started. */
 unsigned pipeline_useful_workers(unsigned allowed, uint64_t nb_windows)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);

@@ -2,8 +2,8 @@
 /* progress.h - how far a long command has come, for whoever asks
  *
  * With -p every step is shown on standard output: as a bar on a terminal, in the way of qemu-img
- * anywhere else.  Without it the program stays silent until it is sent SIGUSR1 (or SIGINFO where there
- * is one): then the next step is shown once on standard error.
+ * anywhere else.  Without it the program stays silent until it is sent SIGUSR1 (or SIGINFO where
+ * there is one): then the next step is shown once on standard error.
  */
 
 #ifndef QCOW_CMD_PROGRESS_H

@@ -55,9 +55,10 @@ QCOW2_PUBLIC int qcow2_get_errno(void);
 /* The version of the library, for example "0.1.0". */
 QCOW2_PUBLIC const char *qcow2_get_version(void);
 
-/* Load now the shared libraries for encryption and the compression level "fast", which are otherwise
- * loaded when they are first needed: for a program that gives up the right to open files.  -1 with
- * ENOTSUP if one is not there; what needs it then fails with the same error, all else works. */
+/* Load now the shared libraries for encryption and the compression level "fast", which are
+ * otherwise loaded when they are first needed: for a program that gives up the right to open files.
+ * -1 with ENOTSUP if one is not there; what needs it then fails with the same error, all else
+ * works. */
 QCOW2_PUBLIC int qcow2_load_libraries(void);
 
 /* ------------------------------------------------------------------------------------------------
@@ -78,7 +79,8 @@ QCOW2_PUBLIC int qcow2_load_libraries(void);
 #define QCOW2_OPEN_CHECK 0x0100u
 /* With READ_ONLY: nobody writes meanwhile, a raw image either. */
 #define QCOW2_OPEN_NO_WRITERS 0x0200u
-/* A stranger made the image: a password that would take more than some seconds to try is not tried. */
+/* A stranger made the image: a password that would take more than some seconds to try is not
+ * tried. */
 #define QCOW2_OPEN_UNTRUSTED 0x0400u
 #define QCOW2_OPEN_NBD 0x10000u         /* the name is the URI of an export on an NBD server */
 #define QCOW2_OPEN_BACKING_NBD 0x20000u /* names of backing files in images may be such URIs */
@@ -116,9 +118,10 @@ QCOW2_PUBLIC int qcow2_open_options_set_backing(qcow2_open_options *options, con
 /* How the backing file is opened: its caches, its own backing file and the policy for that, its
  * flags; without this they are those of the image above (the format is always that of
  * qcow2_open_options_set_backing, or the recorded one).  It is opened read-only, whatever its flags
- * say, and with FORCE_SHARE, NO_LOCK, DIRECT, NO_IO, UNTRUSTED and BACKING_NBD where the image above is;
- * with NO_IO only there.  Without a callback for passwords of its own it has that of the image above.
- * backing belongs to options afterwards, unless -1 is returned: it can be given to one only. */
+ * say, and with FORCE_SHARE, NO_LOCK, DIRECT, NO_IO, UNTRUSTED and BACKING_NBD where the image
+ * above is; with NO_IO only there.  Without a callback for passwords of its own it has that of the
+ * image above. backing belongs to options afterwards, unless -1 is returned: it can be given to one
+ * only. */
 QCOW2_PUBLIC int qcow2_open_options_set_backing_options(qcow2_open_options *options,
                                                         qcow2_open_options *backing);
 
@@ -133,21 +136,23 @@ typedef enum {
 QCOW2_PUBLIC int qcow2_open_options_set_data_file_policy(qcow2_open_options *options,
                                                          qcow2_data_file_policy policy);
 
-/* Use this data file instead of the one the image names.  EINVAL from qcow2_open if the image is not
- * one that has a data file. */
+/* Use this data file instead of the one the image names.  EINVAL from qcow2_open if the image is
+ * not one that has a data file. */
 QCOW2_PUBLIC int qcow2_open_options_set_data_file(qcow2_open_options *options,
                                                   const char *filename);
 
-/* How that data file is opened: as an image of the format set here, whose disk is then the data file
- * ("raw": the file itself, or the part of it that "offset" and "size" tell), with its flags, which tell
- * what its name means, and READ_ONLY, FORCE_SHARE, NO_LOCK, DIRECT, UNSAFE and UNTRUSTED where the image
- * is.  As above for whom it belongs to. */
+/* How that data file is opened: as an image of the format set here, whose disk is then the data
+ * file
+ * ("raw": the file itself, or the part of it that "offset" and "size" tell), with its flags, which
+ * tell what its name means, and READ_ONLY, FORCE_SHARE, NO_LOCK, DIRECT, UNSAFE and UNTRUSTED where
+ * the image is.  As above for whom it belongs to. */
 QCOW2_PUBLIC int qcow2_open_options_set_data_file_options(qcow2_open_options *options,
                                                           qcow2_open_options *data_file);
 
-/* The image is not stored in the named file, but in the disk of an image that is: these are the options
- * of that one, with the same flags from above.  It keeps its size.  A raw one with "offset" and "size"
- * is a part of the file; there may be one below the other.  As above for whom it belongs to. */
+/* The image is not stored in the named file, but in the disk of an image that is: these are the
+ * options of that one, with the same flags from above.  It keeps its size.  A raw one with "offset"
+ * and "size" is a part of the file; there may be one below the other.  As above for whom it belongs
+ * to. */
 QCOW2_PUBLIC int qcow2_open_options_set_file_options(qcow2_open_options *options,
                                                      qcow2_open_options *file);
 
@@ -161,17 +166,17 @@ QCOW2_PUBLIC int qcow2_open_options_set_secret(qcow2_open_options *options, cons
                                                size_t size);
 
 /* Asked for the password of each encrypted image of the chain that has none set: the file name, and
- * its depth (0: the image itself, 1: its backing file ...).  Returns 0 with *secret and *size filled
- * in, which stay the caller's and must live until qcow2_open returns; anything else: there is
- * none. */
+ * its depth (0: the image itself, 1: its backing file ...).  Returns 0 with *secret and *size
+ * filled in, which stay the caller's and must live until qcow2_open returns; anything else: there
+ * is none. */
 typedef int qcow2_secret_callback(void *opaque, const char *filename, uint32_t depth,
                                   const void **secret, size_t *size);
 QCOW2_PUBLIC int qcow2_open_options_set_secret_callback(qcow2_open_options *options,
                                                         qcow2_secret_callback *callback,
                                                         void *opaque);
 
-/* Open the backing file at this depth (1: the image's own) for writing, too: for qcow2_commit.  0: none,
- * the default. */
+/* Open the backing file at this depth (1: the image's own) for writing, too: for qcow2_commit.  0:
+ * none, the default. */
 QCOW2_PUBLIC int qcow2_open_options_set_writable_backing(qcow2_open_options *options,
                                                          unsigned depth);
 
@@ -180,27 +185,24 @@ QCOW2_PUBLIC int qcow2_open_options_set_l2_cache_size(qcow2_open_options *option
 QCOW2_PUBLIC int qcow2_open_options_set_refcount_cache_size(qcow2_open_options *options,
                                                             uint64_t size);
 
-/* Set one option of an open image by the name and in the spelling of QEMU's --image-opts; numbers are
- * plain decimal.  EINVAL for a bad value, ENOENT for a name that no image knows:
- *   overlap-check, overlap-check.template, overlap-check.CLASS  what writes are held against
- *   pass-discard-request, -snapshot, -other                     what QCOW2_OPEN_DISCARD gives back
- *   cache-size, l2-cache-size, l2-cache-entry-size, refcount-cache-size, cache-clean-interval
- *   discard-no-unref    "on": discarded clusters keep their place; refused for version 2
- *   lazy-refcounts      in place of what the image says; refused for version 2
- *   compression-level   "default", "fast", "best", or a number from 1 on (zlib: to 9, with a window of
- *                       15 to 12; zstd: to 19): how clusters that are written compressed are made
- *   compression-window  zlib: log2 of the bytes that a stream refers back to, 9 to 15 (12)
- *   encrypt.format      "luks" or "aes": what a qcow2 image must be encrypted with
- *   offset, size        bytes: the part of its file that a raw image is; without a size (a multiple of
- *                       512) up to the end, and it may grow
- *   open-timeout        seconds: for so long, connecting to an NBD server is tried again (0: once)
- *   reconnect-delay     seconds: for so long, a lost NBD server is connected to again while requests
- *                       wait (0: not at all); what it had not flushed is kept in memory and written
- *                       once more
- *   tls-hostname        the name that the certificate of an NBD server must bear, if not its host's
- *   x-dirty-bitmap      "qemu:dirty-bitmap:NAME": qcow2_map tells what this bitmap of an NBD server's
- *                       has (QCOW2_EXTENT_DIRTY), instead of where its holes are
- * What the image's version or compression type does not have, and what contradicts each other, makes
+/* Set one option of an open image by the name and in the spelling of QEMU's --image-opts; numbers
+ * are plain decimal.  EINVAL for a bad value, ENOENT for a name that no image knows: overlap-check,
+ * overlap-check.template, overlap-check.CLASS  what writes are held against pass-discard-request,
+ * -snapshot, -other                     what QCOW2_OPEN_DISCARD gives back cache-size,
+ * l2-cache-size, l2-cache-entry-size, refcount-cache-size, cache-clean-interval discard-no-unref
+ * "on": discarded clusters keep their place; refused for version 2 lazy-refcounts      in place of
+ * what the image says; refused for version 2 compression-level   "default", "fast", "best", or a
+ * number from 1 on (zlib: to 9, with a window of 15 to 12; zstd: to 19): how clusters that are
+ * written compressed are made compression-window  zlib: log2 of the bytes that a stream refers back
+ * to, 9 to 15 (12) encrypt.format      "luks" or "aes": what a qcow2 image must be encrypted with
+ *   offset, size        bytes: the part of its file that a raw image is; without a size (a multiple
+ * of 512) up to the end, and it may grow open-timeout        seconds: for so long, connecting to an
+ * NBD server is tried again (0: once) reconnect-delay     seconds: for so long, a lost NBD server
+ * is connected to again while requests wait (0: not at all); what it had not flushed is kept in
+ * memory and written once more tls-hostname        the name that the certificate of an NBD server
+ * must bear, if not its host's x-dirty-bitmap      "qemu:dirty-bitmap:NAME": qcow2_map tells what
+ * this bitmap of an NBD server's has (QCOW2_EXTENT_DIRTY), instead of where its holes are What the
+ * image's version or compression type does not have, and what contradicts each other, makes
  * qcow2_open fail. */
 QCOW2_PUBLIC int qcow2_open_options_set(qcow2_open_options *options, const char *name,
                                         const char *value);
@@ -208,17 +210,17 @@ QCOW2_PUBLIC int qcow2_open_options_set(qcow2_open_options *options, const char 
 /* Open the named file.  options may be NULL: read-write, qcow2, no backing file.  Only this file,
  * and the backing and data files that the policies allow, are opened; with QCOW2_OPEN_NO_IO no data
  * file is.  ENOKEY: the image is encrypted and no password was given (QCOW2_OPEN_NO_IO needs none);
- * EKEYREJECTED: it is the wrong one.  AES-encrypted qcow2 images have no way to tell a wrong password,
- * and open read-only. */
+ * EKEYREJECTED: it is the wrong one.  AES-encrypted qcow2 images have no way to tell a wrong
+ * password, and open read-only. */
 QCOW2_PUBLIC qcow2_image *qcow2_open(const char *filename, const qcow2_open_options *options);
 
 /* Flush, release and free the handle; the handle is gone even when -1 is returned (which says that
  * the last changes may not be durable). */
 QCOW2_PUBLIC int qcow2_close(qcow2_image *image);
 
-/* What the content of a file looks like: "qcow2", "raw", "qcow", "luks", or the name of a format that
- * other tools know ("vmdk" ...), which qcow2_open will refuse.  The file is opened read-only.  A static
- * string.  Content that a guest may write must not decide the format: see the manual. */
+/* What the content of a file looks like: "qcow2", "raw", "qcow", "luks", or the name of a format
+ * that other tools know ("vmdk" ...), which qcow2_open will refuse.  The file is opened read-only.
+ * A static string.  Content that a guest may write must not decide the format: see the manual. */
 QCOW2_PUBLIC const char *qcow2_probe(const char *filename);
 
 /* The same for a file that these options would open (their flags tell what its name means). */
@@ -237,9 +239,9 @@ QCOW2_PUBLIC const char *qcow2_probe_with(const char *filename, const qcow2_open
 /* The size of the virtual disk. */
 QCOW2_PUBLIC uint64_t qcow2_get_size(const qcow2_image *image);
 
-/* The calls of this section: errors EINVAL beyond the end of the disk, EROFS or EACCES on a read-only
- * image, EIO, ENOSPC, ENOTSUP for a feature that this version does not handle.  A failed write may
- * have been done in part, sector by sector. */
+/* The calls of this section: errors EINVAL beyond the end of the disk, EROFS or EACCES on a
+ * read-only image, EIO, ENOSPC, ENOTSUP for a feature that this version does not handle.  A failed
+ * write may have been done in part, sector by sector. */
 QCOW2_PUBLIC int qcow2_pread(qcow2_image *image, void *buf, size_t count, uint64_t offset,
                              uint32_t flags);
 QCOW2_PUBLIC int qcow2_pwrite(qcow2_image *image, const void *buf, size_t count, uint64_t offset,
@@ -252,10 +254,10 @@ QCOW2_PUBLIC int qcow2_pwrite_compressed(qcow2_image *image, const void *buf, si
                                          uint64_t offset, uint32_t flags);
 
 /* The same in two halves, for callers that compress in many threads and write in order.
- * qcow2_compress compresses one cluster (count bytes of it, the rest taken as zeroes) into out, which
- * has room for a whole cluster, and returns the size of the stream, 0 if it would not be smaller, -1
- * on errors; the same input gives the same stream.  qcow2_pwrite_stream writes such a stream as the
- * cluster at offset. */
+ * qcow2_compress compresses one cluster (count bytes of it, the rest taken as zeroes) into out,
+ * which has room for a whole cluster, and returns the size of the stream, 0 if it would not be
+ * smaller, -1 on errors; the same input gives the same stream.  qcow2_pwrite_stream writes such a
+ * stream as the cluster at offset. */
 QCOW2_PUBLIC int64_t qcow2_compress(qcow2_image *image, const void *buf, size_t count, void *out);
 QCOW2_PUBLIC int qcow2_pwrite_stream(qcow2_image *image, const void *stream, size_t size,
                                      uint64_t offset, uint32_t flags);
@@ -281,7 +283,8 @@ typedef struct {
     const char *filename;  /* of the image at that depth; NULL when not PRESENT */
 } qcow2_extent;
 
-/* Returns 0 to go on; anything else ends the walk, and qcow2_map returns it.  It may use the image. */
+/* Returns 0 to go on; anything else ends the walk, and qcow2_map returns it.  It may use the
+ * image. */
 typedef int qcow2_extent_callback(void *opaque, const qcow2_extent *extent);
 
 /* The extents of a range, in order, without gaps, neighbours that continue each other merged within
@@ -293,7 +296,8 @@ QCOW2_PUBLIC int qcow2_map(qcow2_image *image, uint64_t count, uint64_t offset, 
  * Facts
  */
 
-/* Bits of qcow2_info.features.  (0x0008 is that of a compression type, which has its own member.) */
+/* Bits of qcow2_info.features.  (0x0008 is that of a compression type, which has its own
+ * member.) */
 #define QCOW2_FEATURE_DIRTY 0x0001u
 #define QCOW2_FEATURE_CORRUPT 0x0002u
 #define QCOW2_FEATURE_DATA_FILE 0x0004u
@@ -354,7 +358,8 @@ typedef struct {
     uint64_t password_rounds; /* of PBKDF2, to try a password in all active slots */
 } qcow2_encryption;
 
-/* How the image is encrypted.  encryption_size is sizeof(qcow2_encryption) of the caller's header. */
+/* How the image is encrypted.  encryption_size is sizeof(qcow2_encryption) of the caller's
+ * header. */
 QCOW2_PUBLIC int qcow2_get_encryption(qcow2_image *image, qcow2_encryption *encryption,
                                       size_t encryption_size);
 
@@ -382,8 +387,8 @@ typedef struct {
 
 typedef int qcow2_snapshot_callback(void *opaque, const qcow2_snapshot *snapshot);
 
-/* In the table's order.  The strings live for the callback only, which may use the image and returns 0
- * to go on; anything else ends the list, and is returned. */
+/* In the table's order.  The strings live for the callback only, which may use the image and
+ * returns 0 to go on; anything else ends the list, and is returned. */
 QCOW2_PUBLIC int qcow2_snapshot_list(qcow2_image *image, qcow2_snapshot_callback *callback,
                                      void *opaque);
 QCOW2_PUBLIC int qcow2_snapshot_create(qcow2_image *image, const char *name);
@@ -392,16 +397,16 @@ QCOW2_PUBLIC int qcow2_snapshot_create(qcow2_image *image, const char *name);
 QCOW2_PUBLIC int qcow2_snapshot_apply(qcow2_image *image, const char *id_or_name);
 QCOW2_PUBLIC int qcow2_snapshot_delete(qcow2_image *image, const char *id_or_name);
 
-/* The VM state: room beside the virtual disk, for the memory of the machine that runs on it.  Snapshots
- * keep it together with the disk.  A machine is saved by writing its state (offsets are counted from the
- * start of the state), then creating a snapshot that records its size; the snapshot has taken the state
- * over from then on.  The state is read after the snapshot was applied, or with the snapshot opened as an
- * image of its own (qcow2_open_options_set_snapshot).
+/* The VM state: room beside the virtual disk, for the memory of the machine that runs on it.
+ * Snapshots keep it together with the disk.  A machine is saved by writing its state (offsets are
+ * counted from the start of the state), then creating a snapshot that records its size; the
+ * snapshot has taken the state over from then on.  The state is read after the snapshot was
+ * applied, or with the snapshot opened as an image of its own (qcow2_open_options_set_snapshot).
  *
- * What was not written reads as zeroes.  qcow2_resize drops a state that no snapshot holds.  Writes are
- * durable after qcow2_flush, with QCOW2_FUA, and when a snapshot has been created.  Errors as of
- * qcow2_pread and qcow2_pwrite, except: EFBIG, there is no room for so much; ENOTSUP, there is no such room
- * (raw, luks and qcow images, images with an external data file or with AES). */
+ * What was not written reads as zeroes.  qcow2_resize drops a state that no snapshot holds.  Writes
+ * are durable after qcow2_flush, with QCOW2_FUA, and when a snapshot has been created.  Errors as
+ * of qcow2_pread and qcow2_pwrite, except: EFBIG, there is no room for so much; ENOTSUP, there is
+ * no such room (raw, luks and qcow images, images with an external data file or with AES). */
 QCOW2_PUBLIC int qcow2_vm_state_pread(qcow2_image *image, void *buf, size_t count, uint64_t offset,
                                       uint32_t flags);
 QCOW2_PUBLIC int qcow2_vm_state_pwrite(qcow2_image *image, const void *buf, size_t count,
@@ -417,14 +422,14 @@ QCOW2_PUBLIC int qcow2_snapshot_create_with_state(qcow2_image *image,
 /* ------------------------------------------------------------------------------------------------
  * Persistent bitmaps (version 3 images; ENOTSUP for others)
  *
- * A bitmap has a bit for every piece of granularity bytes of the virtual disk.  While it is enabled,
- * each change that a guest could see sets the bits of the pieces it touches: writing, zeroing,
- * discarding, applying a snapshot, growing.
+ * A bitmap has a bit for every piece of granularity bytes of the virtual disk.  While it is
+ * enabled, each change that a guest could see sets the bits of the pieces it touches: writing,
+ * zeroing, discarding, applying a snapshot, growing.
  *
- * The calls that change a bitmap are atomic, and durable when they return 0, with one exception: the
- * bits of an enabled bitmap are kept in memory from the first change of the disk until qcow2_close.  A
- * program that does not get that far leaves the bitmap inconsistent, which is found when the image is
- * opened the next time; it can then only be removed.
+ * The calls that change a bitmap are atomic, and durable when they return 0, with one exception:
+ * the bits of an enabled bitmap are kept in memory from the first change of the disk until
+ * qcow2_close.  A program that does not get that far leaves the bitmap inconsistent, which is found
+ * when the image is opened the next time; it can then only be removed.
  */
 
 /* Bits of qcow2_bitmap.flags. */
@@ -439,14 +444,14 @@ typedef struct {
 
 typedef int qcow2_bitmap_callback(void *opaque, const qcow2_bitmap *bitmap);
 
-/* In the directory's order.  The strings live for the callback only, which may use the image and returns
- * 0 to go on; anything else ends the list, and is returned. */
+/* In the directory's order.  The strings live for the callback only, which may use the image and
+ * returns 0 to go on; anything else ends the list, and is returned. */
 QCOW2_PUBLIC int qcow2_bitmap_list(qcow2_image *image, qcow2_bitmap_callback *callback,
                                    void *opaque);
 
-/* A new bitmap without a bit set.  The name has 1 to 1023 bytes.  granularity 0: the cluster size, but
- * at least 4 KiB and at most 64 KiB.  flags: QCOW2_BITMAP_ENABLED or 0.  EEXIST if there is one of that
- * name. */
+/* A new bitmap without a bit set.  The name has 1 to 1023 bytes.  granularity 0: the cluster size,
+ * but at least 4 KiB and at most 64 KiB.  flags: QCOW2_BITMAP_ENABLED or 0.  EEXIST if there is one
+ * of that name. */
 QCOW2_PUBLIC int qcow2_bitmap_add(qcow2_image *image, const char *name, uint64_t granularity,
                                   uint32_t flags);
 
@@ -462,8 +467,8 @@ QCOW2_PUBLIC int qcow2_bitmap_disable(qcow2_image *image, const char *name);
 QCOW2_PUBLIC int qcow2_bitmap_merge(qcow2_image *image, const char *name, qcow2_image *source,
                                     const char *source_name);
 
-/* A range of the disk whose bits are all set (dirty) or all clear.  Returns 0 to go on; anything else
- * ends the walk, and qcow2_bitmap_extents returns it.  It may use the image. */
+/* A range of the disk whose bits are all set (dirty) or all clear.  Returns 0 to go on; anything
+ * else ends the walk, and qcow2_bitmap_extents returns it.  It may use the image. */
 typedef int qcow2_bitmap_extent_callback(void *opaque, uint64_t offset, uint64_t length,
                                          bool dirty);
 
@@ -479,22 +484,19 @@ QCOW2_PUBLIC int qcow2_bitmap_extents(qcow2_image *image, const char *name, uint
 QCOW2_PUBLIC qcow2_create_options *qcow2_create_options_new(void);
 QCOW2_PUBLIC void qcow2_create_options_free(qcow2_create_options *options);
 
-/* Set one option by the name and in the spelling of qemu-img's -o.  Numbers are plain decimal; suffixes
- * are the caller's business.  A switch is "on" or "off", or as QEMU has it "yes", "no", "true", "false",
- * "y", "n".  EINVAL for a bad value, ENOENT for an unknown name, ENOTSUP for what is not handled:
- *   size, cluster_size          bytes
- *   compat                      "0.10" or "v2", "1.1" or "v3"
- *   refcount_bits               1 to 64, a power of two
- *   lazy_refcounts, extended_l2, data_file_raw                  switches
- *   backing_file, backing_fmt, data_file                        names
- *   preallocation               "off", "metadata", "falloc", "full"
- *   compression_type            "zlib", "zstd"
- *   compression_level, compression_window                       accepted if the image could be written
- *                               with them (qcow2_open_options_set), and not kept
- *   encryption                  a switch: "on" is ENOTSUP
+/* Set one option by the name and in the spelling of qemu-img's -o.  Numbers are plain decimal;
+ * suffixes are the caller's business.  A switch is "on" or "off", or as QEMU has it "yes", "no",
+ * "true", "false", "y", "n".  EINVAL for a bad value, ENOENT for an unknown name, ENOTSUP for what
+ * is not handled: size, cluster_size          bytes compat                      "0.10" or "v2",
+ * "1.1" or "v3" refcount_bits               1 to 64, a power of two lazy_refcounts, extended_l2,
+ * data_file_raw                  switches backing_file, backing_fmt, data_file names preallocation
+ * "off", "metadata", "falloc", "full" compression_type            "zlib", "zstd" compression_level,
+ * compression_window                       accepted if the image could be written with them
+ * (qcow2_open_options_set), and not kept encryption                  a switch: "on" is ENOTSUP
  *   encrypt.format              "luks"; "aes" is ENOTSUP
  *   encrypt.cipher-alg, encrypt.cipher-mode, encrypt.ivgen-alg, encrypt.ivgen-hash-alg,
- *   encrypt.hash-alg, encrypt.iter-time (milliseconds)          for the format luks without "encrypt." */
+ *   encrypt.hash-alg, encrypt.iter-time (milliseconds)          for the format luks without
+ * "encrypt." */
 QCOW2_PUBLIC int qcow2_create_options_set(qcow2_create_options *options, const char *name,
                                           const char *value);
 /* "qcow2" (the default), "raw" or "luks". */
@@ -511,10 +513,10 @@ QCOW2_PUBLIC int qcow2_create_options_set_secret(qcow2_create_options *options, 
 
 QCOW2_PUBLIC int qcow2_create_options_set_flags(qcow2_create_options *options, uint32_t flags);
 
-/* How long the file may become when the image is filled, in bytes; qcow2_measure tells.  The refcount table
- * is made so large that it need not grow on the way, which would leave holes in the file: then what was
- * measured is not exceeded.  0, the default: not known.  Of no effect with a data file and for formats
- * other than qcow2. */
+/* How long the file may become when the image is filled, in bytes; qcow2_measure tells.  The
+ * refcount table is made so large that it need not grow on the way, which would leave holes in the
+ * file: then what was measured is not exceeded.  0, the default: not known.  Of no effect with a
+ * data file and for formats other than qcow2. */
 QCOW2_PUBLIC int qcow2_create_options_set_expected_length(qcow2_create_options *options,
                                                           uint64_t bytes);
 
@@ -532,31 +534,33 @@ typedef struct {
 QCOW2_PUBLIC int qcow2_measure(const qcow2_create_options *options, qcow2_image *source,
                                qcow2_measurement *measurement, size_t measurement_size);
 
-/* Flags of qcow2_resize.  Of the last three, which are for growing, the last that is given counts. */
+/* Flags of qcow2_resize.  Of the last three, which are for growing, the last that is given
+ * counts. */
 #define QCOW2_RESIZE_SHRINK 0x0001u   /* allow a smaller size */
 #define QCOW2_RESIZE_METADATA 0x0002u /* map the new part to host clusters (qcow2 only) */
 #define QCOW2_RESIZE_FALLOC 0x0004u   /* and reserve the space */
 #define QCOW2_RESIZE_FULL 0x0008u     /* and write zeroes to it */
 
-/* Change the size of the virtual disk (qcow2: a multiple of 512).  A new part reads as zeroes.  After
- * a power cut the size is the old or the new one; when shrinking, what lies beyond the new size may
- * read as zeroes before it is gone.  EINVAL for a smaller size that was not allowed, for preallocation
- * with it, and for an image that was opened with QCOW2_OPEN_NO_IO or without its backing file; EROFS;
- * ENOTSUP for what the format cannot do (a version 2 image with snapshots); EFBIG; ENOSPC. */
+/* Change the size of the virtual disk (qcow2: a multiple of 512).  A new part reads as zeroes.
+ * After a power cut the size is the old or the new one; when shrinking, what lies beyond the new
+ * size may read as zeroes before it is gone.  EINVAL for a smaller size that was not allowed, for
+ * preallocation with it, and for an image that was opened with QCOW2_OPEN_NO_IO or without its
+ * backing file; EROFS; ENOTSUP for what the format cannot do (a version 2 image with snapshots);
+ * EFBIG; ENOSPC. */
 QCOW2_PUBLIC int qcow2_resize(qcow2_image *image, uint64_t size, uint32_t flags);
 
-/* How far a long call has come: done of total units, whatever they are.  Returns 0 to go on; anything
- * else ends the call with ECANCELED, unless it is complete (done == total).  It must not use the
- * image. */
+/* How far a long call has come: done of total units, whatever they are.  Returns 0 to go on;
+ * anything else ends the call with ECANCELED, unless it is complete (done == total).  It must not
+ * use the image. */
 typedef int qcow2_progress_callback(void *opaque, uint64_t done, uint64_t total);
 
 QCOW2_PUBLIC qcow2_amend_options *qcow2_amend_options_new(void);
 QCOW2_PUBLIC void qcow2_amend_options_free(qcow2_amend_options *options);
 
 /* Set what is to be changed, by the name and in the spelling of qemu-img's amend -o: compat, size
- * (bytes), refcount_bits, lazy_refcounts, data_file, data_file_raw; backing_file and backing_fmt only
- * as they are.  A value of NULL: leave it as it is, after all.  EINVAL for a bad value, ENOENT for an
- * unknown name. */
+ * (bytes), refcount_bits, lazy_refcounts, data_file, data_file_raw; backing_file and backing_fmt
+ * only as they are.  A value of NULL: leave it as it is, after all.  EINVAL for a bad value, ENOENT
+ * for an unknown name. */
 QCOW2_PUBLIC int qcow2_amend_options_set(qcow2_amend_options *options, const char *name,
                                          const char *value);
 
@@ -565,32 +569,34 @@ QCOW2_PUBLIC int qcow2_amend_options_set(qcow2_amend_options *options, const cha
 
 QCOW2_PUBLIC int qcow2_amend_options_set_flags(qcow2_amend_options *options, uint32_t flags);
 
-/* The password that a key slot gets, and the one that tells which slots are erased; both are copied.
- * encrypt.state, encrypt.keyslot (0 to 7) and encrypt.iter-time (milliseconds; the same names without
- * "encrypt." do for images of the format luks) say what is done with them. */
+/* The password that a key slot gets, and the one that tells which slots are erased; both are
+ * copied. encrypt.state, encrypt.keyslot (0 to 7) and encrypt.iter-time (milliseconds; the same
+ * names without "encrypt." do for images of the format luks) say what is done with them. */
 QCOW2_PUBLIC int qcow2_amend_options_set_new_secret(qcow2_amend_options *options,
                                                     const void *secret, size_t size);
 QCOW2_PUBLIC int qcow2_amend_options_set_old_secret(qcow2_amend_options *options,
                                                     const void *secret, size_t size);
 
 /* Change an existing image.  What the guest and the snapshots hold stays the same (but for what a
- * smaller size cuts off); bitmaps are lost when the version becomes 2.  After a power cut the image is as
- * before or as after; a new size takes effect at an instant of its own, and so does each key slot, which
- * opens with the old or the new password whenever the power is cut (unless all eight were active and
- * one is overwritten).  The progress callback may be NULL.  EINVAL, ENOTSUP and EXDEV
- * (another backing file: qcow2_rebase) say what is not possible, before anything has changed. */
+ * smaller size cuts off); bitmaps are lost when the version becomes 2.  After a power cut the image
+ * is as before or as after; a new size takes effect at an instant of its own, and so does each key
+ * slot, which opens with the old or the new password whenever the power is cut (unless all eight
+ * were active and one is overwritten).  The progress callback may be NULL.  EINVAL, ENOTSUP and
+ * EXDEV (another backing file: qcow2_rebase) say what is not possible, before anything has
+ * changed. */
 QCOW2_PUBLIC int qcow2_amend(qcow2_image *image, const qcow2_amend_options *options,
                              qcow2_progress_callback *progress, void *opaque);
 
 /* Flags of qcow2_rebase. */
 #define QCOW2_REBASE_UNSAFE 0x0001u /* change the recorded name only */
 
-/* Record another backing file (NULL or "": none) and its format.  new_backing is that file, opened; the
- * image gets what differs between the old backing file and the new one, so that the guest sees the same
- * at every instant, power cuts included.  Internal snapshots are not looked at.  With
- * QCOW2_REBASE_UNSAFE neither file is looked at, and new_backing may be NULL.  The handle goes on with
- * the old backing file: close it and open the image anew.  EINVAL, ENOTSUP; ENOSPC if the name does not
- * fit in the first cluster.  In bytes of the disk, progress tells how far the comparison is. */
+/* Record another backing file (NULL or "": none) and its format.  new_backing is that file, opened;
+ * the image gets what differs between the old backing file and the new one, so that the guest sees
+ * the same at every instant, power cuts included.  Internal snapshots are not looked at.  With
+ * QCOW2_REBASE_UNSAFE neither file is looked at, and new_backing may be NULL.  The handle goes on
+ * with the old backing file: close it and open the image anew.  EINVAL, ENOTSUP; ENOSPC if the name
+ * does not fit in the first cluster.  In bytes of the disk, progress tells how far the comparison
+ * is. */
 QCOW2_PUBLIC int qcow2_rebase(qcow2_image *image, const char *backing_file,
                               const char *backing_format, qcow2_image *new_backing, uint32_t flags,
                               qcow2_progress_callback *progress, void *opaque);
@@ -598,12 +604,12 @@ QCOW2_PUBLIC int qcow2_rebase(qcow2_image *image, const char *backing_file,
 /* Flags of qcow2_commit. */
 #define QCOW2_COMMIT_KEEP 0x0001u /* do not empty the image */
 
-/* Write what the image and the backing files above the one at this depth (1: its own) hold into that
- * one, which must have been opened for writing (qcow2_open_options_set_writable_backing) and grows if it
- * is shorter.  When that is durable the image is emptied, which needs depth 1: EINVAL.  The guest sees the
- * same at every instant.
- * rate_limit: bytes copied in a second, 0: any.  In bytes of the disk, progress tells how far the copy
- * is; ended by it, both images are as good as before. */
+/* Write what the image and the backing files above the one at this depth (1: its own) hold into
+ * that one, which must have been opened for writing (qcow2_open_options_set_writable_backing) and
+ * grows if it is shorter.  When that is durable the image is emptied, which needs depth 1: EINVAL.
+ * The guest sees the same at every instant. rate_limit: bytes copied in a second, 0: any.  In bytes
+ * of the disk, progress tells how far the copy is; ended by it, both images are as good as
+ * before. */
 QCOW2_PUBLIC int qcow2_commit(qcow2_image *image, unsigned depth, uint64_t rate_limit,
                               uint32_t flags, qcow2_progress_callback *progress, void *opaque);
 
@@ -632,18 +638,18 @@ typedef void qcow2_check_message(void *opaque, const char *message);
 #define QCOW2_CHECK_REPAIR_LEAKS 0x0001u /* give lost space back */
 #define QCOW2_CHECK_REPAIR_ALL 0x0002u   /* and correct errors */
 
-/* Compare the image's reference counts with its references, and repair what the flags say.  The image is
- * kept busy meanwhile: message must not use it.  Returns 0 when the check could be done, whatever it
- * found.
+/* Compare the image's reference counts with its references, and repair what the flags say.  The
+ * image is kept busy meanwhile: message must not use it.  Returns 0 when the check could be done,
+ * whatever it found.
  *
  * To be repaired the image must be opened with QCOW2_OPEN_CHECK and without QCOW2_OPEN_READ_ONLY
- * (EINVAL, EROFS).  What was repaired is counted in leaks_fixed and corruptions_fixed, what could not
- * be is in leaks and corruptions; a second check tells what is left.  With REPAIR_LEAKS alone, EUCLEAN
- * says that the reference counts must be rebuilt as a whole.  The data of the disk and of its
- * snapshots are never written; with REPAIR_ALL what lies beyond the end of the file is given up, and
- * reads as zeroes, if there is a message to tell it to.  A power cut meanwhile leaves an image that a
- * later call repairs.
- * The dirty and corrupt bits are cleared when nothing is left that they speak of. */
+ * (EINVAL, EROFS).  What was repaired is counted in leaks_fixed and corruptions_fixed, what could
+ * not be is in leaks and corruptions; a second check tells what is left.  With REPAIR_LEAKS alone,
+ * EUCLEAN says that the reference counts must be rebuilt as a whole.  The data of the disk and of
+ * its snapshots are never written; with REPAIR_ALL what lies beyond the end of the file is given
+ * up, and reads as zeroes, if there is a message to tell it to.  A power cut meanwhile leaves an
+ * image that a later call repairs. The dirty and corrupt bits are cleared when nothing is left that
+ * they speak of. */
 QCOW2_PUBLIC int qcow2_check(qcow2_image *image, uint32_t flags, qcow2_check_result *result,
                              size_t result_size, qcow2_check_message *message, void *opaque);
 

@@ -20,8 +20,8 @@
  * The look at the command line (/proc/self/cmdline) may therefore be wrong in one direction only,
  * and then costs nothing but a later lock.
  *
- * An image that is not trusted must not be read before the sandbox is entered, and from there nbdkit
- * could not open its sockets any more: so it is opened one step later, in .after_fork.
+ * An image that is not trusted must not be read before the sandbox is entered, and from there
+ * nbdkit could not open its sockets any more: so it is opened one step later, in .after_fork.
  *
  * Once a connection has the image, it stays as it is until the server ends.
  */
@@ -133,8 +133,8 @@ static bool lacks_data_file(void)
     return lacks;
 }
 
-/* What the user may do about a refusal.  EPERM is the library's for a file that the image names, and
- * the system's for one that nobody may write. */
+/* What the user may do about a refusal.  EPERM is the library's for a file that the image names,
+ * and the system's for one that nobody may write. */
 static const char *advice(int error, bool readonly)
 {
     bool cannot_write = !readonly && (error == EACCES || error == EROFS ||

@@ -12,8 +12,8 @@
  * reads what is wrong with it.  0, or -1 after nbdkit_error. */
 int disk_get_ready(void);
 
-/* The same in the process that serves, for an image that is not trusted: first the sandbox, then the
- * image.  Sockets are open by then. */
+/* The same in the process that serves, for an image that is not trusted: first the sandbox, then
+ * the image.  Sockets are open by then. */
 int disk_after_fork(void);
 
 /* The image, for a new connection; NULL after nbdkit_error.  readonly is what nbdkit says about

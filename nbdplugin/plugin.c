@@ -229,8 +229,8 @@ struct extents_walk {
 /* What ends the walk. */
 enum { ENOUGH = 1, GAVE_UP = 2 };
 
-/* As qemu-nbd tells it: all that does not come from host storage is a hole, also where the image has
- * reserved space for it. */
+/* As qemu-nbd tells it: all that does not come from host storage is a hole, also where the image
+ * has reserved space for it. */
 static uint32_t extent_type(const qcow2_extent *extent)
 {
     uint32_t type = 0;

@@ -125,7 +125,8 @@ static const struct row rows[] = {
     CALL_IF(ioctl, ALL, 1, WHOLE, TCGETS),
     CALL_IF(ioctl, FILES, 1, WHOLE, TIOCGWINSZ),
 
-    /* /dev/kvm and what came of it; the terminal's settings, but not TIOCSTI, which types into it */
+    /* /dev/kvm and what came of it; the terminal's settings, but not TIOCSTI, which types into
+     * it */
     CALL_IF(ioctl, SANDBOX_MACHINE, 1, IOCTL_TYPE, KVM_TYPE << _IOC_TYPESHIFT),
     CALL_IF(ioctl, SANDBOX_MACHINE, 1, WHOLE, TCSETS),
     CALL_IF(ioctl, SANDBOX_MACHINE, 1, WHOLE, NEW_TCGETS),

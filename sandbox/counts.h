@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* counts.h - which lines are run, of a process in its sandbox
  *
- * A build that counts them (configure --enable-coverage) keeps the counts in files beside its objects,
- * and writes them at the end of each process.  Such a build, and no other, leaves its folder open for
- * that: without it the lines that are run in a sandbox would look as if nothing ran them.
- */
+ * A build that counts them (configure --enable-coverage) keeps the counts in files beside its
+ * objects, and writes them at the end of each process.  Such a build, and no other, leaves its
+ * folder open for that: without it the lines that are run in a sandbox would look as if nothing ran
+ * them. */
 
 #ifndef SANDBOX_COUNTS_H
 #define SANDBOX_COUNTS_H

@@ -4,7 +4,8 @@
 #ifndef SANDBOX_LANDLOCK_H
 #define SANDBOX_LANDLOCK_H
 
-/* A ruleset that forbids everything this kernel can forbid; -1 with errno when it has no Landlock. */
+/* A ruleset that forbids everything this kernel can forbid; -1 with errno when it has no
+ * Landlock. */
 int landlock_new(void);
 
 enum landlock_access {

@@ -2,8 +2,8 @@
 /* rlimits.c - how much of the host a process may take
  *
  * Memory is limited by RLIMIT_DATA, which counts what a process can write to and shares with
- * nobody: that is what runs out.  RLIMIT_AS would count address space that is only reserved, too, of
- * which every thread's allocator takes far more than it uses.
+ * nobody: that is what runs out.  RLIMIT_AS would count address space that is only reserved, too,
+ * of which every thread's allocator takes far more than it uses.
  */
 
 #include "rlimits.h"

@@ -13,8 +13,8 @@
  *     seccomp         no system call but those on a list: no program can be started, no process
  *                     forked or sent a signal, no socket made, no memory made executable
  *
- * Limits are the process's; seccomp, and no_new_privs with it, reaches all its threads; Landlock only the
- * thread that enters and those that it starts from then on.
+ * Limits are the process's; seccomp, and no_new_privs with it, reaches all its threads; Landlock
+ * only the thread that enters and those that it starts from then on.
  *
  * A call that is not on the list fails with ENOSYS, as on a kernel that does not have it, which is
  * what libraries are written to survive.

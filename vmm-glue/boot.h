@@ -26,8 +26,8 @@ struct boot_file {
     int fd;           /* owned; -1: not open */
 };
 
-/* What a machine starts from.  The files stay open, because each reset loads them anew and a process
- * in its sandbox opens none.
+/* What a machine starts from.  The files stay open, because each reset loads them anew and a
+ * process in its sandbox opens none.
  */
 struct boot_files {
     struct boot_file kernel;

@@ -81,8 +81,8 @@ static int start_disks(struct nbd_disk *disks, unsigned count)
 }
 
 /* Everything is open, no other thread is there, the guest has not run: what breaks out of it finds
- * itself in a process that can open and remove no file, start no program, make no socket and send no
- * signal. */
+ * itself in a process that can open and remove no file, start no program, make no socket and send
+ * no signal. */
 static int enter_sandbox(void)
 {
     struct sandbox sandbox;

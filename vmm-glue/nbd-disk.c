@@ -148,7 +148,8 @@ int nbd_disk_start(struct nbd_disk *disk)
 
 void nbd_disk_close(struct nbd_disk *disk)
 {
-    /* The first connection waits for the end of our own server, which the others hold up: it goes last. */
+    /* The first connection waits for the end of our own server, which the others hold up: it goes
+     * last. */
     while (disk->conn_count)
         nbd_conn_close(&disk->conns[--disk->conn_count]);
 }

@@ -11,9 +11,9 @@
  * without it a killed VM would leave a server behind that holds the image's lock.
  *
  * When libnbd closes the first connection it wants to end the server by a signal and to remove the
- * socket with its folder.  By then the process is in its sandbox, where none of that is possible.  So
- * the socket goes as soon as all connections are made, and the server, by its filter, ends with the
- * last of them; libnbd only waits for it.
+ * socket with its folder.  By then the process is in its sandbox, where none of that is possible.
+ * So the socket goes as soon as all connections are made, and the server, by its filter, ends with
+ * the last of them; libnbd only waits for it.
  */
 
 #include <libnbd.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* error.h - one error per thread: an errno value and a sentence
  *
- * Whoever meets an error first sets it, once, with what happened, in which file, at which offset (in
- * hex) and what was expected.  Everybody above passes -1 or NULL on and adds nothing.  A worker
+ * Whoever meets an error first sets it, once, with what happened, in which file, at which offset
+ * (in hex) and what was expected.  Everybody above passes -1 or NULL on and adds nothing.  A worker
  * thread saves its error (error_save) and whoever joins it restores it (error_restore).
  */
 

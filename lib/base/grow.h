@@ -13,8 +13,8 @@
 
 #include <stddef.h>
 
-/* The array with room for at least wanted items of size bytes, more than it has room for, or NULL with the
- * error set: then it is as it was. */
+/* The array with room for at least wanted items of size bytes, more than it has room for, or NULL
+ * with the error set: then it is as it was. */
 void *grow_array(void *items, size_t *capacity, size_t wanted, size_t size);
 
 /* Room for wanted items in an array, whose capacity is a size_t: 0, or -1 with the error set. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* library.h - shared libraries that are loaded when they are first needed
  *
- * A program pays for each library that it is linked with at every start, libcrypto and libnbd with a
- * millisecond and more, and most runs need neither.  Who uses such a library lists the functions it
- * needs in a macro, has a table of them made of it, and calls them through the table:
+ * A program pays for each library that it is linked with at every start, libcrypto and libnbd with
+ * a millisecond and more, and most runs need neither.  Who uses such a library lists the functions
+ * it needs in a macro, has a table of them made of it, and calls them through the table:
  *
  *     #define FUNCTIONS(X) X(EVP_MD_fetch) X(EVP_MD_free)
  *     static struct { FUNCTIONS(LIBRARY_MEMBER) } functions;
@@ -37,8 +37,8 @@ struct library {
     .words = (const char *const[]){ functions(LIBRARY_WORD) NULL }, .table = &(functions_table), \
     .nb_functions = sizeof(functions_table) / sizeof(void *)
 
-/* Load it if that has not been done.  -1 with ENOTSUP when it, or a needed function in it, is not there.
- * Threads may call this at the same time, and use the table after their own call. */
+/* Load it if that has not been done.  -1 with ENOTSUP when it, or a needed function in it, is not
+ * there. Threads may call this at the same time, and use the table after their own call. */
 int library_load(struct library *library);
 
 #endif

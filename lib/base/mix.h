@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* mix.h - keys that an image chooses, scattered over a hash table
  *
- * Whoever knows how a table scatters its keys can make an image whose keys all fall on one slot, and
- * every look into the table a long search.  So the address of its slots, which nobody knows before, has
- * a part in it.
- */
+ * Whoever knows how a table scatters its keys can make an image whose keys all fall on one slot,
+ * and every look into the table a long search.  So the address of its slots, which nobody knows
+ * before, has a part in it. */
 
 #ifndef QCOW2_BASE_MIX_H
 #define QCOW2_BASE_MIX_H

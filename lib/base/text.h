@@ -8,12 +8,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A copy of size bytes with a NUL behind them that size does not count; NULL with the error set.  The
- * caller frees it. */
+/* A copy of size bytes with a NUL behind them that size does not count; NULL with the error set.
+ * The caller frees it. */
 char *text_copy(const void *from, size_t size);
 
-/* Is the switch on?  The words are those of QEMU: on, yes, true, y; off, no, false, n.  Returns -1, and
- * sets no error, for any other. */
+/* Is the switch on?  The words are those of QEMU: on, yes, true, y; off, no, false, n.  Returns -1,
+ * and sets no error, for any other. */
 int text_parse_switch(const char *word, bool *on);
 
 /* A decimal number that is not negative.  Returns as above. */

@@ -40,7 +40,8 @@ static int count_tables(struct checking *c, const struct bitmap_directory *direc
     return result;
 }
 
-/* What cannot be decoded is told, and the check given up; -1 for what has to do with this machine. */
+/* What cannot be decoded is told, and the check given up; -1 for what has to do with this
+ * machine. */
 static int give_up(struct checking *c)
 {
     if (error_errno() == ENOMEM)

@@ -3,13 +3,13 @@
  *
  * A check has three phases.  Count: every structure that uses host clusters adds its references.
  * Compare: stored refcounts against the counts.  COPIED: the flags of the active tables against the
- * stored refcounts.  Each phase is finished before the next one starts, and what the first two leave
- * here (references, stored) is what a repair (repair.h) starts from.
+ * stored refcounts.  Each phase is finished before the next one starts, and what the first two
+ * leave here (references, stored) is what a repair (repair.h) starts from.
  *
  * Weights.  A table that is reached n times refers n times to what it names, and is checked once
- * with weight n: all its references and findings count n times, as they do where every way is walked
- * (qemu-img), but each is told once.  The work is therefore linear in the size of the file, whatever
- * the tables say.
+ * with weight n: all its references and findings count n times, as they do where every way is
+ * walked (qemu-img), but each is told once.  The work is therefore linear in the size of the file,
+ * whatever the tables say.
  */
 
 #ifndef QCOW2_CHECK_CHECKING_H
@@ -88,7 +88,8 @@ bool checking_is_inside(const struct checking *c, uint64_t offset, uint64_t coun
  * is not inside. */
 int checking_refer(struct checking *c, uint64_t offset, uint64_t count, uint64_t weight);
 
-/* Do these clusters have owners references and no more?  Not when counts stopped too early to tell. */
+/* Do these clusters have owners references and no more?  Not when counts stopped too early to
+ * tell. */
 bool checking_is_owned(const struct checking *c, uint64_t offset, uint64_t count, uint64_t owners);
 
 /* snapshots.c: the table is read once, and counted as often as all is counted. */

@@ -5,14 +5,15 @@
  *   a cluster or stream beyond the end of the file                  reads as zeroes
  *   an L2 table beyond the end of the file                          the L1 entry is cleared
  *
- * What lies beyond the end of the file is lost; as long as an entry speaks of it nobody can write there,
- * either.  But a repair says what it drops, or it does not drop it: not where nobody listens, and not
- * where the guest would be shown something else than zeroes then, out of a backing file.
+ * What lies beyond the end of the file is lost; as long as an entry speaks of it nobody can write
+ * there, either.  But a repair says what it drops, or it does not drop it: not where nobody
+ * listens, and not where the guest would be shown something else than zeroes then, out of a backing
+ * file.
  *
- * The first walk through the tables leaves such entries out and notes where they are.  The second one
- * changes them, after all that may stay has been counted: for only in a table that nothing but L1 entries
- * refer to may an entry be changed.  Where it may not it is counted, and told, after all.
- */
+ * The first walk through the tables leaves such entries out and notes where they are.  The second
+ * one changes them, after all that may stay has been counted: for only in a table that nothing but
+ * L1 entries refer to may an entry be changed.  Where it may not it is counted, and told, after
+ * all. */
 
 #include <inttypes.h>
 #include <stdio.h>

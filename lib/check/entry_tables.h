@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* entry_tables.h - tables of 8-byte entries that many owners name: snapshots' L1 tables, bitmap tables
+/* entry_tables.h - tables of 8-byte entries that many owners name: snapshots' L1 tables, bitmap
+ * tables
  *
  * Each owner refers to the clusters that its table touches, and to what the entries name.  The
- * tables may be the same or overlap: each entry is visited once, with the number of tables it is in.
- */
+ * tables may be the same or overlap: each entry is visited once, with the number of tables it is
+ * in. */
 
 #ifndef QCOW2_CHECK_ENTRY_TABLES_H
 #define QCOW2_CHECK_ENTRY_TABLES_H

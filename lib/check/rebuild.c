@@ -10,8 +10,8 @@
  *     table    the first room for it in the file; again, if its own clusters need another block and
  *              that one a larger table
  *
- * which are the places that QEMU chooses.  What the old structures occupied is still counted.  The file does
- * not grow when something refers to where it would: that would then be a table instead.
+ * which are the places that QEMU chooses.  What the old structures occupied is still counted.  The
+ * file does not grow when something refers to where it would: that would then be a table instead.
  */
 
 #include <errno.h>

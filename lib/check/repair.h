@@ -51,8 +51,8 @@ bool repair_drops_l1_entry(const struct checking *c, uint64_t entry);
 int repair_dropped(struct checking *c);
 /* Step 2: the snapshots behind the last that the table has room for. */
 int repair_overhanging_snapshots(struct checking *c);
-/* rebuild.c, step 3: new refcount table and blocks.  1: they are there; 0: nothing was written, because
- * the only room for them is claimed. */
+/* rebuild.c, step 3: new refcount table and blocks.  1: they are there; 0: nothing was written,
+ * because the only room for them is claimed. */
 int repair_rebuild(struct checking *c);
 /* snapshots.c, step 5. */
 int repair_snapshot_table(struct checking *c);

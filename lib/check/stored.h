@@ -2,8 +2,8 @@
 /* stored.h - the refcounts that the image stores: refcount table and refcount blocks
  *
  * The blocks of the clusters that the file has are read once, whole, and kept as they are on disk;
- * blocks in holes are not kept, and a block that several table entries name is kept once.  So are, where
- * they are only read, those next to each other that are the same.
+ * blocks in holes are not kept, and a block that several table entries name is kept once.  So are,
+ * where they are only read, those next to each other that are the same.
  */
 
 #ifndef QCOW2_CHECK_STORED_H

@@ -26,8 +26,8 @@ bool tree_has_host_cluster(const struct checking *c, struct l2_entry entry);
 /* Read a table into buf, of one cluster.  Returns 0 when it is all zero, 1 when it is not. */
 int tree_read_l2_table(struct checking *c, const struct l2_table *table, uint8_t *buf);
 
-/* A cluster that reads as zeroes and keeps a place which no cluster can have: it loses nothing when it
- * gives the place up. */
+/* A cluster that reads as zeroes and keeps a place which no cluster can have: it loses nothing when
+ * it gives the place up. */
 bool tree_is_misplaced(const struct checking *c, struct l2_entry entry);
 
 /* Count what an entry refers to. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* libcrypto.c - the functions of OpenSSL's libcrypto that are used here, loaded when first needed */
+/* libcrypto.c - the functions of OpenSSL's libcrypto that are used here, loaded when first
+ * needed */
 
 #include "crypto/libcrypto.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* libcrypto.h - the functions of OpenSSL's libcrypto that are used here, loaded when first needed */
+/* libcrypto.h - the functions of OpenSSL's libcrypto that are used here, loaded when first
+ * needed */
 
 #ifndef QCOW2_CRYPTO_LIBCRYPTO_H
 #define QCOW2_CRYPTO_LIBCRYPTO_H
@@ -37,7 +38,8 @@ struct libcrypto {
     LIBCRYPTO_FUNCTIONS(LIBRARY_MEMBER)
 };
 
-/* Its functions, for whoever holds something that libcrypto_load made possible: a digest, a cipher. */
+/* Its functions, for whoever holds something that libcrypto_load made possible: a digest, a
+ * cipher. */
 extern struct libcrypto libcrypto;
 
 /* -1 with ENOTSUP when it cannot be loaded. */

@@ -2,18 +2,18 @@
 /* luks.h - the header of a LUKS volume, version 1, and its key slots
  *
  *     0        header, 592 bytes: cipher, hash, digest of the volume key, 8 key slots
- *     4096     key material of slot 0: the volume key, split into stripes (split.h), encrypted with a
- *              key made of a password
+ *     4096     key material of slot 0: the volume key, split into stripes (split.h), encrypted with
+ * a key made of a password
  *     ...      key material of slot 7
  *     payload_offset   the encrypted disk; in a qcow2 image there is none, and the guest's clusters
  *              lie elsewhere
  *
- * All offsets are relative to the start of the header.  Decoding validates every number; nothing here
- * does I/O.  Whoever opens a slot does an amount of work that the header chooses: a round of PBKDF2 for
- * each iteration and each digest's length of key.  A header that asks for more than LUKS_MAX_ROUNDS in
- * all its slots together is refused.  That is what eight slots need whose passwords take two seconds
- * each on a fast machine, ten million rounds a second.  A stranger's header gets an eighth of that
- * (QCOW2_MOST_UNTRUSTED_ROUNDS), which is some seconds' work.
+ * All offsets are relative to the start of the header.  Decoding validates every number; nothing
+ * here does I/O.  Whoever opens a slot does an amount of work that the header chooses: a round of
+ * PBKDF2 for each iteration and each digest's length of key.  A header that asks for more than
+ * LUKS_MAX_ROUNDS in all its slots together is refused.  That is what eight slots need whose
+ * passwords take two seconds each on a fast machine, ten million rounds a second.  A stranger's
+ * header gets an eighth of that (QCOW2_MOST_UNTRUSTED_ROUNDS), which is some seconds' work.
  */
 
 #ifndef QCOW2_CRYPTO_LUKS_H
@@ -66,7 +66,8 @@ void luks_encode_slot(const struct luks_slot *slot, uint8_t bytes[LUKS_SLOT_BYTE
 
 /* Rounds of PBKDF2 to try a password in all active slots. */
 uint64_t luks_work(const struct luks_header *header);
-/* Is it so much work to try a password in all active slots that it should not be begun?  Then -1. */
+/* Is it so much work to try a password in all active slots that it should not be begun?  Then
+ * -1. */
 int luks_check_work(const struct luks_header *header, uint64_t max_rounds);
 
 /* Bytes of the key material of a slot: whole sectors. */
@@ -91,15 +92,15 @@ struct luks_options luks_options_default(void);
 /* Bytes before the payload of a new volume. */
 uint64_t luks_length(const struct cipher_spec *spec);
 
-/* Can there be such a volume, here and for others who read it?  Takes part of a second when more time than
- * the default is asked for. */
+/* Can there be such a volume, here and for others who read it?  Takes part of a second when more
+ * time than the default is asked for. */
 int luks_check_options(const struct luks_options *options);
 
 /* A header without passwords, and its random volume key. */
 int luks_new(const struct luks_options *options, struct luks_header *header, struct secret *key);
 
-/* Does this password open the slot, whose material (decrypted in place) is given?  1 yes, the volume
- * key is in key; 0 no; -1 error. */
+/* Does this password open the slot, whose material (decrypted in place) is given?  1 yes, the
+ * volume key is in key; 0 no; -1 error. */
 int luks_open_slot(const struct luks_header *header, unsigned slot, const struct secret *password,
                    struct secret *material, struct secret *key);
 

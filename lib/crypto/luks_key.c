@@ -6,8 +6,8 @@
  *     volume key -- PBKDF2(digest salt, digest iterations) --> digest, which tells the right key
  *
  * Iterations are counted so that they take a given time here; the digest, which is taken for every
- * slot that is tried, gets an eighth.  An output longer than a digest costs several times as much, so
- * the time is measured for the size that is needed.
+ * slot that is tried, gets an eighth.  An output longer than a digest costs several times as much,
+ * so the time is measured for the size that is needed.
  */
 
 #include "crypto/luks.h"

@@ -3,8 +3,8 @@
  *
  *     header extension -> directory -> table of each bitmap -> clusters of bits
  *
- * A table entry speaks of one cluster of bits: all are 0, all are 1, or they are in the cluster at a
- * host offset.  Bit n speaks of the guest bytes from n << granularity_bits on.
+ * A table entry speaks of one cluster of bits: all are 0, all are 1, or they are in the cluster at
+ * a host offset.  Bit n speaks of the guest bytes from n << granularity_bits on.
  */
 
 #ifndef QCOW2_FORMAT_BITMAP_DIRECTORY_H
@@ -29,8 +29,8 @@ struct bitmap_directory {
     uint32_t count;
 };
 
-/* Does the image have bitmaps that count?  Without the autoclear bit, and in version 2, which has no
- * such bit, they are out of date. */
+/* Does the image have bitmaps that count?  Without the autoclear bit, and in version 2, which has
+ * no such bit, they are out of date. */
 static inline bool header_has_valid_bitmaps(const struct header *header)
 {
     return header->has_bitmaps && header->autoclear_features & AUTOCLEAR_BITMAPS;

@@ -5,9 +5,9 @@
  *     | header    | padding | extensions, end | backing file name |      |
  *
  * The extensions come in the order in which new images of QEMU have them, with those that it writes
- * later before the table of feature names: so all that ever changes tends to lie in the first sector.
- * The padding is an extension, too, which other programs skip.  It is there only while something else
- * must not be overwritten (table/header_update.c says why).
+ * later before the table of feature names: so all that ever changes tends to lie in the first
+ * sector. The padding is an extension, too, which other programs skip.  It is there only while
+ * something else must not be overwritten (table/header_update.c says why).
  */
 
 #ifndef QCOW2_FORMAT_HEADER_ENCODE_H

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* l2_entry.h - what an L2 entry says (specification: "L2 table entry", "Extended L2 entries")
  *
- * An entry maps a guest cluster.  In extended entries a bitmap after the descriptor tells for each of
- * the cluster's 32 subclusters where its content is.  A standard entry has no bitmap; in memory it is
- * given one, which tells the same of the cluster as its only subcluster, in place of the zero flag:
+ * An entry maps a guest cluster.  In extended entries a bitmap after the descriptor tells for each
+ * of the cluster's 32 subclusters where its content is.  A standard entry has no bitmap; in memory
+ * it is given one, which tells the same of the cluster as its only subcluster, in place of the zero
+ * flag:
  *
  *   host cluster  allocated  zero    the subcluster
  *   no            0          0       is unallocated: ask the backing image
  *   no            0          1       reads as zeroes
- *   yes           0          0       is unallocated, the place for it is there (extended entries only)
- *   yes           0          1       reads as zeroes, the place for it is there
- *   yes           1          0       is in the host cluster
+ *   yes           0          0       is unallocated, the place for it is there (extended entries
+ * only) yes           0          1       reads as zeroes, the place for it is there yes           1
+ * 0       is in the host cluster
  *
- * Everything else is invalid, and one invalid subcluster makes the entry so.  Compressed clusters have
- * no subclusters.
+ * Everything else is invalid, and one invalid subcluster makes the entry so.  Compressed clusters
+ * have no subclusters.
  */
 
 #ifndef QCOW2_FORMAT_L2_ENTRY_H

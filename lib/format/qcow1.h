@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* qcow1.h - qcow, version 1: qcow2's ancestor, as it lies on disk
  *
- * A header, an L1 table, L2 tables; no reference counts, no snapshots, no features.  All integers are
- * big-endian.
+ * A header, an L1 table, L2 tables; no reference counts, no snapshots, no features.  All integers
+ * are big-endian.
  *
  *   guest offset g:  l1_index = g >> (cluster_bits + l2_bits)
  *                    l2_index = (g >> cluster_bits) % 2^l2_bits
  *   L1 entry         offset of an L2 table; 0: none
  *   L2 entry         bit 63 clear: offset of a cluster; 0: not allocated
- *                    bit 63 set: a deflate stream; its offset in the lowest 63 - cluster_bits bits, its
- *                    length in bytes above them
+ *                    bit 63 set: a deflate stream; its offset in the lowest 63 - cluster_bits bits,
+ * its length in bytes above them
  *
  * The backing file name may lie anywhere, and its format is not recorded.
  */

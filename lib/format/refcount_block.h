@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* refcount_block.h - refcounts of 1 to 64 bits in a block (specification: "Host cluster management")
+/* refcount_block.h - refcounts of 1 to 64 bits in a block (specification: "Host cluster
+ * management")
  *
  * Widths of a byte and more are big-endian; narrower ones are packed from the least significant
  * bit of each byte upwards.

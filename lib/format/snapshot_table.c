@@ -98,8 +98,8 @@ static int decode_rest(struct snapshot *s, const uint8_t *extra)
 
 enum { DECODED = 0, OVERHANGS = 1 };
 
-/* damage is NULL where none is allowed.  available bytes are in buf, of a table that began used bytes
- * before. */
+/* damage is NULL where none is allowed.  available bytes are in buf, of a table that began used
+ * bytes before. */
 static int decode_entry(struct snapshot *s, uint32_t number, const uint8_t *buf, uint64_t used,
                         size_t available, const struct geometry *g, struct snapshot_damage *damage)
 {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* allocation.c - host clusters for guest clusters: found before, published after what is written there
+/* allocation.c - host clusters for guest clusters: found before, published after what is written
+ * there
  *
- * A cluster that the image owns is kept when subclusters of it have no content there yet: the request
- * then completes the first and the last subcluster that it touches, if they are such, and no other.
- * A cluster that moves takes along what lies between its first and its last allocated subcluster.
- */
+ * A cluster that the image owns is kept when subclusters of it have no content there yet: the
+ * request then completes the first and the last subcluster that it touches, if they are such, and
+ * no other. A cluster that moves takes along what lies between its first and its last allocated
+ * subcluster. */
 
 #include "guest/allocation.h"
 
@@ -25,7 +26,8 @@ enum fate {
  * Finding
  */
 
-/* The entries of guest clusters next to each other, whose table is writable; a cluster at a time. */
+/* The entries of guest clusters next to each other, whose table is writable; a cluster at a
+ * time. */
 struct walk {
     struct l2_run run; /* of which this many were taken: */
     uint64_t index;
@@ -71,7 +73,8 @@ static uint32_t taken_along(const struct geometry *g, struct l2_entry entry, boo
     return (uint32_t)(others | l2_bitmap_range(subcluster, subcluster + 1));
 }
 
-/* Where the content begins that a write at offset, which this entry maps, brings into the cluster. */
+/* Where the content begins that a write at offset, which this entry maps, brings into the
+ * cluster. */
 static uint64_t content_start(const struct geometry *g, struct l2_entry entry, bool kept,
                               uint64_t offset)
 {

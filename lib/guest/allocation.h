@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* allocation.h - host clusters for guest clusters: found before, published after what is written there
+/* allocation.h - host clusters for guest clusters: found before, published after what is written
+ * there
  *
  * The steps of an allocating request are those that write.c describes; here are the two that change
  * tables.  They take the tables' lock themselves; the caller has reserved the guest clusters.

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* cluster_cache.h - decompressed clusters, shared by all readers of an image
  *
- * Small sequential reads of a compressed image so decompress each cluster once.  A cluster is known by
- * the host offset of its stream, which means the same content until that place is written again:
+ * Small sequential reads of a compressed image so decompress each cluster once.  A cluster is known
+ * by the host offset of its stream, which means the same content until that place is written again:
  * then the writer forgets it.
  *
- * Any thread may call.  A held cluster stays valid while others replace it.  The memory of a cluster
- * that nobody needs any more is that of the next one: what one thread takes and another gives back
- * would otherwise stay in the heaps of both.
+ * Any thread may call.  A held cluster stays valid while others replace it.  The memory of a
+ * cluster that nobody needs any more is that of the next one: what one thread takes and another
+ * gives back would otherwise stay in the heaps of both.
  */
 
 #ifndef QCOW2_GUEST_CLUSTER_CACHE_H

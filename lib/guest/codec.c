@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* codec.c - compressing and decompressing one cluster
  *
- * Deflate streams have no zlib header, and may use any window.  A stream that fills the cluster is good
- * even if it would go on.  libdeflate reads what ends properly, several times faster than zlib; zlib
- * reads the rest.  A zstd cluster is one or more frames.
+ * Deflate streams have no zlib header, and may use any window.  A stream that fills the cluster is
+ * good even if it would go on.  libdeflate reads what ends properly, several times faster than
+ * zlib; zlib reads the rest.  A zstd cluster is one or more frames.
  */
 
 #include "guest/codec.h"
@@ -147,8 +147,8 @@ static int read_deflate(struct context *c, const void *in, size_t in_count, void
     return inflate_until_full(c, in, in_count, out, count);
 }
 
-/* A frame goes straight to where it belongs.  Read as a stream it would first go through a window whose
- * size the frame chooses, up to 128 MiB for a cluster of 512 bytes. */
+/* A frame goes straight to where it belongs.  Read as a stream it would first go through a window
+ * whose size the frame chooses, up to 128 MiB for a cluster of 512 bytes. */
 static int read_zstd(struct context *c, const void *in, size_t in_count, void *out, size_t count)
 {
     const uint8_t *from = in;

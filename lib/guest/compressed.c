@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* compressed.c - writing compressed clusters
  *
- * Streams are packed byte-wise: a new one begins where the last one ended, inside a host cluster that
- * others use, too.  Each stream counts as one reference to every host cluster it touches.  The order
- * of things is that of any allocating write (write.c): reserve, allocate, write, publish.
+ * Streams are packed byte-wise: a new one begins where the last one ended, inside a host cluster
+ * that others use, too.  Each stream counts as one reference to every host cluster it touches.  The
+ * order of things is that of any allocating write (write.c): reserve, allocate, write, publish.
  */
 
 #include "guest/compressed.h"

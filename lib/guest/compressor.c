@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* compressor.c - making the stream of one cluster: which library does it, at which level
  *
- * Each library is a maker: how to begin with it, how to make a stream, how to end.  Every stream is made
- * without a memory of the ones before it.
+ * Each library is a maker: how to begin with it, how to make a stream, how to end.  Every stream is
+ * made without a memory of the ones before it.
  */
 
 #include "guest/compressor.h"

@@ -6,7 +6,7 @@
  *     deflate   2^15         igzip 1    libdeflate 6 libdeflate 12 libdeflate 1 to 12
  *     zstd      -            zstd 1     zstd 3       zstd 19       zstd 1 to 19
  *
- * The default window of deflate is 2^12, 4 KiB: what other programs declare when they read.  Without
+ * The default window of deflate is 2^12, 4 KiB: what other programs declare when they read. Without
  * igzip "fast" is level 1 of what the default is made with.
  */
 
@@ -25,8 +25,8 @@ struct compression {
     int window;    /* log2 of the bytes that a deflate stream refers back to; 0: the default */
 };
 
-/* "default", "fast", "best" or a number; a number.  The sentence of an error calls the value by name.
- * What is possible depends on the type: compression_check. */
+/* "default", "fast", "best" or a number; a number.  The sentence of an error calls the value by
+ * name. What is possible depends on the type: compression_check. */
 int compression_parse_level(const char *name, const char *value, int *level);
 int compression_parse_window(const char *name, const char *value, int *window);
 

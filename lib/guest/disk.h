@@ -93,7 +93,8 @@ bool plan_add(struct plan *plan, const struct extent *extent);
 /* The error of a range that lies in a backing file which was not opened; returns -1. */
 int disk_refuse_missing(const struct disk *disk, uint64_t offset);
 
-/* Read a range that this disk does not hold: from its backing disk, zeroes beyond that one's end. */
+/* Read a range that this disk does not hold: from its backing disk, zeroes beyond that one's
+ * end. */
 int disk_read_backing(struct disk *disk, void *buf, size_t count, uint64_t offset);
 
 /* Does a range that this disk does not hold read as zeroes, as far as metadata tell?  1 yes, 0 not

@@ -29,8 +29,8 @@ static int read_op(struct disk *disk, void *buf, size_t count, uint64_t offset)
     return r;
 }
 
-/* Before a change: is the image in a state to be changed, and is there room in memory for more?  Then
- * the request is counted. */
+/* Before a change: is the image in a state to be changed, and is there room in memory for more?
+ * Then the request is counted. */
 static int change_begin(struct guest *g, uint64_t *ticket)
 {
     if (tables_usable(g->tables) == -1 || tables_relieve(g->tables) == -1)

@@ -36,8 +36,8 @@ int guest_disk_change_codec(struct disk *disk);
 void guest_set_cipher(struct disk *disk, struct cipher *cipher);
 
 /* Whole clusters up to the end of an L2 table or of the disk, which will end before them: they hold
- * nothing, and show no backing file.  Version 2 has no way to say the latter: there the disk has to end
- * before them already. */
+ * nothing, and show no backing file.  Version 2 has no way to say the latter: there the disk has to
+ * end before them already. */
 int guest_disk_cut(struct disk *disk, uint64_t count, uint64_t offset);
 
 /* Give every cluster of the range that has none a host cluster.  With a backing file only if the

@@ -2,8 +2,8 @@
 /* inflight.h - guest clusters whose mapping is being changed
  *
  * A request that will change L2 entries reserves the guest clusters first.  Others that want to
- * change the same clusters wait; everybody else goes on.  A request holds one reservation at a time,
- * so nobody waits in a circle.
+ * change the same clusters wait; everybody else goes on.  A request holds one reservation at a
+ * time, so nobody waits in a circle.
  */
 
 #ifndef QCOW2_GUEST_INFLIGHT_H

@@ -13,8 +13,8 @@ enum layers_hold {
 };
 
 /* The disks from top on down to base, which is not one of them (NULL: all).  *length is set to how
- * much of the range, at least a byte, the answer is for.  Where an upper disk is longer than the one
- * below it, it reads as zeroes there.  -1 with the error set. */
+ * much of the range, at least a byte, the answer is for.  Where an upper disk is longer than the
+ * one below it, it reads as zeroes there.  -1 with the error set. */
 int layers_look(struct disk *top, const struct disk *base, uint64_t count, uint64_t offset,
                 uint64_t *length);
 

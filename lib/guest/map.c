@@ -140,7 +140,8 @@ static int add_run(struct guest *g, const struct l2_run *run, struct filling *f)
     return r;
 }
 
-/* Add clusters, from that of the next extent on, of which nothing is known; 0 when the plan is full. */
+/* Add clusters, from that of the next extent on, of which nothing is known; 0 when the plan is
+ * full. */
 static int add_unallocated(const struct geometry *geometry, uint64_t clusters, struct filling *f)
 {
     struct extent e = { .kind = EXTENT_UNALLOCATED, .guest_offset = f->offset };

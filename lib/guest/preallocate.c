@@ -6,7 +6,8 @@
 #include "guest/data_file.h"
 #include "table/flush.h"
 
-/* The file reaches as far as the disk will have host clusters there, before entries speak of them. */
+/* The file reaches as far as the disk will have host clusters there, before entries speak of
+ * them. */
 static int extend_file(struct guest *g, const struct allocation *a)
 {
     struct store *data = g->tables->data;
@@ -20,9 +21,9 @@ static int extend_file(struct guest *g, const struct allocation *a)
     return length < end ? store_truncate(data, end) : 0;
 }
 
-/* Host clusters for the first part of a range of whole clusters that have none; *done tells how much that
- * was.  Subclusters of theirs stay what they are; the only one of a standard cluster, whose
- * entry cannot say so, becomes zeroes. */
+/* Host clusters for the first part of a range of whole clusters that have none; *done tells how
+ * much that was.  Subclusters of theirs stay what they are; the only one of a standard cluster,
+ * whose entry cannot say so, becomes zeroes. */
 static int preallocate_reserved(struct guest *g, uint64_t start, uint64_t end, uint64_t *done)
 {
     const struct geometry *geometry = &g->tables->geometry;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* qcow1.c - the virtual disk of a qcow image of version 1, which can only be read
  *
- * No table is loaded whole: entries come through a small cache, and what lies in holes of the file is
- * skipped.  Each pointer is held against the length of the file before it is followed.
+ * No table is loaded whole: entries come through a small cache, and what lies in holes of the file
+ * is skipped.  Each pointer is held against the length of the file before it is followed.
  *
  * Locks: lock guards tables: shared to look up, exclusive to load.
  */
@@ -72,8 +72,8 @@ static int read_entry(struct qcow1 *q, uint64_t at, uint64_t *entry)
     return 0;
 }
 
-/* How many entries of the table that ends at table_end are 0, of which the one at this host offset is
- * the first?  Holes of the file are asked for where that is worth it. */
+/* How many entries of the table that ends at table_end are 0, of which the one at this host offset
+ * is the first?  Holes of the file are asked for where that is worth it. */
 static uint64_t count_zeroes(struct qcow1 *q, uint64_t at, uint64_t table_end, bool is_first)
 {
     struct store_extent extent;
@@ -84,7 +84,8 @@ static uint64_t count_zeroes(struct qcow1 *q, uint64_t at, uint64_t table_end, b
     return max_u64(min_u64(extent.length, table_end - at) / QCOW1_ENTRY_SIZE, 1);
 }
 
-/* An entry of a table of so many; same tells how many there are that say the same: several if it is 0. */
+/* An entry of a table of so many; same tells how many there are that say the same: several if it is
+ * 0. */
 static int read_entries(struct qcow1 *q, uint64_t table, uint64_t entries, uint64_t index,
                         uint64_t *entry, uint64_t *same)
 {

@@ -9,8 +9,8 @@
 #include "guest/disk.h"
 #include "store/store.h"
 
-/* The store stays the caller's; the header is copied; the cipher of an encrypted image (else NULL) is
- * taken over, also on failure. */
+/* The store stays the caller's; the header is copied; the cipher of an encrypted image (else NULL)
+ * is taken over, also on failure. */
 struct disk *qcow1_disk_new(struct store *store, const struct qcow1_header *header,
                             struct cipher *cipher);
 

@@ -7,8 +7,8 @@
 #include "guest/disk.h"
 #include "store/store.h"
 
-/* The store stays the caller's.  A length that is no multiple of 512 is rounded up; the bytes beyond
- * the end read as zeroes. */
+/* The store stays the caller's.  A length that is no multiple of 512 is rounded up; the bytes
+ * beyond the end read as zeroes. */
 struct disk *raw_disk_new(struct store *store);
 
 #endif

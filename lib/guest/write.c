@@ -102,7 +102,8 @@ static int clear_unused(struct guest *g, uint64_t start, uint64_t end)
 }
 
 /* Subclusters of a raw data file that the tables call zero or unallocated: whoever reads the file
- * alone must see what the guest sees, so they have to be in use, durably, before there is content. */
+ * alone must see what the guest sees, so they have to be in use, durably, before there is
+ * content. */
 static int put_into_use(struct guest *g, struct allocation *a, uint64_t offset, uint64_t end)
 {
     uint64_t size = g->tables->geometry.subcluster_size;
@@ -137,8 +138,8 @@ static int write_reserved(struct guest *g, const void *buf, size_t count, uint64
     return allocation_publish(g, &a);
 }
 
-/* QEMU encrypts so many clusters at once and allocates them together, which decides where refcount blocks
- * and tables come to lie between them. */
+/* QEMU encrypts so many clusters at once and allocates them together, which decides where refcount
+ * blocks and tables come to lie between them. */
 #define ENCRYPTED_RUN 32u
 
 static int write_allocating(struct guest *g, const void *buf, size_t count, uint64_t offset,

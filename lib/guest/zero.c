@@ -4,22 +4,21 @@
  * A whole cluster:
  *
  *   entry was              write zeroes            with may-unmap     discard
- *   unallocated            zero                    zero               zero if there is a backing file
- *   zero, plain            -                       -                  -
- *   zero, allocated        -                       zero, plain        zero, plain
- *   normal                 zero, allocated         zero, plain        zero, plain
- *   compressed             zero, plain             zero, plain        zero, plain
+ *   unallocated            zero                    zero               zero if there is a backing
+ * file zero, plain            -                       -                  - zero, allocated        -
+ * zero, plain        zero, plain normal                 zero, allocated         zero, plain zero,
+ * plain compressed             zero, plain             zero, plain        zero, plain
  *
- * Who opened the image may want clusters to stay where they are (discard-no-unref): then a discard, and
- * zeroes with may-unmap, of a cluster that nothing shares change it as write zeroes do.
+ * Who opened the image may want clusters to stay where they are (discard-no-unref): then a discard,
+ * and zeroes with may-unmap, of a cluster that nothing shares change it as write zeroes do.
  *
  * Version 2 has no zero flag: without a backing file "unallocated" takes its place, with one zeroes
  * are written as data and a discard does nothing.
  *
- * Parts of clusters: a discard leaves them alone.  Write zeroes marks whole subclusters in the bitmap,
- * where there are any; the cluster stays allocated.  Of a compressed cluster, and of a part of a
- * subcluster (a standard cluster is its own), it writes zeroes as data, unless metadata tell that the
- * rest of the subcluster reads as zeroes, too: then it marks it as a whole.
+ * Parts of clusters: a discard leaves them alone.  Write zeroes marks whole subclusters in the
+ * bitmap, where there are any; the cluster stays allocated.  Of a compressed cluster, and of a part
+ * of a subcluster (a standard cluster is its own), it writes zeroes as data, unless metadata tell
+ * that the rest of the subcluster reads as zeroes, too: then it marks it as a whole.
  */
 
 #include <errno.h>
@@ -186,8 +185,8 @@ static uint64_t changing_end(const struct guest *g, uint64_t start, uint64_t end
                : round_up(end, geometry->subcluster_size);
 }
 
-/* What stays with its host clusters need not take space there.  Until the entries are durable the guest
- * may be shown what is in them then: zeroes, which encrypted clusters cannot be made of. */
+/* What stays with its host clusters need not take space there.  Until the entries are durable the
+ * guest may be shown what is in them then: zeroes, which encrypted clusters cannot be made of. */
 static int empty_kept(struct guest *g, uint64_t start, uint64_t end, enum change change)
 {
     struct tables *t = g->tables;

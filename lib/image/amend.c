@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* amend.c - another version, refcount width, size, data file name or password for an existing image
  *
- * Everything but the size comes into force by one write of the header (table/header_update.c).  What
+ * Everything but the size comes into force by one write of the header (table/header_update.c). What
  * it needs is made before, beside what is in force:
  *
  *     to version 3    a snapshot table whose entries have the extra data that version 3 demands
@@ -9,10 +9,10 @@
  *                     difference, and neither does version 3
  *     refcount width  all refcounts once more (table/refcount_width.c)
  *
- * A cut leaves the image as it was or as it will be, with leaked clusters at worst.  The size has an
- * instant of its own, before the others or, when the version goes up, after them: version 2 with
- * snapshots cannot be resized.  So has each key slot, before everything else (keyslots.c).  What can be
- * refused is refused before anything changes.
+ * A cut leaves the image as it was or as it will be, with leaked clusters at worst.  The size has
+ * an instant of its own, before the others or, when the version goes up, after them: version 2 with
+ * snapshots cannot be resized.  So has each key slot, before everything else (keyslots.c).  What
+ * can be refused is refused before anything changes.
  */
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* bitmap.h - the persistent bitmaps of an open image
  *
- * A bitmap is what its table on disk says, and the bits set since ("set" below).  One that is enabled
- * gets a bit for each change that a guest could see.
+ * A bitmap is what its table on disk says, and the bits set since ("set" below).  One that is
+ * enabled gets a bit for each change that a guest could see.
  *
  *   on disk                          while the image is open for writing
  *   ------------------------------   -----------------------------------------------------------
@@ -12,9 +12,9 @@
  * A program that does not get to close the image so leaves a bitmap that says of itself that it may
  * have missed something: it is inconsistent, and all that can be done with it is to remove it.
  *
- * Whatever changes directory or tables goes to new clusters, which are durable before one write of the
- * header puts them into force; then the old ones are released (bitmap_store.c).  Only the marks are
- * set in place: each is one byte, and the directory is valid with any of them set.
+ * Whatever changes directory or tables goes to new clusters, which are durable before one write of
+ * the header puts them into force; then the old ones are released (bitmap_store.c).  Only the marks
+ * are set in place: each is one byte, and the directory is valid with any of them set.
  *
  * Locking: list, tables and flags change with the image's operations held alone.  Bits are set with
  * operations held shared.
@@ -32,11 +32,10 @@
 #include "table/tree.h"
 
 struct bitmap {
-    struct bitmap_entry
-        entry;             /* as on disk but for the mark of an enabled one; IN_USE: it was found
-                                  with the mark, and is inconsistent */
-    uint64_t *table;       /* entry.table_size entries, validated; NULL: not read yet */
-    struct dirty_bits set; /* not in the table yet; none while the bitmap is inconsistent */
+    struct bitmap_entry entry; /* as on disk but for the mark of an enabled one; IN_USE: it was
+                                  found with the mark, and is inconsistent */
+    uint64_t *table;           /* entry.table_size entries, validated; NULL: not read yet */
+    struct dirty_bits set;     /* not in the table yet; none while the bitmap is inconsistent */
     bool tail_is_stale; /* the bits on disk may go on beyond the last one: the disk was resized */
     bool stays;         /* for a change of the list (bitmap_store.c) */
 };
@@ -93,15 +92,17 @@ int bitmaps_note(struct qcow2_image *image, uint64_t count, uint64_t offset);
 /* Whether there is something to note may have changed. */
 void bitmaps_update_tracking(struct bitmaps *bitmaps);
 
-/* One cluster of bits, that of a table entry, as they are now; buf has a cluster.  Of the whole bitmap,
- * whose table has been read, only the first bits count, the others are 0. */
+/* One cluster of bits, that of a table entry, as they are now; buf has a cluster.  Of the whole
+ * bitmap, whose table has been read, only the first bits count, the others are 0. */
 int bitmap_read_cluster(struct qcow2_image *image, const struct bitmap *bitmap, uint64_t index,
                         uint64_t bits, uint8_t *buf);
-/* Are all bits of the cluster 0, or all 1, without a look at them?  1 yes, with *set, 0 not known. */
+/* Are all bits of the cluster 0, or all 1, without a look at them?  1 yes, with *set, 0 not
+ * known. */
 int bitmap_cluster_is_uniform(const struct bitmap *bitmap, uint64_t index, uint64_t cluster_size,
                               bool *set);
 
-/* The directory is out of bounds for writes.  Nobody else knows the image, or operations held alone. */
+/* The directory is out of bounds for writes.  Nobody else knows the image, or operations held
+ * alone. */
 int image_map_bitmaps(struct qcow2_image *image);
 
 /* ---- bitmap_store.c: changing what is on disk ---- */
@@ -109,9 +110,10 @@ int image_map_bitmaps(struct qcow2_image *image);
 /* The directory that is to come. */
 struct bitmap_change;
 
-/* Write what the bitmaps of this list need on a disk of so many bytes.  Nothing is in force yet.  The
- * list is an array that the change takes over; of its bitmaps, those that the image has not, too, when
- * it is in force.  With in_use the enabled ones keep their mark and what they have on disk. */
+/* Write what the bitmaps of this list need on a disk of so many bytes.  Nothing is in force yet.
+ * The list is an array that the change takes over; of its bitmaps, those that the image has not,
+ * too, when it is in force.  With in_use the enabled ones keep their mark and what they have on
+ * disk. */
 struct bitmap_change *bitmap_change_new(struct qcow2_image *image, struct bitmap **list,
                                         uint32_t count, uint64_t disk_size, bool in_use);
 /* The header that puts the change into force. */
@@ -124,11 +126,12 @@ void bitmap_change_abandon(struct qcow2_image *image, struct bitmap_change *chan
 /* Put this list of bitmaps into force, durably.  Frees or takes over the array. */
 int bitmaps_store(struct qcow2_image *image, struct bitmap **list, uint32_t count);
 /* Forget bitmaps that a program has left behind which did not know how to keep them up to date: the
- * extension goes.  Their clusters stay counted, as leaks: that program may have given them to somebody
- * else. */
+ * extension goes.  Their clusters stay counted, as leaks: that program may have given them to
+ * somebody else. */
 int bitmaps_drop_stale(struct qcow2_image *image);
-/* Put a size of the disk and an L1 table, all but the header durable, into force as l1_switch does, with
- * bitmaps for a disk of that size.  Enabled ones have been marked; what is added is dirty in them. */
+/* Put a size of the disk and an L1 table, all but the header durable, into force as l1_switch does,
+ * with bitmaps for a disk of that size.  Enabled ones have been marked; what is added is dirty in
+ * them. */
 int bitmaps_switch_l1(struct qcow2_image *image, uint64_t size, uint64_t l1_table_offset,
                       uint32_t l1_size);
 /* Before the image is closed: what was gathered in memory.  Takes the marks away. */
@@ -136,7 +139,8 @@ int bitmaps_settle(struct qcow2_image *image);
 
 /* ---- bitmap_trees.c ---- */
 
-/* Before one tree takes the other's place: note where, in the first bytes of the disk, they differ. */
+/* Before one tree takes the other's place: note where, in the first bytes of the disk, they
+ * differ. */
 int bitmaps_note_trees(struct qcow2_image *image, const struct tree *old, const struct tree *new,
                        uint64_t size);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* bitmap_extents.c - reading bitmaps: where a disk is dirty, and merging that into another bitmap
  *
- * A bitmap is read one cluster of bits at a time.  For a caller's own eyes the image is locked for that
- * long only; a bitmap whose bits are set meanwhile shows some of them.
+ * A bitmap is read one cluster of bits at a time.  For a caller's own eyes the image is locked for
+ * that long only; a bitmap whose bits are set meanwhile shows some of them.
  */
 
 #include <errno.h>
@@ -267,8 +267,8 @@ static int check_sizes(const struct qcow2_image *target, const struct qcow2_imag
                      to, from);
 }
 
-/* The bitmap gets these bits when they are stored, or keeps its own.  What it does not need is left in
- * set. */
+/* The bitmap gets these bits when they are stored, or keeps its own.  What it does not need is left
+ * in set. */
 static int store_set(struct qcow2_image *image, struct bitmap *b, struct dirty_bits *set)
 {
     struct dirty_bits before = b->set;
@@ -335,8 +335,8 @@ static bool lies_below(const struct qcow2_image *image, const struct qcow2_image
     return image != NULL;
 }
 
-/* So that nobody waits in a circle: chains in the order of their tops' addresses, and in a chain an image
- * before what lies below it. */
+/* So that nobody waits in a circle: chains in the order of their tops' addresses, and in a chain an
+ * image before what lies below it. */
 static bool is_locked_first(const struct qcow2_image *image, const struct qcow2_image *other)
 {
     const struct qcow2_image *top = top_of(image), *others = top_of(other);

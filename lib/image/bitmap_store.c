@@ -4,12 +4,12 @@
  *     bits, tables and directory to new clusters; refcounts | barrier |
  *     header: place and size of the directory | barrier | old directory, tables, bits released
  *
- * What has not changed keeps its place: a new table may name clusters of bits that the old one names,
- * too, and a new directory old tables.  Only one of the two directories is ever in force, so that
- * these clusters have one reference as before.
+ * What has not changed keeps its place: a new table may name clusters of bits that the old one
+ * names, too, and a new directory old tables.  Only one of the two directories is ever in force, so
+ * that these clusters have one reference as before.
  *
- * The bits are those of the table on disk and those set since.  A cluster of bits that are all equal
- * needs no room.
+ * The bits are those of the table on disk and those set since.  A cluster of bits that are all
+ * equal needs no room.
  */
 
 #include "image/bitmap.h"
@@ -267,8 +267,8 @@ static int write_directory(struct tables *t, struct bitmap_change *c)
     return write_new(t, c, buf, c->directory_size, &c->directory_offset);
 }
 
-/* A bitmap that is to be gone.  The table of an inconsistent one may hold nonsense; what such entries
- * held is leaked. */
+/* A bitmap that is to be gone.  The table of an inconsistent one may hold nonsense; what such
+ * entries held is leaked. */
 static int give_up_bitmap(struct qcow2_image *image, struct bitmap_change *c,
                           const struct bitmap *b)
 {

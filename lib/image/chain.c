@@ -39,8 +39,8 @@ static int backing_format(const struct qcow2_image *image, const char *name, con
                         "raw");
 }
 
-/* What is said of an image and holds for its backing files, whatever is said of them: nobody else repairs
- * them, and the password may be known for the whole chain. */
+/* What is said of an image and holds for its backing files, whatever is said of them: nobody else
+ * repairs them, and the password may be known for the whole chain. */
 static void inherit(struct qcow2_open_options *backing, const struct qcow2_open_options *options)
 {
     const uint32_t inherited = QCOW2_OPEN_FORCE_SHARE | QCOW2_OPEN_NO_LOCK | QCOW2_OPEN_DIRECT |

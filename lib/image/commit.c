@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* commit.c - the content of an image, and of those below it, into one of its backing files
  *
- *     base made as long as the disk | what the layers above it hold, copied into the base | barrier |
- *     the image emptied
+ *     base made as long as the disk | what the layers above it hold, copied into the base | barrier
+ * | the image emptied
  *
- * The image hides what is copied beneath it, so that the guest sees the same all the time, and a cut
- * harms nothing: the base then has more or less of what the image has.  Emptying (resize.c,
+ * The image hides what is copied beneath it, so that the guest sees the same all the time, and a
+ * cut harms nothing: the base then has more or less of what the image has.  Emptying (resize.c,
  * table/refcount_trim.c) is the inverse: what goes is in the base, durably.
  *
  * Images between the two, and other images above the base, are of no use afterwards.
@@ -92,7 +92,8 @@ static int copy_disk(struct commit *c)
     return image_flush(c->base);
 }
 
-/* Everything that the image holds is in the base: it goes, and the file becomes as short as it can. */
+/* Everything that the image holds is in the base: it goes, and the file becomes as short as it
+ * can. */
 static int empty(struct qcow2_image *image)
 {
     if (image_release_tables(&image->tables, 0, image->tables.l1_size) == -1 ||

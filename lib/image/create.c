@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* create.c - new images
  *
- * A new qcow2 image is made by the same engine that changes images later, so that the layout is what
- * the allocator gives: header, refcount table, first refcount block, L1 table.  The refcount table has
- * from the beginning the size that the file needs in the end: one that grows on the way leaves holes
- * behind, and the file becomes larger than measured.  The first sector is written last: until that is
- * durable, nobody takes the file for an image.  An empty image is made in memory before: an image that
- * cannot be must not cost the file that has its name now.
+ * A new qcow2 image is made by the same engine that changes images later, so that the layout is
+ * what the allocator gives: header, refcount table, first refcount block, L1 table.  The refcount
+ * table has from the beginning the size that the file needs in the end: one that grows on the way
+ * leaves holes behind, and the file becomes larger than measured.  The first sector is written
+ * last: until that is durable, nobody takes the file for an image.  An empty image is made in
+ * memory before: an image that cannot be must not cost the file that has its name now.
  */
 
 #include <errno.h>

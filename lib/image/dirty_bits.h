@@ -6,9 +6,8 @@
  *
  *     pages[]   NULL: no bit is set | the one page of ones, which all share | a page of 4096 bits
  *
- * A pointer goes from NULL to its page once and stays, so that a page that somebody has found is good
- * for ever.
- */
+ * A pointer goes from NULL to its page once and stays, so that a page that somebody has found is
+ * good for ever. */
 
 #ifndef QCOW2_IMAGE_DIRTY_BITS_H
 #define QCOW2_IMAGE_DIRTY_BITS_H
@@ -41,8 +40,8 @@ int dirty_bits_resize(struct dirty_bits *bits, uint64_t count);
 /* Set the bits that another, of the same count, has. */
 int dirty_bits_add(struct dirty_bits *bits, const struct dirty_bits *from);
 
-/* Is any bit set from first on, which starts a page, in as many bits as a buffer of size bytes, whole
- * pages, holds? */
+/* Is any bit set from first on, which starts a page, in as many bits as a buffer of size bytes,
+ * whole pages, holds? */
 bool dirty_bits_any(const struct dirty_bits *bits, uint64_t first, size_t size);
 /* Set in the buffer, in the order of bits on disk, those that are set here. */
 void dirty_bits_merge(const struct dirty_bits *bits, uint64_t first, uint8_t *buf, size_t size);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* encryption.h - opening what is behind a password
  *
- * The encryption header is read whenever an image is opened (not for a check, which only counts it);
- * the password is needed for the guest's data only.
+ * The encryption header is read whenever an image is opened (not for a check, which only counts
+ * it); the password is needed for the guest's data only.
  */
 
 #ifndef QCOW2_IMAGE_ENCRYPTION_H

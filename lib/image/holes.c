@@ -2,8 +2,8 @@
 /* holes.c - was the image preallocated, so that clusters which hold data may be holes of the file?
  *
  * If more clusters are in use than the file occupies space for, some were never written.  Counting
- * the used ones means reading refcounts, so it is done once, when a map is asked for, and only if the
- * length of the file allows the answer to be yes.
+ * the used ones means reading refcounts, so it is done once, when a map is asked for, and only if
+ * the length of the file allows the answer to be yes.
  */
 
 #include <stdlib.h>

@@ -2,9 +2,9 @@
 /* image.h - an open image: its file, its tables, its disk, its chain
  *
  * Locks: operations takes guest requests in shared and structural operations (snapshots, resizing,
- * checking) alone.  It is taken before any lock of the rooms below, and of two images' the overlay's
- * before that of what lies below it (of different chains, as image_bitmap_merge says).  Members are
- * constant while the image is open unless they say otherwise.
+ * checking) alone.  It is taken before any lock of the rooms below, and of two images' the
+ * overlay's before that of what lies below it (of different chains, as image_bitmap_merge says).
+ * Members are constant while the image is open unless they say otherwise.
  */
 
 #ifndef QCOW2_IMAGE_IMAGE_H
@@ -156,12 +156,13 @@ int image_resize_locked(struct qcow2_image *image, uint64_t size, uint32_t flags
 int image_load_snapshots(struct qcow2_image *image);
 /* Again, after it was changed by somebody else. */
 int image_reload_snapshots(struct qcow2_image *image);
-/* Put the snapshot table and the L1 tables of snapshots out of bounds for writes.  The tables' lock is
- * held exclusively, or nobody else knows the image. */
+/* Put the snapshot table and the L1 tables of snapshots out of bounds for writes.  The tables' lock
+ * is held exclusively, or nobody else knows the image. */
 int image_map_snapshots(struct qcow2_image *image);
 /* The index of a snapshot: an id is looked for first, then a name.  -1 with ENOENT. */
 int64_t image_snapshot_find(const struct qcow2_image *image, const char *id_or_name);
-/* The L1 table of a snapshot, in host byte order; an error if it lies beyond the end of the file. */
+/* The L1 table of a snapshot, in host byte order; an error if it lies beyond the end of the
+ * file. */
 uint64_t *image_snapshot_l1(struct qcow2_image *image, const struct snapshot *snapshot);
 /* Show the disk as a snapshot has it.  Read-only images, while they are being opened. */
 int image_show_snapshot(struct qcow2_image *image, const char *id_or_name);
@@ -169,7 +170,8 @@ int image_snapshot_list(struct qcow2_image *image, qcow2_snapshot_callback *call
 
 /* ---- snapshot.c ---- */
 
-/* Write a snapshot table, whose bytes are counted anew, into new clusters; they are not in force. */
+/* Write a snapshot table, whose bytes are counted anew, into new clusters; they are not in
+ * force. */
 int image_write_snapshots(struct tables *tables, struct snapshot_table *table,
                           uint64_t *host_offset);
 
@@ -220,11 +222,11 @@ int image_commit(struct qcow2_image *image, unsigned depth, uint64_t rate_limit,
 int image_measure(const struct qcow2_create_options *options, struct qcow2_image *source,
                   qcow2_measurement *measurement);
 
-/* Is every cluster of a new image allocated from the beginning?  Who reads a raw data file without its
- * image must find what the image says. */
+/* Is every cluster of a new image allocated from the beginning?  Who reads a raw data file without
+ * its image must find what the image says. */
 bool image_maps_all(const struct qcow2_create_options *options);
-/* How many clusters its refcount table needs to have room for the whole file, as it is created or as long
- * as it is expected to become. */
+/* How many clusters its refcount table needs to have room for the whole file, as it is created or
+ * as long as it is expected to become. */
 uint32_t image_refcount_table_clusters(const struct qcow2_create_options *options);
 
 /* ---- info.c ---- */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* image_store.c - the disk of an image as a store
  *
- * Another image may be stored there, or a part of the disk (a partition) be a raw image of its own.  As
- * an export it has the length it has.
+ * Another image may be stored there, or a part of the disk (a partition) be a raw image of its own.
+ * As an export it has the length it has.
  *
- * Locks: calls come from above with locks of the image above held, and take those of the image here.
- */
+ * Locks: calls come from above with locks of the image above held, and take those of the image
+ * here. */
 
 #include "image/image_store.h"
 

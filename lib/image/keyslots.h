@@ -15,8 +15,8 @@ struct keyslot_plan {
 /* Is anything asked for? */
 bool keyslots_asked(const struct keyslot_change *change);
 
-/* What the change comes to, or why it is not possible: nothing is written.  The image has a LUKS header
- * and is unlocked. */
+/* What the change comes to, or why it is not possible: nothing is written.  The image has a LUKS
+ * header and is unlocked. */
 int keyslots_plan(const struct qcow2_image *image, const struct keyslot_change *change, bool force,
                   struct keyslot_plan *plan);
 /* Each slot durably. */

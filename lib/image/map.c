@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* map.c - the extents of a range through the whole chain, for callers outside
  *
- * Extents that continue each other are merged before they are handed out, so that what a caller sees
- * does not depend on how plans happened to be cut.  They are gathered with the lock held and handed
- * out without it: the callback may use the image.
+ * Extents that continue each other are merged before they are handed out, so that what a caller
+ * sees does not depend on how plans happened to be cut.  They are gathered with the lock held and
+ * handed out without it: the callback may use the image.
  */
 
 #include <errno.h>

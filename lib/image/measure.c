@@ -2,8 +2,8 @@
 /* measure.c - how large a new image would become
  *
  * The parts of a qcow2 image of which every cluster is allocated: header, L1 table, L2 tables (each
- * whole), data, and the refcount table and blocks that count all of these and themselves.  "Required"
- * has the same metadata and only the data that a source holds; it is an upper bound.
+ * whole), data, and the refcount table and blocks that count all of these and themselves.
+ * "Required" has the same metadata and only the data that a source holds; it is an upper bound.
  */
 
 #include <errno.h>

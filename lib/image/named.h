@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* named.h - files that an image names: its backing file and its data file
  *
- * A name inside an image is a plain file name, relative to the directory of the image that holds it, or
- * if the caller allows that, the URI of an NBD export.  Other prefixes ("json:", "protocol:") are never
- * interpreted.
+ * A name inside an image is a plain file name, relative to the directory of the image that holds
+ * it, or if the caller allows that, the URI of an NBD export.  Other prefixes ("json:",
+ * "protocol:") are never interpreted.
  */
 
 #ifndef QCOW2_IMAGE_NAMED_H
@@ -23,8 +23,8 @@ char *named_resolve(const struct qcow2_image *image, const char *name);
 /* "'name', named by 'image': why". */
 int named_refuse(const struct qcow2_image *image, int errnum, const char *name, const char *why);
 
-/* Refuse a file that is in use already, by this image or one above it, and a chain that is too long.
- * flags: QCOW2_OPEN_..., which say what the name means. */
+/* Refuse a file that is in use already, by this image or one above it, and a chain that is too
+ * long. flags: QCOW2_OPEN_..., which say what the name means. */
 int named_check_unused(const struct qcow2_image *image, const char *name, uint32_t flags);
 
 #endif

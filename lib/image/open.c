@@ -2,10 +2,10 @@
 /* open.c - opening and closing an image
  *
  * The order: the file (and its locks), the first cluster, which is read once and validated whole,
- * what the features allow, the snapshot table, the tables, the backing chain, the bitmaps.  Only then,
- * if the image is to be written, the first byte changes on disk: autoclear bits that nobody here knows,
- * and bitmaps that are out of date.  A dirty image is opened twice: when nothing speaks against it, it is
- * closed, repaired, and opened as it is then.
+ * what the features allow, the snapshot table, the tables, the backing chain, the bitmaps.  Only
+ * then, if the image is to be written, the first byte changes on disk: autoclear bits that nobody
+ * here knows, and bitmaps that are out of date.  A dirty image is opened twice: when nothing speaks
+ * against it, it is closed, repaired, and opened as it is then.
  */
 
 #include <errno.h>

@@ -23,7 +23,8 @@ struct overlap_template {
     uint32_t classes; /* enum metadata_class */
 };
 
-/* How an image behaves while it is open (runtime.c).  What nobody named has its default; sizes: 0. */
+/* How an image behaves while it is open (runtime.c).  What nobody named has its default; sizes:
+ * 0. */
 struct runtime_options {
     uint64_t cache_size; /* bytes, of both together */
     uint64_t l2_cache_size;

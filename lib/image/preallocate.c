@@ -18,7 +18,8 @@ int preallocate_store(struct store *store, uint64_t count, uint64_t offset, enum
     return 0;
 }
 
-/* Bytes of the extent's host clusters; the disk's last one is held whole, wherever the disk ends. */
+/* Bytes of the extent's host clusters; the disk's last one is held whole, wherever the disk
+ * ends. */
 static uint64_t held_length(const struct qcow2_image *image, const struct extent *e)
 {
     uint64_t end = e->host_offset + e->length;

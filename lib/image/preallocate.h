@@ -11,8 +11,8 @@
 int preallocate_store(struct store *store, uint64_t count, uint64_t offset,
                       enum preallocation mode);
 
-/* Map a new range of a quiet disk to host clusters, and have the store hold space for them as the mode
- * says. */
+/* Map a new range of a quiet disk to host clusters, and have the store hold space for them as the
+ * mode says. */
 int image_preallocate(struct qcow2_image *image, uint64_t count, uint64_t offset,
                       enum preallocation mode);
 

@@ -29,8 +29,8 @@ static const struct {
 
 #define PROBE_SIZE 512
 
-/* A VMDK image may consist of words only, and name other files in them: comments and blank lines, then
- * its version. */
+/* A VMDK image may consist of words only, and name other files in them: comments and blank lines,
+ * then its version. */
 static bool is_vmdk_in_words(const char *text, const char *end)
 {
     while (text < end && (*text == '#' || *text == ' ')) {

@@ -17,7 +17,8 @@ struct progress {
     uint64_t total; /* units of work, estimated */
 };
 
-/* So many units more, the last one only at the end; -1 with ECANCELED when the caller has had enough. */
+/* So many units more, the last one only at the end; -1 with ECANCELED when the caller has had
+ * enough. */
 static inline int progress_add(struct progress *p, uint64_t units)
 {
     p->done = min_u64(p->done + units, p->total ? p->total - 1 : 0);

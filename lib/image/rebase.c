@@ -2,12 +2,12 @@
 /* rebase.c - another backing file for an existing image
  *
  * What the image does not hold is compared in the old backing file and in the new one; where they
- * differ the image gets what the old one has.  Then, and when all of that is durable, one write of the
- * header (table/header_update.c) names the new file.  Before it the old file shows through, after it the
- * new one, and the guest sees the same all the time.
+ * differ the image gets what the old one has.  Then, and when all of that is durable, one write of
+ * the header (table/header_update.c) names the new file.  Before it the old file shows through,
+ * after it the new one, and the guest sees the same all the time.
  *
- * Nothing is read where metadata tell that both read as zeroes, or, if the new file is one of the old
- * chain, that no layer above it holds anything.
+ * Nothing is read where metadata tell that both read as zeroes, or, if the new file is one of the
+ * old chain, that no layer above it holds anything.
  *
  * Internal snapshots are not looked at: what they do not hold comes from the new file afterwards.
  */
@@ -64,8 +64,9 @@ static uint64_t run_of(const struct rebase *r, uint64_t at, uint64_t count, bool
     return end - at;
 }
 
-/* Keep what the old backing disk has and the new one has not.  Version 2 takes zeroes as data: as long
- * as there is no backing file, what it does not hold counts as zero, which will not be so for long. */
+/* Keep what the old backing disk has and the new one has not.  Version 2 takes zeroes as data: as
+ * long as there is no backing file, what it does not hold counts as zero, which will not be so for
+ * long. */
 static int keep_differences(struct rebase *r, uint64_t count, uint64_t offset)
 {
     bool beyond = r->old == NULL || offset >= r->old->size; /* where all is zeroes */
@@ -182,8 +183,8 @@ static bool same_data(struct store *a, struct store *b)
     return a == b || (a && b && same_place(a, b));
 }
 
-/* Do they show the same disk, whatever was said of them when they were opened?  (One may show a snapshot,
- * or have another backing file than the one that is recorded.) */
+/* Do they show the same disk, whatever was said of them when they were opened?  (One may show a
+ * snapshot, or have another backing file than the one that is recorded.) */
 static bool same_disk(const struct qcow2_image *a, const struct qcow2_image *b)
 {
     for (; a && b; a = a->backing, b = b->backing)

@@ -3,18 +3,18 @@
  *
  * How a size comes into force is said in size.c.
  *
- * Growing: what becomes visible must read as zeroes.  A backing file that is longer than the old disk
- * is covered with zeroes first, and so is the rest of a last cluster that the old disk used in part.
- * Version 2, where nothing but data covers a backing file, needs host clusters for that: it grows only with
- * preallocation then.
+ * Growing: what becomes visible must read as zeroes.  A backing file that is longer than the old
+ * disk is covered with zeroes first, and so is the rest of a last cluster that the old disk used in
+ * part. Version 2, where nothing but data covers a backing file, needs host clusters for that: it
+ * grows only with preallocation then.
  *
- * Shrinking: what is cut off from an L2 table that stays becomes zeroes first, while the disk still has
- * its old size; in version 2 with a backing file, which would show instead, it goes when the disk has its
- * new size.  After the new size is in force, the L2 tables that lie wholly beyond it are released, then
- * the refcount blocks that count nothing any more, and the end of the file is given back; what is free
- * now and does not lie there becomes holes, whatever becomes of clusters that the guest discards.  A
- * power cut in between leaves such tables and entries behind; growing releases them before anything of
- * them can be seen.
+ * Shrinking: what is cut off from an L2 table that stays becomes zeroes first, while the disk still
+ * has its old size; in version 2 with a backing file, which would show instead, it goes when the
+ * disk has its new size.  After the new size is in force, the L2 tables that lie wholly beyond it
+ * are released, then the refcount blocks that count nothing any more, and the end of the file is
+ * given back; what is free now and does not lie there becomes holes, whatever becomes of clusters
+ * that the guest discards.  A power cut in between leaves such tables and entries behind; growing
+ * releases them before anything of them can be seen.
  *
  * A VM state lies behind the disk, wherever that ends: that of the active state does not survive.
  *
@@ -144,7 +144,8 @@ static int clear_last_table(struct qcow2_image *image)
     return any == 1 ? guest_disk_cut(image->disk, end - start, start) : any;
 }
 
-/* L2 tables beyond the old end: a VM state, or what a power cut left behind when the disk shrank. */
+/* L2 tables beyond the old end: a VM state, or what a power cut left behind when the disk
+ * shrank. */
 static int clear_new_part(struct qcow2_image *image)
 {
     struct tables *t = &image->tables;
@@ -219,7 +220,8 @@ static int shrink(struct qcow2_image *image, uint64_t size)
  * The whole
  */
 
-/* Growing failed: if it was preallocation, for which the host had no room, the disk is longer already. */
+/* Growing failed: if it was preallocation, for which the host had no room, the disk is longer
+ * already. */
 static void take_back(struct qcow2_image *image, uint64_t old_size)
 {
     struct error error;

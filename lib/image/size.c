@@ -144,7 +144,8 @@ static int used_end(struct tables *t, uint64_t *end)
     return 0;
 }
 
-/* Only what is gone for sure reads as zeroes when it is allocated again: a device keeps its length. */
+/* Only what is gone for sure reads as zeroes when it is allocated again: a device keeps its
+ * length. */
 int image_cut_file(struct qcow2_image *image)
 {
     struct tables *t = &image->tables;

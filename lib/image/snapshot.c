@@ -2,23 +2,23 @@
 /* snapshot.c - internal snapshots: create, apply, delete
  *
  * Each operation has one instant at which it takes effect: one write of the header.  Before it,
- * everything that the new state needs is durable; after it, what only the old state needed loses its
- * references.  A cut before the instant leaves the image as it was, a cut after it as it will be,
- * with leaked clusters and cleared COPIED flags at worst (rules R1, R2, R4, R5, R7 of tables.h).
+ * everything that the new state needs is durable; after it, what only the old state needed loses
+ * its references.  A cut before the instant leaves the image as it was, a cut after it as it will
+ * be, with leaked clusters and cleared COPIED flags at worst (rules R1, R2, R4, R5, R7 of
+ * tables.h).
  *
- *   create   L1 copy and new snapshot table written; COPIED cleared in the active tables | barrier |
- *            refcounts of the active tree raised | barrier | header: snapshot table | barrier |
- *            old snapshot table released
- *   apply    a new active L1 table, copied from the snapshot's, written; COPIED cleared in the
- *            snapshot's L2 tables; refcounts of its tree raised | barrier | header: size and L1 table
- *            | barrier | refcounts of the old active tree lowered | barrier | COPIED set where true
+ *   create   L1 copy and new snapshot table written; COPIED cleared in the active tables | barrier
+ * | refcounts of the active tree raised | barrier | header: snapshot table | barrier | old snapshot
+ * table released apply    a new active L1 table, copied from the snapshot's, written; COPIED
+ * cleared in the snapshot's L2 tables; refcounts of its tree raised | barrier | header: size and L1
+ * table | barrier | refcounts of the old active tree lowered | barrier | COPIED set where true
  *   delete   new snapshot table written | barrier | header: snapshot table | barrier | refcounts of
  *            the snapshot's tree lowered | barrier | COPIED set where true
  *
  * The active state then gives up the VM state that a created snapshot has taken over (vm_state.c).
  *
- * All requests are kept out while an operation runs.  Applying a snapshot changes what a guest sees:
- * bitmaps note where.
+ * All requests are kept out while an operation runs.  Applying a snapshot changes what a guest
+ * sees: bitmaps note where.
  */
 
 #include <errno.h>

@@ -4,14 +4,15 @@
  *     L1 entries   0 .. those of the disk - 1 | the next one ..
  *     guest view   the disk                   | the VM state, from its offset 0 on
  *
- * A snapshot keeps the L1 table, and with it the VM state.  So a machine is saved by writing its state,
- * then creating a snapshot that records how many bytes it has; the active state gives them up at once,
- * lest the next machine state be copied on writing.  Applying a snapshot brings its VM state back.
+ * A snapshot keeps the L1 table, and with it the VM state.  So a machine is saved by writing its
+ * state, then creating a snapshot that records how many bytes it has; the active state gives them
+ * up at once, lest the next machine state be copied on writing.  Applying a snapshot brings its VM
+ * state back.
  *
  * The L1 table grows as the state is written, by half at least, so that it is seldom copied.
  *
- * Nothing here is the disk's: no backing file shows through, no bitmap notes it.  For the rooms below it
- * is a second disk on the same tables, with the addresses that the disk leaves over.
+ * Nothing here is the disk's: no backing file shows through, no bitmap notes it.  For the rooms
+ * below it is a second disk on the same tables, with the addresses that the disk leaves over.
  */
 
 #include "image/vm_state.h"

@@ -16,8 +16,8 @@ int image_vm_state_write(struct qcow2_image *image, const void *buf, size_t coun
 
 /* Is there room for so many bytes?  0, or -1 with EFBIG. */
 int image_vm_state_fits(const struct qcow2_image *image, uint64_t size);
-/* A snapshot has taken the first bytes over: the active state gives them up.  operations is held alone;
- * flushes.  Where that fails it keeps them, which costs space and nothing else. */
+/* A snapshot has taken the first bytes over: the active state gives them up.  operations is held
+ * alone; flushes.  Where that fails it keeps them, which costs space and nothing else. */
 void image_vm_state_drop(struct qcow2_image *image, uint64_t size);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* direct.c - O_DIRECT for callers whose buffers and offsets are not aligned for it
  *
- * What is aligned goes straight to the system: without O_DIRECT that is everything.  The rest goes in
- * pieces through an aligned buffer:
+ * What is aligned goes straight to the system: without O_DIRECT that is everything.  The rest goes
+ * in pieces through an aligned buffer:
  *
  *      request         |-------------------------|
  *      piece       |===·=====|=========|=========·==|

@@ -13,8 +13,8 @@ int lock_take(int fd, const char *filename, enum store_sharing sharing, bool emp
 /* The file has been emptied: give back what was taken only for that. */
 void lock_emptied(int fd, enum store_sharing sharing);
 
-/* Does nobody else hold a lock?  Then nobody takes one, either, until the file is closed.  What is held
- * here becomes exclusive; on a file system without such locks it is taken for granted. */
+/* Does nobody else hold a lock?  Then nobody takes one, either, until the file is closed.  What is
+ * held here becomes exclusive; on a file system without such locks it is taken for granted. */
 bool lock_alone(int fd);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* luks_volume.c - a LUKS header in a store: reading it, unlocking it, making one, changing its slots
+/* luks_volume.c - a LUKS header in a store: reading it, unlocking it, making one, changing its
+ * slots
  *
  * A slot changes in two steps, the first durable before the second, because a slot's fields may lie
  * across the boundary of two sectors:
@@ -7,9 +8,9 @@
  *     filling     key material, salt and iterations; then the word that says "active"
  *     erasing     the word that says "inactive"; then all the others are overwritten
  *
- * Between the two the slot has no password.  So when the password of an active slot is replaced, the
- * new one is in another slot meanwhile: the same material does for both.  A volume whose eight slots
- * are all active has none to lend.
+ * Between the two the slot has no password.  So when the password of an active slot is replaced,
+ * the new one is in another slot meanwhile: the same material does for both.  A volume whose eight
+ * slots are all active has none to lend.
  */
 
 #include "store/luks_volume.h"

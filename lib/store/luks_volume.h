@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* luks_volume.h - a LUKS header in a store: reading it, unlocking it, making one, changing its slots */
+/* luks_volume.h - a LUKS header in a store: reading it, unlocking it, making one, changing its
+ * slots */
 
 #ifndef QCOW2_STORE_LUKS_VOLUME_H
 #define QCOW2_STORE_LUKS_VOLUME_H
@@ -34,7 +35,8 @@ int luks_volume_format(struct luks_volume *volume, struct store *store, uint64_t
 
 /* Make a slot's password this one, or none and wipe its key material.  Durable when they return 0.
  * After a power cut at any moment every other slot is as it was, and of this one the old or the new
- * password opens the volume, as long as there is an inactive slot to lend.  The volume is unlocked. */
+ * password opens the volume, as long as there is an inactive slot to lend.  The volume is
+ * unlocked. */
 int luks_volume_set_slot(struct luks_volume *volume, unsigned slot, const struct secret *password,
                          uint64_t iter_time);
 int luks_volume_erase_slot(struct luks_volume *volume, unsigned slot);

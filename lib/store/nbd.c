@@ -2,8 +2,8 @@
 /* nbd.c - a store on an NBD server
  *
  * The export has the length it has: what lies beyond reads as zeroes, as in every store, but cannot
- * be written.  Requests become what the server accepts: blocks of its size (a write of part of a block
- * reads the rest first, alone), no longer than it allows.
+ * be written.  Requests become what the server accepts: blocks of its size (a write of part of a
+ * block reads the rest first, alone), no longer than it allows.
  *
  * Extents: a server answers for many stretches at once.  What was not asked for yet is kept for the
  * next question, given out once, and forgotten as soon as anything is written.

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* nbd_absent.c - what stands for the store on an NBD server where the library is built without it */
+/* nbd_absent.c - what stands for the store on an NBD server where the library is built without
+ * it */
 
 #include "store/nbd.h"
 

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* nbd_connection.c - a connection to an NBD server, for any number of threads at once
  *
- * libnbd turns requests into bytes for a socket and replies into calls of a function.  Somebody must
- * watch the socket for it.  That is done by whichever thread is waiting for a reply:
+ * libnbd turns requests into bytes for a socket and replies into calls of a function.  Somebody
+ * must watch the socket for it.  That is done by whichever thread is waiting for a reply:
  *
  *     a thread sends its request, then, until its reply is there,
  *         nobody leads:     it leads: polls the socket and lets libnbd read and write
  *         somebody leads:   it sleeps until the leader has seen its reply, or stops leading
  *
- * So a single thread needs no other to be woken, and many share the connection.  The leader polls the
- * wake descriptor, too: a request that did not fit into the socket wants it to poll for writing.
+ * So a single thread needs no other to be woken, and many share the connection.  The leader polls
+ * the wake descriptor, too: a request that did not fit into the socket wants it to poll for
+ * writing.
  *
  * libnbd has a lock of its own in the handle, and calls completed() under it; ours is taken inside.
  * Therefore no function of libnbd is called with our lock held.
@@ -101,8 +102,8 @@ static void drain(int eventfd)
     }
 }
 
-/* Poll once, for so many milliseconds (-1: no limit), and let libnbd do what can be done.  Returns 0
- * or an errno value. */
+/* Poll once, for so many milliseconds (-1: no limit), and let libnbd do what can be done.  Returns
+ * 0 or an errno value. */
 static int turn(struct nbd_connection *c, int other_fd, int timeout)
 {
     unsigned direction = c->nbd->nbd_aio_get_direction(c->handle);

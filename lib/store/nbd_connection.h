@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* nbd_connection.h - a connection to an NBD server, for any number of threads at once
  *
- * Requests of different threads are under way together.  Functions that can fail return 0 or an errno
- * value: the sentence is the caller's, who knows what was wanted of which export.  When the server is
- * gone, every request ends with ENOTCONN.
+ * Requests of different threads are under way together.  Functions that can fail return 0 or an
+ * errno value: the sentence is the caller's, who knows what was wanted of which export.  When the
+ * server is gone, every request ends with ENOTCONN.
  */
 
 #ifndef QCOW2_STORE_NBD_CONNECTION_H
@@ -33,8 +33,8 @@ struct nbd_way {
     char *dirty_bitmap;  /* the context asked for instead of base:allocation; NULL: that */
 };
 
-/* Connect, if that can be done in so many milliseconds.  NULL with the error set, also when cancel_fd (or -1) became
- * readable before the server answered. */
+/* Connect, if that can be done in so many milliseconds.  NULL with the error set, also when
+ * cancel_fd (or -1) became readable before the server answered. */
 struct nbd_connection *connection_open(const struct nbd_way *way, int64_t milliseconds,
                                        int cancel_fd);
 void connection_close(struct nbd_connection *connection);

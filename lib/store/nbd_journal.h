@@ -2,8 +2,8 @@
 /* nbd_journal.h - changes that a server has acknowledged, and may lose until it has flushed
  *
  * A server that ends and comes back has what was flushed, and what it pleases of the rest.  Whoever
- * goes on as if nothing had happened would read old bytes again, and a later flush would be taken for
- * a promise about bytes that are gone.  Therefore they are kept here, and made once more:
+ * goes on as if nothing had happened would read old bytes again, and a later flush would be taken
+ * for a promise about bytes that are gone.  Therefore they are kept here, and made once more:
  *
  *     before a change      journal_prepare   a copy of the bytes, while nothing has happened yet
  *     it is acknowledged   journal_add       behind all that were made before

@@ -2,9 +2,9 @@
 /* nbd_line.c - the connections to one export: requests go where they are answered soonest
  *
  * Connections: one, as long as requests come one by one.  When they meet, and the server says that
- * several connections see each other's writes and flushes, a thread opens some more, and requests go
- * where the least is under way.  It does so in the background because a server may have told the truth
- * and still answer nobody else before the first connection ends.
+ * several connections see each other's writes and flushes, a thread opens some more, and requests
+ * go where the least is under way.  It does so in the background because a server may have told the
+ * truth and still answer nobody else before the first connection ends.
  *
  * A lost server, where it is to be waited for:
  *
@@ -15,13 +15,13 @@
  *                 acknowledged and not flushed (nbd_journal.h).
  *     then        the requests that met the loss are made again.
  *
- * So whoever had a write acknowledged reads it back, and a flush that succeeds covers it.  This wants
- * one connection: an address may lead to another server each time, and a flush is a promise of the one
- * that answers it.  What the journal holds is bounded: when there is too much of it, the server is told
- * to flush.  A server that knows no flush keeps nothing back.
+ * So whoever had a write acknowledged reads it back, and a flush that succeeds covers it.  This
+ * wants one connection: an address may lead to another server each time, and a flush is a promise
+ * of the one that answers it.  What the journal holds is bounded: when there is too much of it, the
+ * server is told to flush.  A server that knows no flush keeps nothing back.
  *
- * The protocol has no fence: a server that goes on with requests of a connection that is gone may write
- * their bytes over newer ones.
+ * The protocol has no fence: a server that goes on with requests of a connection that is gone may
+ * write their bytes over newer ones.
  */
 
 #include "store/nbd_line.h"
@@ -199,7 +199,8 @@ static int make_again(void *opaque, const struct journal_entry *e)
     return connection_write(c, e->bytes, e->count, e->offset);
 }
 
-/* A new connection on which everything is as it was on the lost ones.  1: that one was lost, too. */
+/* A new connection on which everything is as it was on the lost ones.  1: that one was lost,
+ * too. */
 static int restore(struct nbd_line *l, struct nbd_connection *c)
 {
     int errnum;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* range_lock.h - requests that keep out of each other's way where they touch the same bytes
  *
- * A request names its range and whether it must be alone there.  It waits for every earlier one that
- * touches the range, if one of the two must be alone; so nobody is passed by for ever.
+ * A request names its range and whether it must be alone there.  It waits for every earlier one
+ * that touches the range, if one of the two must be alone; so nobody is passed by for ever.
  */
 
 #ifndef QCOW2_STORE_RANGE_LOCK_H

@@ -13,7 +13,8 @@
 #define ZERO_BLOCKS 64
 #define ZERO_PIECE (ZERO_BLOCK * ZERO_BLOCKS)
 
-/* Write zeroes in pieces that end on multiples of the piece, so that O_DIRECT finds them aligned. */
+/* Write zeroes in pieces that end on multiples of the piece, so that O_DIRECT finds them
+ * aligned. */
 int store_write_zeroes(struct store *store, uint64_t count, uint64_t offset)
 {
     static const uint8_t block[ZERO_BLOCK] __attribute__((aligned(4096)));

@@ -91,8 +91,8 @@ struct store *store_file_open(const char *filename, uint32_t flags, enum store_s
 /* What is in the file goes; nothing is done to a device or an export. */
 int store_file_empty(struct store *store);
 
-/* Remove the name of a file that was made here, or emptied, if it still leads to this file and nobody else
- * uses it.  From then on until the store is closed nobody can. */
+/* Remove the name of a file that was made here, or emptied, if it still leads to this file and
+ * nobody else uses it.  From then on until the store is closed nobody can. */
 void store_file_take_away(struct store *store);
 
 /* The store at the bottom, in which the bytes are; and, if that can be told, where its byte is that

@@ -4,9 +4,9 @@
  *     0          offset                    offset + size
  *     |   ...    |<------- window ------->|    ...
  *
- * A window that reaches to the end of the store grows and shrinks with it.  One of a given size is as
- * an export or a device: it has the length it has.  What is asked to end earlier stays as it is, what
- * would have to end later is refused, and nothing outside is read or written, ever.
+ * A window that reaches to the end of the store grows and shrinks with it.  One of a given size is
+ * as an export or a device: it has the length it has.  What is asked to end earlier stays as it is,
+ * what would have to end later is refused, and nothing outside is read or written, ever.
  */
 
 #include "store/window.h"

@@ -135,7 +135,8 @@ static const struct store_ops withheld_ops = {
     .close = withheld_close,
 };
 
-/* What a device or an export held there is an image no more before anything of it is overwritten. */
+/* What a device or an export held there is an image no more before anything of it is
+ * overwritten. */
 static int clear_sector(struct withheld *w)
 {
     uint64_t size;

@@ -9,8 +9,9 @@
 
 #include "store/store.h"
 
-/* The first WITHHELD_SECTOR bytes stay in memory; everything else goes to a store, which is not owned.
- * What has no first sector is nothing yet: flushing does nothing.  NULL with the error set. */
+/* The first WITHHELD_SECTOR bytes stay in memory; everything else goes to a store, which is not
+ * owned. What has no first sector is nothing yet: flushing does nothing.  NULL with the error
+ * set. */
 #define WITHHELD_SECTOR 512u
 struct store *store_withheld_new(struct store *store);
 

@@ -267,8 +267,8 @@ static int compare_offsets(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Copies come and go with every flush, from whatever thread: what is large is given back to the system
- * and not to the heaps of them all. */
+/* Copies come and go with every flush, from whatever thread: what is large is given back to the
+ * system and not to the heaps of them all. */
 #define BATCH_MAPPED (UINT64_C(128) << 10)
 
 static uint8_t *batch_data_new(uint64_t bytes)

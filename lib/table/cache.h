@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* cache.h - slices of metadata tables in memory
  *
- * A slice is a part of a table, 4 KiB unless somebody wishes otherwise, known by its host offset.  A
- * lookup in a huge table so loads little.  The cache holds more than its limit when that is the only
- * way: a dirty slice of a cache that must not write on its own (L2) stays until a flush.
+ * A slice is a part of a table, 4 KiB unless somebody wishes otherwise, known by its host offset. A
+ * lookup in a huge table so loads little.  The cache holds more than its limit when that is the
+ * only way: a dirty slice of a cache that must not write on its own (L2) stays until a flush.
  *
- * Locking: cache_find may run under a shared lock; everything else needs the owner's exclusive lock.
- * A pointer from cache_find or cache_load is good until the lock is released or the next
+ * Locking: cache_find may run under a shared lock; everything else needs the owner's exclusive
+ * lock. A pointer from cache_find or cache_load is good until the lock is released or the next
  * cache_load.
  */
 

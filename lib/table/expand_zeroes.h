@@ -18,8 +18,8 @@ struct expansion {
     void *opaque;
 };
 
-/* Make every zero cluster of the tree a cluster of zeroes, or an unallocated one where that reads the
- * same.  The guest's view stays as it is at every instant, also when this fails half way. */
+/* Make every zero cluster of the tree a cluster of zeroes, or an unallocated one where that reads
+ * the same.  The guest's view stays as it is at every instant, also when this fails half way. */
 int tree_expand_zeroes(struct tables *tables, const struct expansion *expansion);
 
 /* 1: the tree refers to compressed clusters, 0: it does not, -1: error. */

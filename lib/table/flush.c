@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* flush.c - making what was written durable, in the stages that tables.h describes
  *
- * The lock is held exclusively while the work of a flush is collected and again when it is over, not
- * over a barrier.  Requests go on in between: what they change belongs to the next flush, because
- * the L2 entries that are written were copied when it was collected.
+ * The lock is held exclusively while the work of a flush is collected and again when it is over,
+ * not over a barrier.  Requests go on in between: what they change belongs to the next flush,
+ * because the L2 entries that are written were copied when it was collected.
  */
 
 #include "table/flush.h"
@@ -262,8 +262,8 @@ static int finish(struct tables *t, struct flush_work *work)
     return r == -1 ? -1 : release(t);
 }
 
-/* When it fails after something was taken out of the lists, memory is newer than the disk for good: the
- * slices stay where they are and nothing can be changed any more. */
+/* When it fails after something was taken out of the lists, memory is newer than the disk for good:
+ * the slices stay where they are and nothing can be changed any more. */
 static int run_flush(struct tables *t, bool whole, struct flush_work *work)
 {
     {

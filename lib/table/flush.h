@@ -10,15 +10,15 @@
  * flush is under way share the next one.  No lock held. */
 int tables_flush(struct tables *tables);
 
-/* As tables_flush, for what guest requests changed: with lazy refcounts these stay in memory, and the
- * image is marked as dirty (see tables.h). */
+/* As tables_flush, for what guest requests changed: with lazy refcounts these stay in memory, and
+ * the image is marked as dirty (see tables.h). */
 int tables_flush_lazily(struct tables *tables);
 
 /* A flush when so much has gathered in memory that it should not grow further; cheap otherwise.  No
  * lock held, the caller is not counted as a request. */
 int tables_relieve(struct tables *tables);
 
-/* Flush and release everything that is in quarantine, refcounts on their way to disk included.  Only
+/* Flush and release everything that is in quarantine, refcounts on their way to disk included. Only
  * while no request is under way. */
 int tables_settle(struct tables *tables);
 

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* header_update.c - the whole header of an image written anew, in one instant
  *
- * A write of the first cluster may be torn at any sector, so only one sector can change everything at
- * once: the first (rule R7).  Of what lies behind it, the old header's bytes stay as they are and the
- * new header's are written before, to a place that the old header does not use:
+ * A write of the first cluster may be torn at any sector, so only one sector can change everything
+ * at once: the first (rule R7).  Of what lies behind it, the old header's bytes stay as they are
+ * and the new header's are written before, to a place that the old header does not use:
  *
  *     bytes of the new header behind the first sector | barrier | first sector | barrier
  *
- * A byte that both use must have the same value.  Mostly that is so, because what changes lies in the
- * first sector and the end of the table of feature names keeps its place; a new backing file name
- * goes behind the old one, or into the place before it that an earlier change left.
+ * A byte that both use must have the same value.  Mostly that is so, because what changes lies in
+ * the first sector and the end of the table of feature names keeps its place; a new backing file
+ * name goes behind the old one, or into the place before it that an earlier change left.
  *
- * Where it is not so, the new header is put into force in a form that does fit beside the old one, and
- * then, by the same steps, in the usual form.  The forms, tried in this order:
+ * Where it is not so, the new header is put into force in a form that does fit beside the old one,
+ * and then, by the same steps, in the usual form.  The forms, tried in this order:
  *
  *     usual      header, extensions, table of feature names, name
  *     short      without the table of feature names: all else fits the first sector, nearly always

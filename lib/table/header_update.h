@@ -10,8 +10,8 @@
  * file name.  What was written to the store before is durable when the change takes effect, and the
  * change is durable when 0 is returned; tables->header is then *changed, which is left empty.
  *
- * -1: nothing has changed (ENOSPC: it does not fit in the first cluster), or, after a write or a flush
- * that failed, nobody knows and the tables have failed.
+ * -1: nothing has changed (ENOSPC: it does not fit in the first cluster), or, after a write or a
+ * flush that failed, nobody knows and the tables have failed.
  *
  * No request under way, or nobody else knows the image. */
 int header_update(struct tables *tables, struct header *changed);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* l2.c - L2 tables: looking entries up, making a table writable, changing entries
  *
- * A table whose L1 entry lacks COPIED is shared with a snapshot: it is copied to a new cluster before
- * an entry changes.  A new table, empty or copied, is "fresh" until a flush has written its L1
- * entry; until then the table on disk that the old L1 entry points to stays what it was.
+ * A table whose L1 entry lacks COPIED is shared with a snapshot: it is copied to a new cluster
+ * before an entry changes.  A new table, empty or copied, is "fresh" until a flush has written its
+ * L1 entry; until then the table on disk that the old L1 entry points to stays what it was.
  */
 
 #include "table/l2.h"
@@ -44,9 +44,9 @@ static bool is_all_zero(const uint8_t *bytes, uint64_t count)
     return bytes[0] == 0 && memcmp(bytes, bytes + 1, count - 1) == 0;
 }
 
-/* A table that was never written lies in a hole of the file.  Whoever walks over a disk that has thousands
- * of such tables need not look at each of their slices.  How many entries are 0 from the one at this host
- * offset on, in a slice that has just been loaded? */
+/* A table that was never written lies in a hole of the file.  Whoever walks over a disk that has
+ * thousands of such tables need not look at each of their slices.  How many entries are 0 from the
+ * one at this host offset on, in a slice that has just been loaded? */
 static uint64_t count_zeroes(struct tables *t, uint64_t table, uint64_t at, const uint8_t *entries)
 {
     uint64_t slice_size = t->l2_cache.slice_size, table_end = table + t->geometry.cluster_size;

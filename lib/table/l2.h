@@ -19,10 +19,10 @@ struct l2_run {
     uint8_t *entries; /* as on disk; NULL unless L2_FOUND */
     uint64_t offset;  /* of entries, in the store */
     uint64_t count;   /* clusters the answer speaks for: entries in the slice, or of the table */
-    uint64_t
-        zeroes; /* entries that are known to be 0, when the slice was loaded just now: beyond it, too */
-    bool exclusive; /* the table has COPIED set: entries may be changed in place */
-    bool changed;   /* by l2_run_set_locked */
+    uint64_t zeroes;  /* entries that are known to be 0, when the slice was loaded just now: beyond
+                         it, too */
+    bool exclusive;   /* the table has COPIED set: entries may be changed in place */
+    bool changed;     /* by l2_run_set_locked */
 };
 
 /* guest_offset lies below the end of what the L1 table maps.  Lock held shared (exclusively if load
@@ -50,7 +50,8 @@ int l2_set_locked(struct tables *tables, uint64_t guest_offset, struct l2_entry 
 int l2_table_offset(struct tables *tables, uint64_t l1_entry, uint64_t l1_index,
                     uint64_t *l2_offset);
 
-/* Does a table of which nothing is in memory lie in a hole of the file?  All its entries are 0 then. */
+/* Does a table of which nothing is in memory lie in a hole of the file?  All its entries are 0
+ * then. */
 bool l2_table_is_hole(struct tables *tables, uint64_t l2_offset);
 
 #endif

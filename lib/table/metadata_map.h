@@ -2,9 +2,9 @@
 /* metadata_map.h - where the metadata of an image lie, so that no write hits them by mistake
  *
  * Every write is held against this map before it is issued.  A write to a structure ignores its own
- * class, and the user may choose the classes that are looked at.  L2 tables and refcount blocks, one
- * cluster each and many, are in a hash; the L1 tables of snapshots, which may be many, too, are a
- * sorted list; the others are a few ranges.
+ * class, and the user may choose the classes that are looked at.  L2 tables and refcount blocks,
+ * one cluster each and many, are in a hash; the L1 tables of snapshots, which may be many, too, are
+ * a sorted list; the others are a few ranges.
  *
  * Locking: metadata_map_find under a shared lock, changes under the exclusive one.
  */
@@ -31,8 +31,8 @@ enum metadata_class {
     METADATA_ANY_L2 = METADATA_ACTIVE_L2 | METADATA_INACTIVE_L2,
 };
 
-/* Sets of classes that a write is held against: what never moves far, what costs nothing to look up,
- * everything. */
+/* Sets of classes that a write is held against: what never moves far, what costs nothing to look
+ * up, everything. */
 #define METADATA_CONSTANT                                                                       \
     (METADATA_HEADER | METADATA_ACTIVE_L1 | METADATA_REFCOUNT_TABLE | METADATA_SNAPSHOT_TABLE | \
      METADATA_BITMAP_DIRECTORY | METADATA_CRYPTO)

@@ -11,8 +11,8 @@
  * begins.  The epoch advances only when no request of the one before is left, so that what became
  * durable in epoch e is out of everybody's reach in epoch e + 2.
  *
- * Locking: quarantine_enter and quarantine_leave need no lock; everything else needs the tables' lock
- * held exclusively.
+ * Locking: quarantine_enter and quarantine_leave need no lock; everything else needs the tables'
+ * lock held exclusively.
  */
 
 #ifndef QCOW2_TABLE_QUARANTINE_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* refcount.c - refcounts of host clusters, and finding free ones
  *
- * A search looks at refcounts only; a cluster beyond the last refcount block counts as free.  Then a
- * block is made for it, in the place where the cursor stands, and the search begins again at the
+ * A search looks at refcounts only; a cluster beyond the last refcount block counts as free.  Then
+ * a block is made for it, in the place where the cursor stands, and the search begins again at the
  * same cluster ("restart"), because the new block may have taken what the search had found.
  */
 
@@ -175,8 +175,8 @@ static int count_one(struct tables *t, uint64_t cluster, uint64_t *count)
  * Searching
  */
 
-/* Counts this far behind the end of the file that are not 0 make no sense, and looking at all of them
- * could take for ever. */
+/* Counts this far behind the end of the file that are not 0 make no sense, and looking at all of
+ * them could take for ever. */
 #define MAX_CLUSTERS_BEHIND_END (UINT64_C(1) << 20)
 
 static int check_cursor(struct tables *t)
@@ -194,8 +194,8 @@ static int check_cursor(struct tables *t)
     return 0;
 }
 
-/* How many clusters from the cursor on are free, as far as one run of counts tells; 0 if the first is
- * not. */
+/* How many clusters from the cursor on are free, as far as one run of counts tells; 0 if the first
+ * is not. */
 static int free_ahead(struct tables *t, uint64_t *clusters, uint64_t most)
 {
     struct refcount_run run;
@@ -233,8 +233,8 @@ enum { PRESENT = 0, RESTART = 1 };
 /* Make a block that counts this cluster.  RESTART: something was allocated, search again. */
 static int ensure_block(struct tables *t, uint64_t cluster);
 
-/* Write a new block of zeroes, in its own first state, and enter it in the table in memory.  What can
- * fail comes first: a block that is entered has its count. */
+/* Write a new block of zeroes, in its own first state, and enter it in the table in memory.  What
+ * can fail comes first: a block that is entered has its count. */
 static int install_block(struct tables *t, uint64_t index, uint64_t block, bool counts_itself)
 {
     uint64_t host_offset = block << t->geometry.cluster_bits, slice_index;

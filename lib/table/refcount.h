@@ -47,8 +47,8 @@ int refcount_raise(struct tables *tables, uint64_t host_offset, uint64_t count);
 /* One reference less for every cluster of the range, as soon as that is safe (rules R5 and R6). */
 int refcount_drop(struct tables *tables, uint64_t host_offset, uint64_t count, enum freed_by by);
 
-/* One reference less at once, for every cluster that the range touches: of what the quarantine releases
- * (flush.c), and of what was allocated and nothing ever referred to. */
+/* One reference less at once, for every cluster that the range touches: of what the quarantine
+ * releases (flush.c), and of what was allocated and nothing ever referred to. */
 int refcount_lower(struct tables *tables, uint64_t host_offset, uint64_t count);
 
 /* The same for what was allocated in vain, because of an error, which stays this thread's. */

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* refcount_table.c - a refcount table that has become too small
  *
- * The new table and the blocks that count it are put together into an area at the start of a block's
- * range behind everything in use:
+ * The new table and the blocks that count it are put together into an area at the start of a
+ * block's range behind everything in use:
  *
  *     S                       S + blocks            S + blocks + table_clusters
  *     | new refcount blocks   | new refcount table  |
  *
- * All of it is written and made durable, then one write of the header switches to it (rule R7), then
- * the old table loses its reference.  The new table holds half as many entries again as needed.
- */
+ * All of it is written and made durable, then one write of the header switches to it (rule R7),
+ * then the old table loses its reference.  The new table holds half as many entries again as
+ * needed. */
 
 #include "table/refcount_table.h"
 
@@ -29,8 +29,8 @@ struct area {
     uint64_t offset;         /* S, bytes */
 };
 
-/* The places that QEMU chooses: the new blocks are counted as if all blocks, the old ones too, lay in
- * the area, and half the table is added once as a reserve. */
+/* The places that QEMU chooses: the new blocks are counted as if all blocks, the old ones too, lay
+ * in the area, and half the table is added once as a reserve. */
 static uint64_t total_blocks(uint64_t first_block, uint64_t per_block, uint64_t per_cluster)
 {
     uint64_t reserve = 0, total = first_block + 1, last;

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* refcount_trim.c - refcount structures as small, and as near to the start, as they can be
  *
- * An image that has been emptied still has the refcount blocks of what it held.  A block is needed if
- * it counts something else than a block, or a block that is needed.
+ * An image that has been emptied still has the refcount blocks of what it held.  A block is needed
+ * if it counts something else than a block, or a block that is needed.
  *
- * The entries of the others are cleared in the refcount table, a sector of it at a time, the last one
- * first: a block must not be without a count while the table still names it (rule R1), and a block is
- * counted by itself, or by one whose entry is in the same sector or an earlier one.  Where that is not
- * so the block stays.  There is a barrier before a sector with the entry of a block that counts one in
- * a later sector, and one in the end.  Then the counts of the released blocks are lowered where a block
- * that stays has them.
+ * The entries of the others are cleared in the refcount table, a sector of it at a time, the last
+ * one first: a block must not be without a count while the table still names it (rule R1), and a
+ * block is counted by itself, or by one whose entry is in the same sector or an earlier one.  Where
+ * that is not so the block stays.  There is a barrier before a sector with the entry of a block
+ * that counts one in a later sector, and one in the end.  Then the counts of the released blocks
+ * are lowered where a block that stays has them.
  *
  * A table that had grown lies far behind: it moves to the first free place, as one that grows does
- * (refcount_table.c), and is as long as the blocks that stay need it.  Then its own block may go, and
- * the table be shorter yet: all is done again until the table stays.
+ * (refcount_table.c), and is as long as the blocks that stay need it.  Then its own block may go,
+ * and the table be shorter yet: all is done again until the table stays.
  */
 
 #include "table/refcount_trim.h"
@@ -76,7 +76,8 @@ static int counts_others(struct tables *t, uint64_t index)
     return 0;
 }
 
-/* A block, that which counts it, that which counts that one ...: a chain ends where another went. */
+/* A block, that which counts it, that which counts that one ...: a chain ends where another
+ * went. */
 static void need(struct trim *trim, uint64_t index)
 {
     while (index < trim->t->refcount_table_size && !trim->needed[index]) {
@@ -113,8 +114,8 @@ static void encode_sector(const struct trim *trim, uint64_t first, uint8_t *sect
                    goes(trim, first + i) ? 0 : trim->t->refcount_table[first + i]);
 }
 
-/* One sector of the table without the entries of blocks that go.  *counter: the end of the blocks that
- * count what sectors written since the last barrier do not name any more, but the disk may. */
+/* One sector of the table without the entries of blocks that go.  *counter: the end of the blocks
+ * that count what sectors written since the last barrier do not name any more, but the disk may. */
 static int write_sector(const struct trim *trim, uint64_t first, uint64_t *counter)
 {
     struct tables *t = trim->t;

@@ -6,8 +6,8 @@
 
 #include "table/tables.h"
 
-/* Release the refcount blocks that count nothing but such blocks, and move the refcount table to the
- * first free place.  The image is quiet and settled. */
+/* Release the refcount blocks that count nothing but such blocks, and move the refcount table to
+ * the first free place.  The image is quiet and settled. */
 int refcount_trim(struct tables *tables);
 
 #endif

@@ -2,15 +2,15 @@
 /* refcount_width.c - the refcounts of an image once more, in entries of another width
  *
  *     1  every count fits?
- *     2  a cluster for each new block whose range holds a count that is not 0, then clusters for the
- *        new table: from the allocator, so that the old structures count them, too.  That may have
+ *     2  a cluster for each new block whose range holds a count that is not 0, then clusters for
+ * the new table: from the allocator, so that the old structures count them, too.  That may have
  *        brought counts into ranges that had none: again, until nothing is added.
  *     3  the counts, copied into the new blocks; the new table
  *
  * What is written so counts everything that is in use, itself and the old structures.  Then the
- * caller's header switches to it (rule R4), and what the old structures occupied is released.  A cut
- * before the switch leaks the new ones, a cut after it the old ones.  Memory: the two tables, and a
- * piece of the new blocks.
+ * caller's header switches to it (rule R4), and what the old structures occupied is released.  A
+ * cut before the switch leaks the new ones, a cut after it the old ones.  Memory: the two tables,
+ * and a piece of the new blocks.
  */
 
 #include "table/refcount_width.h"

@@ -18,9 +18,9 @@ struct refcount_width {
 /* Called now and then while the work goes on; -1 with the error set ends it. */
 typedef int refcount_width_step(void *opaque);
 
-/* Write the refcounts in entries of 1 << refcount_order bits; they are durable after the next flush.
- * The image is quiet and settled.  EINVAL when a count does not fit; whatever fails, everything is as
- * before. */
+/* Write the refcounts in entries of 1 << refcount_order bits; they are durable after the next
+ * flush. The image is quiet and settled.  EINVAL when a count does not fit; whatever fails,
+ * everything is as before. */
 int refcount_width_build(struct tables *tables, uint32_t refcount_order,
                          struct refcount_width *width, refcount_width_step *step, void *opaque);
 /* The header that names them will not come: give their clusters back. */

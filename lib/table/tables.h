@@ -20,24 +20,23 @@
  * How they are kept.  Guest writes go to their host clusters at once; tables change in memory only.
  * A flush (flush.c) then writes in stages, each made durable by a barrier before the next:
  *
- *   stage 0   new refcount blocks, if there are any            barrier (rare; one more for each that
- *                                                              another new one counts)
- *   stage 1   refcount table entries; refcounts; new L2 tables; (the data were written before)
- *                                                              barrier, an external data file first
- *   stage 2   L2 entries of tables that are already in use, L1 entries of the new ones
- *                                                              barrier
- *   stage 3   in memory: what lost its last reference in stage 2 leaves the quarantine
+ *   stage 0   new refcount blocks, if there are any            barrier (rare; one more for each
+ * that another new one counts) stage 1   refcount table entries; refcounts; new L2 tables; (the
+ * data were written before) barrier, an external data file first stage 2   L2 entries of tables
+ * that are already in use, L1 entries of the new ones barrier stage 3   in memory: what lost its
+ * last reference in stage 2 leaves the quarantine
  *
  * If nothing waits for stage 2 there is one barrier.  Refcounts in memory obey R1 and R5 at all
  * times (a lowering waits in the quarantine, not in the cache), so a refcount block may be written
  * at any moment.  L2 entries wait for the flush.  A new L2 table ("fresh": no L1 entry on disk
  * points to it yet) may be written at any moment, too.
  *
- * Lazy refcounts.  Where the image asks for them, or who opened it, a flush on behalf of guest requests
- * leaves refcounts and refcount table out of stage 1 and marks the image as dirty instead, in the same
- * stage: from the first such flush until the image is closed, R1 holds in memory only.  Operations on the
- * whole image (snapshots, resizing) flush everything first, so that for them R1 holds on disk.  When
- * the image is closed the mark is removed last.  A dirty image is repaired before it is written again.
+ * Lazy refcounts.  Where the image asks for them, or who opened it, a flush on behalf of guest
+ * requests leaves refcounts and refcount table out of stage 1 and marks the image as dirty instead,
+ * in the same stage: from the first such flush until the image is closed, R1 holds in memory only.
+ * Operations on the whole image (snapshots, resizing) flush everything first, so that for them R1
+ * holds on disk.  When the image is closed the mark is removed last.  A dirty image is repaired
+ * before it is written again.
  *
  * Locks, in the order in which they may be taken:
  *   flush.lock   one flush at a time; callers that wait share the next one
@@ -93,7 +92,8 @@ struct tables {
     bool discard_keeps;      /* a discarded cluster stays with the guest's, marked as zero */
     uint32_t discard;        /* enum freed_by: for which freed clusters holes are punched */
     uint32_t overlap_checks; /* enum metadata_class: what a write is held against */
-    /* Both change only while no request runs (resizing, amending), but for the dirty and corrupt bits. */
+    /* Both change only while no request runs (resizing, amending), but for the dirty and corrupt
+     * bits. */
     struct header header;
     struct geometry geometry;
 
@@ -130,8 +130,8 @@ struct tables {
     struct error failure;         /* why */
 };
 
-/* Do guest clusters lie in an external data file?  Then host offsets of standard clusters are offsets
- * in that file, the same as the guest's, and no refcount counts them. */
+/* Do guest clusters lie in an external data file?  Then host offsets of standard clusters are
+ * offsets in that file, the same as the guest's, and no refcount counts them. */
 static inline bool tables_has_data_file(const struct tables *tables)
 {
     return tables->header.incompatible_features & INCOMPATIBLE_DATA_FILE;
@@ -143,8 +143,9 @@ int tables_open(struct tables *tables, struct store *store, struct header *heade
 /* Read through another L1 table: a snapshot's.  The tables take it over. */
 void tables_show_l1(struct tables *tables, uint64_t *l1, uint64_t l1_table_offset,
                     uint32_t l1_size);
-/* Bytes of memory for both, bytes of an L2 table that are read at once, seconds after which what nobody
- * used is forgotten; 0: as it is, but of the last: never.  While nothing is in the caches. */
+/* Bytes of memory for both, bytes of an L2 table that are read at once, seconds after which what
+ * nobody used is forgotten; 0: as it is, but of the last: never.  While nothing is in the
+ * caches. */
 int tables_set_caches(struct tables *tables, uint64_t l2_bytes, uint64_t refcount_bytes,
                       uint64_t l2_slice, uint64_t clean_interval);
 /* Forget what nobody used, if it is time to. */
@@ -166,11 +167,12 @@ int tables_usable(struct tables *tables);
 int tables_corrupt(struct tables *tables, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Refuse a write to [offset, offset + count) if it overlaps metadata other than of class own, as far as
- * overlap_checks goes. */
+/* Refuse a write to [offset, offset + count) if it overlaps metadata other than of class own, as
+ * far as overlap_checks goes. */
 int tables_check_overlap(struct tables *tables, uint64_t offset, uint64_t count,
                          enum metadata_class own);
-/* Refuse to free what holds metadata other than of class own: it would be given to somebody else. */
+/* Refuse to free what holds metadata other than of class own: it would be given to somebody
+ * else. */
 int tables_check_release(struct tables *tables, uint64_t offset, uint64_t count,
                          enum metadata_class own);
 

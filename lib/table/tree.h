@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* tree.h - whole L1 trees: what snapshots do to refcounts and COPIED flags
  *
- * All functions read each L2 table once, whole, from the store.  They need a quiet image: no request
- * under way, everything in memory settled (tables_settle), and they take the lock themselves.
- */
+ * All functions read each L2 table once, whole, from the store.  They need a quiet image: no
+ * request under way, everything in memory settled (tables_settle), and they take the lock
+ * themselves. */
 
 #ifndef QCOW2_TABLE_TREE_H
 #define QCOW2_TABLE_TREE_H
@@ -18,8 +18,8 @@ struct tree {
 
 /* Can every cluster of the tree take one more reference?  Changes nothing. */
 int tree_check_raise(struct tables *tables, const struct tree *tree);
-/* One reference more, or less, for every L2 table and every cluster they refer to.  When raising is not
- * possible, nothing has changed. */
+/* One reference more, or less, for every L2 table and every cluster they refer to.  When raising is
+ * not possible, nothing has changed. */
 int tree_raise(struct tables *tables, const struct tree *tree);
 int tree_lower(struct tables *tables, const struct tree *tree, enum freed_by by);
 

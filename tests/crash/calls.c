@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* calls.c - a program's changes of files, one of which goes wrong
  *
- * Loaded before the C library and a sanitizer's runtime (LD_PRELOAD) it counts the calls by which the
- * programs change image files: pwritev, fallocate, ftruncate and fdatasync.  What is to happen is in the
- * environment:
+ * Loaded before the C library and a sanitizer's runtime (LD_PRELOAD) it counts the calls by which
+ * the programs change image files: pwritev, fallocate, ftruncate and fdatasync.  What is to happen
+ * is in the environment:
  *
  *   CALLS=count      nothing
  *   CALLS=kill:N     before call N the program is killed; of a write, some sectors are written
@@ -14,8 +14,8 @@
  *   CALLS=moment:N   N microseconds after its start the program is killed
  *   CALLS_FILE=NAME  the changes of the file of that name, without its folder,
  *   CALLS_LOG=FILE   are appended there (calls.h)
- *   CALLS_COUNT=FILE when the program ends by itself, how many calls there were, how often memory was
- *                    asked for, and how many microseconds it ran, is written there, if there was any call
+ *   CALLS_COUNT=FILE when the program ends by itself, how many calls there were, how often memory
+ * was asked for, and how many microseconds it ran, is written there, if there was any call
  */
 
 #include <dlfcn.h>
@@ -69,7 +69,8 @@ static uint64_t now(void)
     return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-/* The system does it, whatever the program is at.  A process that it forks dies at the same moment. */
+/* The system does it, whatever the program is at.  A process that it forks dies at the same
+ * moment. */
 static void be_killed(void)
 {
     struct sigevent kill_it = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL };

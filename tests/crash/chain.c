@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* chain.c - an image above others that lie on the same medium: rebased, and committed
  *
- * A cut leaves of each file what had arrived of it.  Whatever that is, the image shows what it showed:
- * it is opened above the file that its own header names, as that file is after the cut.  So a name that
- * is switched before the content is durable is found out, and an image that is emptied before the base
- * is durable.
- */
+ * A cut leaves of each file what had arrived of it.  Whatever that is, the image shows what it
+ * showed: it is opened above the file that its own header names, as that file is after the cut.  So
+ * a name that is switched before the content is durable is found out, and an image that is emptied
+ * before the base is durable. */
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -73,8 +73,8 @@ struct judge {
 /* A clear COPIED flag on a cluster with one reference costs a copy and harms nobody. */
 bool judge_is_harmless(const char *finding);
 
-/* The store as an image with its backing disk; NULL: what it names, if that is a file beside it.  Flags
- * as for opening.  NULL with the error set. */
+/* The store as an image with its backing disk; NULL: what it names, if that is a file beside it.
+ * Flags as for opening.  NULL with the error set. */
 struct qcow2_image *judge_open(struct store *store, struct disk *backing, uint32_t flags,
                                const char *snapshot, const struct runtime_options *runtime);
 /* The same with the file at this depth open for writing, too; 0: none. */
@@ -86,7 +86,8 @@ struct qcow2_image *judge_open_chain(struct store *store, enum image_format form
  * 0, or -1 with the verdict. */
 int judge_look(struct judge *judge, uint64_t moment, struct verdict *verdict);
 
-/* Repair an image that is dirty, or was under repair, and look at it before and after (repairs.c). */
+/* Repair an image that is dirty, or was under repair, and look at it before and after
+ * (repairs.c). */
 int judge_repair(struct judge *judge, struct verdict *verdict);
 /* For opening. */
 int judge_repair_dirty(struct store *store, struct header *header);

@@ -5,12 +5,12 @@
  * sector admits the stamp it had when the last flush was acknowledged ("settled") and those issued
  * since.
  *
- * Views.  What is seen as a whole is a size, the active disk, a list of snapshots and one of bitmaps.
- * While an operation that changes it as a whole is under way, two views are admissible: as before and
- * as after; once it is acknowledged, only the latter.
+ * Views.  What is seen as a whole is a size, the active disk, a list of snapshots and one of
+ * bitmaps. While an operation that changes it as a whole is under way, two views are admissible: as
+ * before and as after; once it is acknowledged, only the latter.
  *
- * Below.  Images below have a content each, which a commit changes: while it is under way, each sector is
- * as before or as after.
+ * Below.  Images below have a content each, which a commit changes: while it is under way, each
+ * sector is as before or as after.
  *
  * Time is counted in moments, one per operation of the scenario.  A state in which nothing arrived
  * that was issued after moment m may be what a cut at any time since m has left.  So it must show

@@ -7,9 +7,9 @@
  * just before a flush empties it.
  *
  * There are several files: the image, its external data file if it has one, and those below it in a
- * chain.  They share the journal, so that what was written to the one and what to the other are in one
- * order; but the flush of a file makes only that file's changes durable.  All lie in one medium, each
- * at a place of its own.
+ * chain.  They share the journal, so that what was written to the one and what to the other are in
+ * one order; but the flush of a file makes only that file's changes durable.  All lie in one
+ * medium, each at a place of its own.
  */
 
 #ifndef CRASH_RECORD_H

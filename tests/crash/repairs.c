@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* repairs.c - images that need a repair: damaged ones, and those that a cut left dirty
  *
- * What a cut during a repair leaves is repaired again and must then be clean; until then no refcount
- * may have become too low that was not.  What a cut leaves of an image with lazy refcounts may have
- * any refcounts, but nothing else wrong; COPIED flags are held against the refcounts after the
- * repair, which are the true ones.
+ * What a cut during a repair leaves is repaired again and must then be clean; until then no
+ * refcount may have become too low that was not.  What a cut leaves of an image with lazy refcounts
+ * may have any refcounts, but nothing else wrong; COPIED flags are held against the refcounts after
+ * the repair, which are the true ones.
  */
 
 #include <errno.h>

@@ -2,13 +2,14 @@
 /* replay.c - the power cut at every instant of a command, or of a server with a client
  *
  *     crash-replay LOG BEFORE OLD NEW           of a command that made the disk OLD into NEW
- *     crash-replay LOG BEFORE SEED -- SERVER... a client with a seed uses the server, on standard input
- *     crash-replay --stamps SECTORS SEED FILE   make a disk for a command
+ *     crash-replay LOG BEFORE SEED -- SERVER... a client with a seed uses the server, on standard
+ * input crash-replay --stamps SECTORS SEED FILE   make a disk for a command
  *
- * LOG is what calls.c, loaded into the program, wrote of its changes of the image, BEFORE the image as it
- * was.  The changes are entered into a recorder, and each state that a cut could leave is judged.  A disk of
- * a command is a raw file whose sectors hold one stamp each; each sector is old or new until the command has
- * ended.  The client marks in the log what it asks for and which flush was acknowledged; the disk was empty.
+ * LOG is what calls.c, loaded into the program, wrote of its changes of the image, BEFORE the image
+ * as it was.  The changes are entered into a recorder, and each state that a cut could leave is
+ * judged.  A disk of a command is a raw file whose sectors hold one stamp each; each sector is old
+ * or new until the command has ended.  The client marks in the log what it asks for and which flush
+ * was acknowledged; the disk was empty.
  *
  * A program with one thread that writes is what this is for: changes are in the order of their log.
  */

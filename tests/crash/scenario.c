@@ -102,8 +102,8 @@ static void run_compressed(struct session *s)
     run_mixture(s, 40, &m);
 }
 
-/* Parts of compressed clusters are overwritten, cleared and given back, and what that frees is wanted
- * again at once, while the last flush still points there. */
+/* Parts of compressed clusters are overwritten, cleared and given back, and what that frees is
+ * wanted again at once, while the last flush still points there. */
 static void run_overwritten_streams(struct session *s)
 {
     uint64_t cluster = (UINT64_C(1) << s->shape->cluster_bits) / SECTOR;

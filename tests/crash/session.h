@@ -90,8 +90,8 @@ void session_snapshot_delete(struct session *session, size_t index);
 /* Close the image, damage its refcounts and flags, repair it, open it again. */
 void session_repair(struct session *session);
 
-/* Below the image is to be the base or the other, PARTS: nothing; what the image shows stays as it is,
- * unless this is unsafe. */
+/* Below the image is to be the base or the other, PARTS: nothing; what the image shows stays as it
+ * is, unless this is unsafe. */
 void session_rebase(struct session *session, enum part below, bool unsafe);
 /* Into the image at this depth below; then the image is emptied, unless it is kept. */
 void session_commit(struct session *session, unsigned depth, bool keep);
@@ -103,7 +103,8 @@ void session_bitmap_clear(struct session *session, size_t index);
 void session_bitmap_toggle(struct session *session, size_t index);
 void session_bitmap_merge(struct session *session, size_t index, size_t from);
 
-/* ---- Between session.c, session-bitmaps.c, session-states.c, chain.c, repairs.c and start.c ---- */
+/* ---- Between session.c, session-bitmaps.c, session-states.c, chain.c, repairs.c and start.c
+ * ---- */
 
 /* Before a request: is it to be made at all? */
 bool session_ask(struct session *session, const char *format, ...)

@@ -2,8 +2,8 @@
 /* tracked.h - what bitmaps must know after a power cut
  *
  * A bitmap that is not marked as in use covers every sector that changed since it was added or
- * cleared: a sector which shows another stamp than then has its bit set.  One that is enabled may be
- * marked at any time that the image is in use; one that is disabled may not, and keeps its bits.
+ * cleared: a sector which shows another stamp than then has its bit set.  One that is enabled may
+ * be marked at any time that the image is in use; one that is disabled may not, and keeps its bits.
  */
 
 #ifndef CRASH_TRACKED_H

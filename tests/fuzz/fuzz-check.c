@@ -3,9 +3,9 @@
  *
  * The input: what to repair (odd: errors, too), and an image.
  *
- * The disk and each snapshot are read before and after, at places all over.  Where reading went well
- * it goes well again and finds the same.  Of an image that a repair calls clean a second check, which
- * starts from the file, must find nothing.
+ * The disk and each snapshot are read before and after, at places all over.  Where reading went
+ * well it goes well again and finds the same.  Of an image that a repair calls clean a second
+ * check, which starts from the file, must find nothing.
  */
 
 #include "fuzz/fuzz.h"

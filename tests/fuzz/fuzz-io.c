@@ -19,7 +19,7 @@
 
 #define MAX_COMMANDS 16u
 #define DISK_SIZE (UINT64_C(64) << 10)
-#define MAX_DISK_SIZE (UINT64_C(256) << 10) /* that a command may leave behind: it may be dumped */
+#define MAX_DISK_SIZE (UINT64_C(256) << 10) /* a command may leave it: it may be dumped */
 
 enum {
     SMALL_CLUSTERS = 1,

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* fuzz-key-slots.c - passwords come and go in a damaged LUKS header, alone and in a qcow2 image
  *
- * The input: which of the two (1 byte), the number of changes (1), changes, patches (luks-volumes.h).
- * A change:
+ * The input: which of the two (1 byte), the number of changes (1), changes, patches
+ * (luks-volumes.h). A change:
  *
  *     what (1 byte) | slot (1) | old password (1) | new password (1)
  *
- * In a volume that nobody damaged exactly those passwords open it afterwards that should, and a password
- * that was put into a slot last opens any.
+ * In a volume that nobody damaged exactly those passwords open it afterwards that should, and a
+ * password that was put into a slot last opens any.
  */
 
 #include "fuzz/fuzz.h"

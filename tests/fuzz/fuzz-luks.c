@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* fuzz-luks.c - the header of a LUKS volume, alone and in a qcow2 image, opened with the password
  *
- * The input: which of the two (1 byte), then patches (luks-volumes.h).  What nobody patches opens, and
- * reads as zeroes.
+ * The input: which of the two (1 byte), then patches (luks-volumes.h).  What nobody patches opens,
+ * and reads as zeroes.
  */
 
 #include "fuzz/fuzz.h"

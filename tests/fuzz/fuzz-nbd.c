@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* fuzz-nbd.c - a store on an NBD server that says anything
  *
- * The input is what the server says of its export, what is done to the store, and the server's moods
- * (nbd-server.h):
+ * The input is what the server says of its export, what is done to the store, and the server's
+ * moods (nbd-server.h):
  *
  *     kind (1 byte) | flaws (1) | flags (2) | size (8) | three block sizes (4 each) |
  *     number of operations (1) | kind, place (4), length (2) | kind, ... | moods
  *
- * The export is empty, or holds a qcow2 image.  Then the operations are done to its disk, and size is what the
- * server's answer differs by, in bits.  The store waits for nobody who says nothing, asks for nothing beyond the
- * end that it was told, and, as long as the server has not lied, shows what is there.
+ * The export is empty, or holds a qcow2 image.  Then the operations are done to its disk, and size
+ * is what the server's answer differs by, in bits.  The store waits for nobody who says nothing,
+ * asks for nothing beyond the end that it was told, and, as long as the server has not lied, shows
+ * what is there.
  */
 
 #include "fuzz/fuzz.h"

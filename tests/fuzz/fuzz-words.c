@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* fuzz-words.c - what people type: sizes, option strings, names, objects
  *
- * The input: who reads it (1 byte), which of several (1 byte), text.  The words of a command line are a
- * line each.
+ * The input: who reads it (1 byte), which of several (1 byte), text.  The words of a command line
+ * are a line each.
  *
- * No name is opened and no server called.  Whatever is said about the text can be shown on a terminal.
- */
+ * No name is opened and no server called.  Whatever is said about the text can be shown on a
+ * terminal. */
 
 #include "fuzz/fuzz.h"
 

@@ -61,8 +61,8 @@ static void reads_as(struct qcow2_image *image, const struct operation *o, uint8
         fuzz_require(buf[i] == byte);
 }
 
-/* The beginning of the disk, which is all of a small one; NULL: it cannot be read, as a check does not
- * look into streams. */
+/* The beginning of the disk, which is all of a small one; NULL: it cannot be read, as a check does
+ * not look into streams. */
 static uint8_t *content(struct qcow2_image *image, uint64_t *size)
 {
     uint8_t *buf;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* nbd-server.h - a server at the other end of an NBD store, which answers as an input says
  *
- * It has no thread of its own.  The store's library of NBD functions is replaced by one that lets the
- * server look at what was sent whenever the store is about to wait, and that has it hang up when it owes
- * nothing: nobody waits for ever.
+ * It has no thread of its own.  The store's library of NBD functions is replaced by one that lets
+ * the server look at what was sent whenever the store is about to wait, and that has it hang up
+ * when it owes nothing: nobody waits for ever.
  */
 
 #ifndef FUZZ_NBD_SERVER_H
@@ -27,11 +27,12 @@ enum nbd_flaw {
 /* What it answers with: one for each request, from the script; when that ends, it is honest. */
 enum nbd_mood {
     NBD_HONEST,
-    NBD_FAIL,   /* an error; a byte says which */
-    NBD_PIECES, /* what is read comes in two pieces, the second first; a byte says how long that is */
-    NBD_AND_FAIL,     /* what is read comes, and an error behind it */
-    NBD_HOLE,         /* what is read is a hole */
-    NBD_EXTENTS,      /* a byte of count, then five bytes each: length, flags */
+    NBD_FAIL,     /* an error; a byte says which */
+    NBD_PIECES,   /* what is read comes in two pieces, the second first; a byte says how long that
+                   * is */
+    NBD_AND_FAIL, /* what is read comes, and an error behind it */
+    NBD_HOLE,     /* what is read is a hole */
+    NBD_EXTENTS,  /* a byte of count, then five bytes each: length, flags */
     NBD_WRONG_LENGTH, /* too much or too little; a byte says how much */
     NBD_WRONG_PLACE,
     NBD_WRONG_COOKIE,

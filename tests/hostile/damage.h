@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* damage.h - whole images, and every way in which one field of them is made hostile
  *
- * A recipe makes an image with one or more structures.  A field is a place in a structure.  A value is
- * a rule that makes a hostile number of what the field holds and of where other things lie.  The cases
- * are all recipes x fields of the structures that the recipe is there for x values, and some that stand
- * for themselves: truncated files, streams that never end, tables that are named thousands of times.
+ * A recipe makes an image with one or more structures.  A field is a place in a structure.  A value
+ * is a rule that makes a hostile number of what the field holds and of where other things lie.  The
+ * cases are all recipes x fields of the structures that the recipe is there for x values, and some
+ * that stand for themselves: truncated files, streams that never end, tables that are named
+ * thousands of times.
  */
 
 #ifndef QCOW2_TESTS_DAMAGE_H

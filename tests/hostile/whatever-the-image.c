@@ -6,10 +6,10 @@
  *     whatever-the-image -m NAME FILE      make its image
  *     whatever-the-image -l                their names
  *
- * A verb ends by itself, with a status of its own; if it fails, one sentence says why.  It takes less
- * than ten seconds and 512 MiB.  Nothing that it prints can harm a terminal, and what is to be JSON is.
- * What only reads changes no byte, and what looks at one file opens no other.  An image that a repair
- * calls well is called well by the next check.
+ * A verb ends by itself, with a status of its own; if it fails, one sentence says why.  It takes
+ * less than ten seconds and 512 MiB.  Nothing that it prints can harm a terminal, and what is to be
+ * JSON is. What only reads changes no byte, and what looks at one file opens no other.  An image
+ * that a repair calls well is called well by the next check.
  */
 
 #include <errno.h>
@@ -114,8 +114,9 @@ static void make_words(const struct verb *verb, const struct damage_case *c, cha
     words[n] = NULL;
 }
 
-/* Work without end ends the program, and so a file cannot grow without end.  The length of files has no
- * limit: that of a sparse copy is whatever size the image says; nor have addresses: sanitizers take many. */
+/* Work without end ends the program, and so a file cannot grow without end.  The length of files
+ * has no limit: that of a sparse copy is whatever size the image says; nor have addresses:
+ * sanitizers take many. */
 static void limit(void)
 {
     const struct rlimit cpu = { CPU_SECONDS, CPU_SECONDS + 1 }, core = { 0, 0 };

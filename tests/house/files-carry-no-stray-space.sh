@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Source files carry no tab, no space at a line's end, and their licence in the first lines.
+# Source files carry no tab, no space at a line's end, no line of C wider than 100 characters, and their
+# licence in the first lines.
 set -eu
+export LC_ALL=C.UTF-8
 
 cd "$abs_top_srcdir"
 tab=$'\t'
@@ -11,6 +13,10 @@ sources=$(find lib sandbox cmd nbdplugin vmm-glue tests -name '*.[ch]' -o -name 
 for file in $sources; do
     if grep -nE "$tab|[[:space:]]\$" "$file" /dev/null; then
         echo "$file: tabs or trailing space in the lines above"
+        fail=1
+    fi
+    if [[ $file == *.[ch] ]] && grep -nE '^.{101}' "$file" /dev/null; then
+        echo "$file: the lines above are wider than 100 characters"
         fail=1
     fi
     if [[ $file == *.syms ]]; then

@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What is whole before it is damaged.  All have 4 MiB, of which 0 to 8 KiB and 2 MiB to 2 MiB + 4 KiB
- * were written.  With 4 KiB clusters:
+/* What is whole before it is damaged.  All have 4 MiB, of which 0 to 8 KiB and 2 MiB to 2 MiB + 4
+ * KiB were written.  With 4 KiB clusters:
  *
  *     0x0000 header      0x1000 refcount table   0x2000 refcount block   0x3000 L1 table
  *     0x4000 L2 table 0  0x5000, 0x6000 data     0x7000 L2 table 1       0x8000 data

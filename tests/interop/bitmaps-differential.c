@@ -5,11 +5,11 @@
  *
  * Two images with the same options go through the same batches of guest operations, changes of size
  * and operations on bitmaps, in turns by this library and by QEMU.  After each step every bitmap of
- * both must have exactly the bits that a plain array says, and neither tool's check may find anything.
- * Each so reads and goes on with what the other wrote.
+ * both must have exactly the bits that a plain array says, and neither tool's check may find
+ * anything. Each so reads and goes on with what the other wrote.
  *
- * A run that fails says its seed: "bitmaps-differential SEED 1" repeats it (KEEP=1 in the environment
- * keeps the files).
+ * A run that fails says its seed: "bitmaps-differential SEED 1" repeats it (KEEP=1 in the
+ * environment keeps the files).
  */
 
 #include <inttypes.h>
@@ -85,7 +85,8 @@ static void model_change(struct model *m, uint64_t offset, uint64_t count, uint6
             mark(&m->bitmaps[i], offset, count, size);
 }
 
-/* What is left of a piece that was cut is as it was; what is added is dirty if this library did it. */
+/* What is left of a piece that was cut is as it was; what is added is dirty if this library did
+ * it. */
 static void model_resize(struct model *m, uint64_t old_size, uint64_t size, bool ours)
 {
     for (unsigned i = 0; i < m->count; i++) {

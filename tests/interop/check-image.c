@@ -3,8 +3,8 @@
  *
  *     check-image FILE...
  *
- * For each file the findings on stderr, and on stdout one line of counts, or "refused: " and why the
- * file does not open.
+ * For each file the findings on stderr, and on stdout one line of counts, or "refused: " and why
+ * the file does not open.
  */
 
 #include <inttypes.h>

@@ -5,14 +5,14 @@
  *
  * A run makes two images with the same options, one by this library and one by QEMU, above the same
  * backing files if there are any.  Batches of guest operations, snapshots, changes of size, version
- * and refcount width follow, the same for both images.  The tools swap the images after each step, so
- * that each goes on where the other stopped.  After each step both images must hold what a plain array
- * of bytes says, QEMU must read the same from both, and neither tool's check may find anything, leaks
- * included.
+ * and refcount width follow, the same for both images.  The tools swap the images after each step,
+ * so that each goes on where the other stopped.  After each step both images must hold what a plain
+ * array of bytes says, QEMU must read the same from both, and neither tool's check may find
+ * anything, leaks included.
  *
  * With "data-files" every image has an external data file, every other one a raw one if it has no
- * backing file.  There are no snapshots and nothing is compressed then, and raw data files must hold
- * what the disk does.
+ * backing file.  There are no snapshots and nothing is compressed then, and raw data files must
+ * hold what the disk does.
  *
  * With "encrypted" every image is encrypted; there are no compressed clusters then.
  *
@@ -318,8 +318,8 @@ static void model_resize(struct run *run, uint64_t size)
     run->disk.size = size;
 }
 
-/* Each snapshot is a reference more to a cluster, and one more while it is applied: narrow refcounts
- * cannot count many. */
+/* Each snapshot is a reference more to a cluster, and one more while it is applied: narrow
+ * refcounts cannot count many. */
 static unsigned snapshot_limit(const struct run *run)
 {
     unsigned bits = run->options.refcount_bits;
@@ -417,9 +417,9 @@ static bool may_become_v2(const struct run *run)
     return !run->options.extended_l2;
 }
 
-/* When QEMU 7.2 goes down to version 2, it overwrites what a snapshot shares with a zero cluster, and
- * writes plain zeroes into encrypted images; and it takes minutes to widen the counts of blocks that
- * hold very many.  Then this library does it for both images. */
+/* When QEMU 7.2 goes down to version 2, it overwrites what a snapshot shares with a zero cluster,
+ * and writes plain zeroes into encrypted images; and it takes minutes to widen the counts of blocks
+ * that hold very many.  Then this library does it for both images. */
 static void amend(struct run *run)
 {
     bool slow = run->options.cluster_size / run->options.refcount_bits > 1024;

@@ -3,9 +3,10 @@
  *
  *     layout-follows-qemu [SEED [RUNS]]
  *
- * Writes, write zeroes, flushes and snapshots free no cluster.  After them "qemu-img map" must print
- * the same for the image of this library and for QEMU's, host offsets included, and the tables must
- * lie at the same places: the files are equal to the byte, but for the dates of snapshots.
+ * Writes, write zeroes, flushes and snapshots free no cluster.  After them "qemu-img map" must
+ * print the same for the image of this library and for QEMU's, host offsets included, and the
+ * tables must lie at the same places: the files are equal to the byte, but for the dates of
+ * snapshots.
  *
  * A run that fails says its seed: "layout-follows-qemu SEED 1" repeats it.
  */

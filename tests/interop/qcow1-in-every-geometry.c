@@ -4,10 +4,10 @@
  *     qcow1-in-every-geometry [SEED]
  *
  * QEMU makes them in two geometries only, so they are made here, at random: plain clusters in any
- * order, streams packed byte by byte, holes, absent tables.  What is read must be what was put there,
- * and what QEMU reads.  Then bytes of the header and of the tables are changed: opening and reading
- * such an image ends well or with a sentence, and where QEMU and we both read it, we read the same.
- */
+ * order, streams packed byte by byte, holes, absent tables.  What is read must be what was put
+ * there, and what QEMU reads.  Then bytes of the header and of the tables are changed: opening and
+ * reading such an image ends well or with a sentence, and where QEMU and we both read it, we read
+ * the same. */
 
 #include <fcntl.h>
 #include <inttypes.h>

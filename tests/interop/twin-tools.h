@@ -70,8 +70,8 @@ extern const struct tool our_tool, qemu_tool;
 uint8_t *our_content(const char *filename, const char *format, const char *snapshot,
                      uint64_t *size);
 
-/* An image on the command line of QEMU's programs, as --image-opts, with the password of images that
- * are encrypted. */
+/* An image on the command line of QEMU's programs, as --image-opts, with the password of images
+ * that are encrypted. */
 #define PASSWORD "open sesame"
 #define QEMU_SECRET "--object", "secret,id=pw,data=" PASSWORD, "--image-opts"
 struct qemu_keys {

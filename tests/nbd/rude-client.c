@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* rude-client.c - a client that writes to a read-only disk all the same
  *
- * Polite clients look at what the server offers and never send such a request; libnbd has to be told
- * not to look.  Exits 0 if the server refused every request with EPERM and answers reads still.
- */
+ * Polite clients look at what the server offers and never send such a request; libnbd has to be
+ * told not to look.  Exits 0 if the server refused every request with EPERM and answers reads
+ * still. */
 
 #include <errno.h>
 #include <libnbd.h>

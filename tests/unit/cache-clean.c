@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* cache-clean.c - what nobody used is forgotten after a while, what is newer than on disk never is */
+/* cache-clean.c - what nobody used is forgotten after a while, what is newer than on disk never
+ * is */
 
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* codec.c - what the codec makes it reads, and what is wrong it refuses
  *
- * Buffers come from the heap in just the size that the codec is told, so that a sanitizer or valgrind
- * sees any byte beyond them.
+ * Buffers come from the heap in just the size that the codec is told, so that a sanitizer or
+ * valgrind sees any byte beyond them.
  */
 
 #include <stdarg.h>

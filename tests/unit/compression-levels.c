@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* compression-levels.c - streams of every level and window: what they refer back to, and that they are
- * the same each time
+/* compression-levels.c - streams of every level and window: what they refer back to, and that they
+ * are the same each time
  */
 
 #include <stdarg.h>

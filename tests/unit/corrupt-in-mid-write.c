@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* corrupt-in-mid-write.c - impossible metadata, met while an image is in use and has changes to write
+/* corrupt-in-mid-write.c - impossible metadata, met while an image is in use and has changes to
+ * write
  *
- * The request that meets it fails and says what was found where.  The image is marked as corrupt, and
- * that is the last change of the file: neither what waited to be written, nor another request, nor
- * closing writes anything.  Afterwards the image opens to be read, and not to be written.
+ * The request that meets it fails and says what was found where.  The image is marked as corrupt,
+ * and that is the last change of the file: neither what waited to be written, nor another request,
+ * nor closing writes anything.  Afterwards the image opens to be read, and not to be written.
  */
 
 #include <setjmp.h>

@@ -48,7 +48,8 @@ static const struct function {
 
 #define FUNCTIONS (sizeof functions / sizeof functions[0])
 
-/* XTS of OpenSSL's own; XTS put together, for it has none of AES-192; IVs that are made of hashes. */
+/* XTS of OpenSSL's own; XTS put together, for it has none of AES-192; IVs that are made of
+ * hashes. */
 static const char *const kinds[][3] = {
     { "aes-256", "xts", "plain64" },
     { "aes-192", "xts", "plain64" },

@@ -90,7 +90,8 @@ static void test_xts(void **state)
     cipher_free(cipher);
 }
 
-/* What is encrypted comes back, differs from sector to sector, and a run of sectors is its sectors. */
+/* What is encrypted comes back, differs from sector to sector, and a run of sectors is its
+ * sectors. */
 static void round_trip(const struct cipher_spec *spec)
 {
     uint8_t key[CIPHER_MAX_KEY], plain[4 * CIPHER_SECTOR], text[sizeof plain], one[CIPHER_SECTOR];

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* faults.h - what the library asks of the system, one answer of which is no
  *
- * A program that is linked with the functions of faults.c in the place of the system's (FAULTS_LDFLAGS)
- * plans that the Nth request of a kind fails, runs something, and is told whether it came to that.
- * Nothing is planned for other threads.
+ * A program that is linked with the functions of faults.c in the place of the system's
+ * (FAULTS_LDFLAGS) plans that the Nth request of a kind fails, runs something, and is told whether
+ * it came to that. Nothing is planned for other threads.
  */
 
 #ifndef QCOW2_TESTS_FAULTS_H
@@ -29,13 +29,14 @@ struct fault_kind {
 
 extern const struct fault_kind fault_kinds[FAULTS];
 
-/* From now on requests are counted; that of this number, from 1, fails, or with lasting: all from there. */
+/* From now on requests are counted; that of this number, from 1, fails, or with lasting: all from
+ * there. */
 void fault_plan(enum fault kind, unsigned long at, bool lasting);
 /* From now on none fails.  Did one? */
 bool fault_end(void);
 
-/* To be called before there is a cipher; -1 if the library of ciphers cannot be loaded.  A password is
- * then turned into a key in one round. */
+/* To be called before there is a cipher; -1 if the library of ciphers cannot be loaded.  A password
+ * is then turned into a key in one round. */
 int fault_stand_in_for_ciphers(void);
 
 /* Called for each file that is opened to be changed; NULL: nobody is. */

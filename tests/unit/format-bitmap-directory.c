@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* format-bitmap-directory.c - the directory of bitmaps: what is decoded is encoded again to the byte,
- * and nonsense is refused */
+/* format-bitmap-directory.c - the directory of bitmaps: what is decoded is encoded again to the
+ * byte, and nonsense is refused */
 
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* header-update.c - a header written anew is the old one or the new one at every power cut
  *
- * Random headers are changed at random, in clusters of 512 bytes to 64 KiB, on a store that keeps what
- * the last flush made durable.  At each flush, and at the end, every mixture of old and new sectors is
- * decoded: it must be the header before the change or the one after it, down to the extensions that
- * nobody knows.
+ * Random headers are changed at random, in clusters of 512 bytes to 64 KiB, on a store that keeps
+ * what the last flush made durable.  At each flush, and at the end, every mixture of old and new
+ * sectors is decoded: it must be the header before the change or the one after it, down to the
+ * extensions that nobody knows.
  */
 
 #include <stdarg.h>

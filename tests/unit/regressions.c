@@ -171,7 +171,8 @@ static void growing_again_brings_nothing_back(void **state)
     destroy(&f);
 }
 
-/* Many streams in one host cluster: each alone could take one more reference, together they cannot. */
+/* Many streams in one host cluster: each alone could take one more reference, together they
+ * cannot. */
 static void a_snapshot_that_cannot_be_counted_changes_nothing(void **state)
 {
     struct qcow2_create_options options = defaults(256 * CLUSTER);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* sandbox.c - what a process cannot do any more in the sandbox, each tried in a process of its own */
+/* sandbox.c - what a process cannot do any more in the sandbox, each tried in a process of its
+ * own */
 
 #include "store-scratch.h"
 #include "under-valgrind.h"

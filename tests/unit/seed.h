@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* seed.h - what a test draws from: the same at every run, unless SEED in the environment says otherwise */
+/* seed.h - what a test draws from: the same at every run, unless SEED in the environment says
+ * otherwise */
 
 #ifndef QCOW2_TESTS_SEED_H
 #define QCOW2_TESTS_SEED_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* store-crypt.c - an encrypting store keeps what is written to it, whatever the alignment and however
- * many write at once */
+/* store-crypt.c - an encrypting store keeps what is written to it, whatever the alignment and
+ * however many write at once */
 
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* stress-bitmaps.c - threads write while others look at bitmaps and change them
  *
- * Workers write, zero and discard, each in ranges of its own drawing.  The bitmap "all" is enabled from
- * the beginning to the end: it must have the bits of all that the workers touched, and no others.  A
- * reader sees to it that no bit of it is ever lost.  A keeper adds, merges, clears, disables, enables
- * and removes other bitmaps meanwhile.
+ * Workers write, zero and discard, each in ranges of its own drawing.  The bitmap "all" is enabled
+ * from the beginning to the end: it must have the bits of all that the workers touched, and no
+ * others.  A reader sees to it that no bit of it is ever lost.  A keeper adds, merges, clears,
+ * disables, enables and removes other bitmaps meanwhile.
  *
  * SEED: what the threads draw from.
  */

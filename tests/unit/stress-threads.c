@@ -4,8 +4,8 @@
  * The threads' ranges overlap at will: what each read may see is told by stress-model.h.  The ninth
  * thread creates a snapshot (which is a read of the whole disk at one instant), looks at it through
  * a handle of its own at once and again a little later, goes back to it from time to time (which is
- * a change of the whole disk), and deletes it.  In the end the image is closed and opened again, and
- * both checks must find nothing, leaks included.
+ * a change of the whole disk), and deletes it.  In the end the image is closed and opened again,
+ * and both checks must find nothing, leaks included.
  *
  * STRESS_OPERATIONS: operations of each thread and case.  SEED: what they draw from; the
  * order in which threads run is the machine's.
@@ -157,8 +157,8 @@ static void zero_range(struct worker *w, uint64_t first, uint64_t count, uint64_
     model_change_end(s->model, &change);
 }
 
-/* Whole clusters become zeroes, and the disk's end ends a cluster; version 2 cannot say "zero" above
- * a backing file. */
+/* Whole clusters become zeroes, and the disk's end ends a cluster; version 2 cannot say "zero"
+ * above a backing file. */
 static void discard_range(struct worker *w, uint64_t first, uint64_t count, uint64_t begin)
 {
     struct stress *s = w->stress;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* vm-state.c - the room for the state of a machine: what it takes, what it refuses, who may use it */
+/* vm-state.c - the room for the state of a machine: what it takes, what it refuses, who may use
+ * it */
 
 #include <setjmp.h>
 #include <stdarg.h>

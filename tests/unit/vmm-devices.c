@@ -108,7 +108,8 @@ static void serial_transmits_and_interrupts(void **state)
     close(ends[1]);
 }
 
-/* What a driver tries to learn which port it has; and more input in a loop than there is room for. */
+/* What a driver tries to learn which port it has; and more input in a loop than there is room
+ * for. */
 static void serial_is_probed(void **state)
 {
     struct bus bus = { .count = 0 };

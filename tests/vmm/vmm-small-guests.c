@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* vmm-small-guests.c - qcow-vmm itself, with guests of a few instructions
  *
- * It takes a /dev/kvm, but none that can run an unmodified kernel: a guest here says something, does one
- * thing and ends.  Each starts as Linux would, in 64-bit mode with the first 4 GiB mapped.
+ * It takes a /dev/kvm, but none that can run an unmodified kernel: a guest here says something,
+ * does one thing and ends.  Each starts as Linux would, in 64-bit mode with the first 4 GiB mapped.
  */
 
 #include <errno.h>
