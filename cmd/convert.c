@@ -357,8 +357,10 @@ static int create_target(conversion *c)
         return -1;
     result = create_in_format(c);
     c->created = result == 0;
-    if (c->created && !c->where.nbd)
+    if (c->created && !c->where.nbd) {
         made_note(&c->made, c->filename);
+        made_guard(&c->made);
+    }
     return result;
 }
 

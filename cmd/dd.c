@@ -184,8 +184,10 @@ static int copy_into(const operands *o, const location *where, const char *forma
     range_of(o, qcow2_get_size(input), &offset, &count);
     if (create_output(o, where, format, count))
         return -1;
-    if (!where->nbd)
+    if (!where->nbd) {
         made_note(&made, where->name);
+        made_guard(&made);
+    }
     result = copy_into_new(o, where, format, input, offset, count, &made);
     if (result == -1)
         made_take_away(&made);

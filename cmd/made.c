@@ -4,7 +4,10 @@
  * Between the making and the taking away the file may have been moved, another may have been put in
  * its place, or another program may have begun to use it.  All the bytes that programs lock to use
  * an image are taken first, exclusively: who comes meanwhile is refused, and who was there before
- * keeps it. */
+ * keeps it.
+ *
+ * When a signal ends the process, the file is still open, and those locks are our own: it is
+ * enough that the name leads to that file. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +17,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "ending.h"
 #include "made.h"
 #include "message.h"
 
@@ -21,6 +25,9 @@ enum {
     FIRST_LOCK = 100, /* bytes 100 to 103 and 200 to 203 */
     LOCKS = 104,
 };
+
+/* What a signal that ends the process takes away; NULL: nothing.  The signal handler reads it. */
+static const made_file *volatile guarded;
 
 void made_note(made_file *made, const char *name)
 {
@@ -31,15 +38,36 @@ void made_note(made_file *made, const char *name)
         *made = (made_file){ xstrdup(name), st.st_dev, st.st_ino };
 }
 
-void made_forget(made_file *made)
-{
-    free(made->name);
-    *made = (made_file){ 0 };
-}
-
 static bool is_that(const made_file *made, const struct stat *st)
 {
     return st->st_dev == made->device && st->st_ino == made->inode;
+}
+
+static void take_guarded_away(void)
+{
+    const made_file *made = guarded;
+    struct stat st;
+
+    if (made && lstat(made->name, &st) == 0 && is_that(made, &st))
+        unlink(made->name);
+}
+
+void made_guard(const made_file *made)
+{
+    if (!made->name)
+        return;
+    guarded = made;
+    ending_add(take_guarded_away);
+}
+
+void made_forget(made_file *made)
+{
+    if (made == guarded) {
+        guarded = NULL;
+        ending_remove(take_guarded_away);
+    }
+    free(made->name);
+    *made = (made_file){ 0 };
 }
 
 static bool is_locked_by_another(int fd)

@@ -7,7 +7,6 @@
 
 #include "progress-bar.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ending.h"
 #include "human.h"
 #include "message.h"
 
@@ -191,33 +191,11 @@ static void clear_line(void)
     fflush(stdout);
 }
 
-/* ------------------------------------------------------------------------------------------------
- * Signals: the line ends before the process does
- */
-
-static const int deadly[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
-
-enum {
-    NB_DEADLY = sizeof deadly / sizeof *deadly,
-};
-
-static void end_line(int number)
+/* The line ends before a signal ends the process. */
+static void end_line(void)
 {
     if (on_line && write(STDOUT_FILENO, "\n", 1) < 0)
         on_line = NULL;
-    raise(number); /* is the default action by now, and comes when this returns */
-}
-
-/* Where the default action is expected; whoever ignores a signal goes on to do so. */
-static void replace_handlers(void (*from)(int), void (*to)(int))
-{
-    struct sigaction action = { .sa_handler = to, .sa_flags = to == SIG_DFL ? 0 : SA_RESETHAND };
-    struct sigaction old;
-
-    sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < NB_DEADLY; i++)
-        if (sigaction(deadly[i], NULL, &old) == 0 && old.sa_handler == from)
-            sigaction(deadly[i], &action, NULL);
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -231,7 +209,7 @@ void progress_bar_begin(progress_bar *bar, bool in_bytes)
     *bar = (progress_bar){ .in_bytes = in_bytes, .begun = now, .sampled = now };
     on_line = NULL;
     message_set_prelude(clear_line);
-    replace_handlers(SIG_DFL, end_line);
+    ending_add(end_line);
 }
 
 static void take_sample(progress_bar *bar, double now)
@@ -274,5 +252,5 @@ void progress_bar_end(progress_bar *bar, bool complete)
     fflush(stdout);
     on_line = NULL;
     message_set_prelude(NULL);
-    replace_handlers(end_line, SIG_DFL);
+    ending_remove(end_line);
 }

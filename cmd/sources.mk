@@ -11,6 +11,8 @@ shared_sources = \
 	decrypt.h \
 	disguise.c \
 	disguise.h \
+	ending.c \
+	ending.h \
 	facts.c \
 	facts.h \
 	human.c \

@@ -12,6 +12,7 @@ man_pages = \
 	qcow-img-convert.1 \
 	qcow-img-create.1 \
 	qcow-img-dd.1 \
+	qcow-img-differences.7 \
 	qcow-img-info.1 \
 	qcow-img-map.1 \
 	qcow-img-measure.1 \

@@ -8,7 +8,7 @@
 # The image is a fresh copy of one of those made below.  A row that begins with "sorted:" says the
 # same lines in any order (requests that run at once end in any order); one with "more:" says what we
 # know of the cause on standard error besides; one with "differs: REASON:" is not the same, on purpose,
-# and must not become so unnoticed.  ROWS=REGEX runs the rows that match.
+# and must not become so unnoticed (man/qcow-img-differences.7 has the reasons).  ROWS=REGEX runs the rows that match.
 set -eu
 . "$abs_top_srcdir/tests/cli/twins.sh"
 

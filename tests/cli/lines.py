@@ -54,6 +54,7 @@ class Rule:
         fields = [field.strip() for field in re.split(r"\s\|(?=\s|$)", text)]
         if not self.reason or len(fields) > 4:
             raise rows.BadTable("%s: not understood: %s" % (where, line))
+        self.reasons = self.reason.split("; ")
         self.aspects = set(fields[0].split())
         self.patterns = [re.compile(field) for field in fields[1:]]
         self.where = where

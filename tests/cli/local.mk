@@ -7,6 +7,7 @@ cli_tests = \
 	cli/cli-completion-offers-verbs-and-options.sh \
 	cli/cli-create-preallocates-as-qemu-img.sh \
 	cli/cli-encryption-speaks-as-qemu-img.sh \
+	cli/cli-every-difference-is-told.sh \
 	cli/cli-every-option-has-a-row.sh \
 	cli/cli-every-report-is-there-as-json.sh \
 	cli/cli-help-names-every-verb-and-option.sh \
@@ -30,12 +31,13 @@ cli_tests = \
 	cli/cli-progress-is-a-bar-on-a-terminal.sh \
 	cli/cli-resize-preallocates-as-qemu-img.sh \
 	cli/cli-secrets-are-taken-as-by-qemu-img.sh \
+	cli/cli-signals-leave-no-half-made-target.sh \
 	cli/cli-speaks-under-the-name-it-is-called-by.sh \
 	cli/cli-untrusted-is-a-sandbox.sh \
 	cli/cli-untrusted-opens-the-named-file-only.sh \
 	cli/cli-waits-for-locked-images.sh
 TESTS += $(cli_tests)
-EXTRA_DIST += cli/README cli/covered.py cli/twins.sh cli/io-rows/async.rows cli/io-rows/image.rows \
+EXTRA_DIST += cli/README cli/covered.py cli/told.py cli/twins.sh cli/io-rows/async.rows cli/io-rows/image.rows \
 	cli/io-rows/open.rows cli/io-rows/transfer.rows \
 	cli/wild/builders.wild cli/wild/openstack.wild cli/wild/ovirt.wild cli/wild/platforms.wild $(cli_tests)
 

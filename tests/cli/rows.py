@@ -20,6 +20,7 @@ FILES         What they leave: NAME or NAME:ASPECT,...; see the class File.  May
 ASPECTS       What is not the same, on purpose, and why; may be left out.  Everything else must be the
               same, and these must differ, so that no reason outlives its difference.  Aspects are those
               of files, and stdout, stderr, status (of any command) and files (which are there).
+REASON        An entry of man/qcow-img-differences.7 (see told.py), or several with ";" between them.
 
 Each row has a fresh copy of its setup for each of the two programs.  What must differ is masked: the
 program's name, the folder, the time of day, how long something took, in how many steps progress
@@ -87,6 +88,7 @@ class Row:
         fields = (re.split(r"\s\|(?=\s|$)", line) + ["", ""])[:3]
         self.text, files, differs = (field.strip() for field in fields)
         aspects, _, self.reason = differs.partition(" = ")
+        self.reasons = self.reason.split("; ") if self.reason else []
         self.setup, self.where = setup, where
         self.files = [File(word) for word in files.split()]
         self.purpose = set(aspects.split())
