@@ -50,8 +50,6 @@ libqcow2_sources = \
 	store/direct.c \
 	store/direct.h \
 	store/file.c \
-	store/held.c \
-	store/held.h \
 	store/holder.c \
 	store/holder.h \
 	store/iov.c \
@@ -62,6 +60,8 @@ libqcow2_sources = \
 	store/luks_volume.h \
 	store/memory.c \
 	store/memory.h \
+	store/own_locks.c \
+	store/own_locks.h \
 	store/range_lock.c \
 	store/range_lock.h \
 	store/nbd.h \
@@ -186,8 +186,8 @@ libqcow2_sources = \
 	check/compare.c \
 	check/copied.c \
 	check/drop.c \
-	check/map.c \
-	check/map.h \
+	check/lookup.c \
+	check/lookup.h \
 	check/rebuild.c \
 	check/references.c \
 	check/references.h \

@@ -169,7 +169,7 @@ static void end(struct checking *c)
 {
     stored_destroy(&c->stored);
     references_destroy(&c->references);
-    map_destroy(&c->l2_by_offset);
+    lookup_destroy(&c->l2_by_offset);
     free(c->l2_tables);
     c->l2_tables = NULL;
     c->nb_l2_tables = c->l2_capacity = 0;

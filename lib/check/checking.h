@@ -16,7 +16,7 @@
 #define QCOW2_CHECK_CHECKING_H
 
 #include "check/check.h"
-#include "check/map.h"
+#include "check/lookup.h"
 #include "check/references.h"
 #include "check/source.h"
 #include "check/stored.h"
@@ -55,9 +55,9 @@ struct checking {
     struct l2_table *l2_tables; /* in the order in which L1 tables name them */
     size_t nb_l2_tables;
     size_t l2_capacity;
-    struct map l2_by_offset;   /* offset -> index in l2_tables */
-    bool l1_leads_nowhere;     /* the same of some L1 entry */
-    uint64_t unaligned_budget; /* bytes of L2 tables at odd places that will still be read */
+    struct lookup l2_by_offset; /* offset -> index in l2_tables */
+    bool l1_leads_nowhere;      /* the same of some L1 entry */
+    uint64_t unaligned_budget;  /* bytes of L2 tables at odd places that will still be read */
 
     bool gave_up; /* something could not be decoded: there is nothing to compare */
 

@@ -123,7 +123,7 @@ static int compare_l1_entry(void *opaque, uint64_t at, uint64_t entry, uint64_t 
         return 0; /* the table is not looked at, either */
     if (compare_l1_flag(c, at, entry, refcount) == -1)
         return -1;
-    number = map_find(&c->l2_by_offset, offset);
+    number = lookup_find(&c->l2_by_offset, offset);
     if (number == NULL)
         return 0;
     table = &c->l2_tables[*number];

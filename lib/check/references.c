@@ -24,7 +24,7 @@ void references_destroy(struct references *r)
         for (uint64_t i = 0; i <= r->clusters >> REFERENCES_PAGE_BITS; i++)
             free(r->pages[i].counts);
     free(r->pages);
-    map_destroy(&r->large);
+    lookup_destroy(&r->large);
     *r = (struct references){ 0 };
 }
 
@@ -65,7 +65,7 @@ uint64_t references_next(const struct references *r, uint64_t cluster, uint64_t 
 
 static int set_large(struct references *r, uint64_t cluster, uint64_t count)
 {
-    uint64_t *value = map_insert(&r->large, cluster, count);
+    uint64_t *value = lookup_insert(&r->large, cluster, count);
 
     if (value == NULL)
         return -1;

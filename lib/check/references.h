@@ -19,7 +19,7 @@
 
 #include <stdbool.h>
 
-#include "check/map.h"
+#include "check/lookup.h"
 
 #define REFERENCES_PAGE_BITS 10u
 #define REFERENCES_PAGE (UINT64_C(1) << REFERENCES_PAGE_BITS)
@@ -34,7 +34,7 @@ struct references {
     struct references_page *pages;
     uint64_t clusters;
     uint64_t max;
-    struct map large;
+    struct lookup large;
 };
 
 int references_init(struct references *r, uint64_t clusters, uint64_t max);
@@ -48,7 +48,7 @@ static inline uint64_t references_get(const struct references *r, uint64_t clust
     if (page->counts == NULL)
         return page->all;
     count = page->counts[cluster & (REFERENCES_PAGE - 1)];
-    return count < REFERENCES_LARGE ? count : *map_find(&r->large, cluster);
+    return count < REFERENCES_LARGE ? count : *lookup_find(&r->large, cluster);
 }
 
 /* Make room for more clusters, without references. */

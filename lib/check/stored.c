@@ -60,7 +60,7 @@ static int load_block(struct stored *s, uint64_t index)
         return 0;
     if (source_skip_zeroes(s->source, offset, offset + bytes) >= offset + bytes)
         return 0;
-    owner = map_insert(&s->by_offset, offset, index);
+    owner = lookup_insert(&s->by_offset, offset, index);
     if (owner == NULL)
         return -1;
     if (*owner != index) {
@@ -106,7 +106,7 @@ void stored_destroy(struct stored *s)
     for (size_t i = 0; i < s->by_offset.capacity; i++)
         if (s->by_offset.slots[i].key != 0 && !s->as_before[s->by_offset.slots[i].value])
             free(s->blocks[s->by_offset.slots[i].value]);
-    map_destroy(&s->by_offset);
+    lookup_destroy(&s->by_offset);
     free(s->blocks);
     free(s->changed);
     free(s->as_before);

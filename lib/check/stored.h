@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#include "check/map.h"
+#include "check/lookup.h"
 #include "check/source.h"
 #include "format/header.h"
 #include "format/refcount_block.h"
@@ -26,9 +26,9 @@ struct stored {
     bool *as_before;  /* these are the ones before them, kept once */
     bool only_read;   /* none will be changed */
     uint64_t nb_blocks;
-    uint64_t block_bytes; /* that are kept of each */
-    uint64_t cached;      /* clusters that the blocks cover */
-    struct map by_offset; /* block offset -> index of the entry that owns the buffer */
+    uint64_t block_bytes;    /* that are kept of each */
+    uint64_t cached;         /* clusters that the blocks cover */
+    struct lookup by_offset; /* block offset -> index of the entry that owns the buffer */
 };
 
 int stored_load(struct stored *s, struct source *source, const struct header *header,

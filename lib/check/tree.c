@@ -22,7 +22,7 @@
 
 static struct l2_table *l2_table_at(struct checking *c, uint64_t offset)
 {
-    uint64_t *index = map_insert(&c->l2_by_offset, offset, c->nb_l2_tables);
+    uint64_t *index = lookup_insert(&c->l2_by_offset, offset, c->nb_l2_tables);
 
     if (index == NULL)
         return NULL;
@@ -43,7 +43,7 @@ static bool may_read_l2_table(struct checking *c, uint64_t offset)
 
     if (offset >= c->source.length)
         return false; /* all zero */
-    if (is_aligned(offset, cluster_size) || map_find(&c->l2_by_offset, offset) != NULL)
+    if (is_aligned(offset, cluster_size) || lookup_find(&c->l2_by_offset, offset) != NULL)
         return true;
     if (c->unaligned_budget < cluster_size) {
         if (c->repair) /* what is not read seems to be free */

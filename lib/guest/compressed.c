@@ -67,8 +67,7 @@ static int publish_stream(struct guest *g, uint64_t offset, struct l2_entry entr
     if (l2_find(t, offset, true, &run) != L2_FOUND)
         return -1;
     old = l2_run_entry(t, &run, 0);
-    if (l2_set_locked(t, offset, entry) == -1)
-        return -1;
+    l2_run_set_locked(t, &run, 0, entry);
     return guest_drop_entry(g, &old, FREED_OTHERWISE);
 }
 

@@ -19,7 +19,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "store/direct.h"
-#include "store/held.h"
+#include "store/own_locks.h"
 #include "store/iov.h"
 #include "store/lock.h"
 
@@ -297,7 +297,7 @@ static void file_close(struct store *store)
     struct file *file = to_file(store);
 
     direct_destroy(&file->direct);
-    held_remove(file->fd);
+    own_locks_remove(file->fd);
     close(file->fd);
     pthread_mutex_destroy(&file->flush_lock);
     free(file->name);

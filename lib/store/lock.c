@@ -30,7 +30,7 @@
 #include "store/lock.h"
 
 #include "base/error.h"
-#include "store/held.h"
+#include "store/own_locks.h"
 #include "store/holder.h"
 
 #include <errno.h>
@@ -127,7 +127,7 @@ static bool is_held_here(int fd, int base, int p)
 {
     unsigned bit = 1u << p;
 
-    return held_here(fd, base == USED_BASE ? bit : 0, base == DENIED_BASE ? bit : 0);
+    return own_locks_hold(fd, base == USED_BASE ? bit : 0, base == DENIED_BASE ? bit : 0);
 }
 
 /* The first line and the question are what QEMU's users know. */
@@ -196,7 +196,7 @@ int lock_take(int fd, const char *filename, enum store_sharing sharing, bool emp
         release_bytes(fd, set.denied, DENIED_BASE);
         return refuse(fd, filename, &steps[i], p);
     }
-    return held_add(fd, set.used, set.denied);
+    return own_locks_add(fd, set.used, set.denied);
 }
 
 void lock_emptied(int fd, enum store_sharing sharing)
@@ -207,7 +207,7 @@ void lock_emptied(int fd, enum store_sharing sharing)
         return;
     release_bytes(fd, emptying_set.used & ~kept.used, USED_BASE);
     release_bytes(fd, emptying_set.denied & ~kept.denied, DENIED_BASE);
-    held_less(fd, emptying_set.used & ~kept.used, emptying_set.denied & ~kept.denied);
+    own_locks_reduce(fd, emptying_set.used & ~kept.used, emptying_set.denied & ~kept.denied);
 }
 
 bool lock_alone(int fd)

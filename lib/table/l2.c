@@ -168,17 +168,3 @@ void l2_run_set_locked(struct tables *t, struct l2_run *run, uint64_t index, str
     run->changed = true;
     l2_entry_store(&t->geometry, run->entries + index * t->geometry.l2_entry_size, entry);
 }
-
-int l2_set_locked(struct tables *t, uint64_t guest_offset, struct l2_entry entry)
-{
-    uint64_t l2_index = geometry_l2_index(&t->geometry, guest_offset);
-    uint64_t table = t->l1[geometry_l1_index(&t->geometry, guest_offset)] & L1_OFFSET_MASK;
-    uint64_t at = table + l2_index * t->geometry.l2_entry_size;
-    uint8_t *slot = cache_load(&t->l2_cache, at);
-
-    if (slot == NULL)
-        return -1;
-    l2_entry_store(&t->geometry, slot, entry);
-    cache_mark_dirty(&t->l2_cache, at);
-    return 0;
-}

@@ -42,9 +42,6 @@ void l2_run_set_locked(struct tables *tables, struct l2_run *run, uint64_t index
 /* Make sure that the table of this guest offset exists and belongs to the active L1 table alone. */
 int l2_make_writable_locked(struct tables *tables, uint64_t guest_offset);
 
-/* Change one entry of a writable table. */
-int l2_set_locked(struct tables *tables, uint64_t guest_offset, struct l2_entry entry);
-
 /* The place of the L2 table in a valid L1 entry; 0: none.  -1 with the error set (and the image
  * marked) if the entry is impossible. */
 int l2_table_offset(struct tables *tables, uint64_t l1_entry, uint64_t l1_index,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* held.c - the locks that this process holds itself */
+/* own_locks.c - the locks that this process holds itself */
 
-#include "store/held.h"
+#include "store/own_locks.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -11,8 +11,8 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 
-struct held {
-    struct held *next;
+struct own_locks {
+    struct own_locks *next;
     int fd;
     dev_t device;
     ino_t inode;
@@ -20,11 +20,11 @@ struct held {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct held *all; /* guarded by lock */
+static struct own_locks *all; /* guarded by lock */
 
-int held_add(int fd, unsigned used, unsigned denied)
+int own_locks_add(int fd, unsigned used, unsigned denied)
 {
-    CLEANUP_FREE struct held *held = malloc(sizeof *held);
+    CLEANUP_FREE struct own_locks *held = malloc(sizeof *held);
     struct stat st;
 
     if (held == NULL)
@@ -32,28 +32,28 @@ int held_add(int fd, unsigned used, unsigned denied)
     if (fstat(fd, &st) < 0)
         return error_system(errno, "Could not lock a file");
     LOCK_SCOPE(&lock);
-    *held = (struct held){ all, fd, st.st_dev, st.st_ino, used, denied };
+    *held = (struct own_locks){ all, fd, st.st_dev, st.st_ino, used, denied };
     all = RELEASE(held);
     return 0;
 }
 
-void held_less(int fd, unsigned used, unsigned denied)
+void own_locks_reduce(int fd, unsigned used, unsigned denied)
 {
     LOCK_SCOPE(&lock);
 
-    for (struct held *held = all; held; held = held->next)
+    for (struct own_locks *held = all; held; held = held->next)
         if (held->fd == fd) {
             held->used &= ~used;
             held->denied &= ~denied;
         }
 }
 
-void held_remove(int fd)
+void own_locks_remove(int fd)
 {
     LOCK_SCOPE(&lock);
 
-    for (struct held **at = &all; *at; at = &(*at)->next) {
-        struct held *held = *at;
+    for (struct own_locks **at = &all; *at; at = &(*at)->next) {
+        struct own_locks *held = *at;
 
         if (held->fd == fd) {
             *at = held->next;
@@ -63,14 +63,14 @@ void held_remove(int fd)
     }
 }
 
-bool held_here(int fd, unsigned used, unsigned denied)
+bool own_locks_hold(int fd, unsigned used, unsigned denied)
 {
     struct stat st;
     LOCK_SCOPE(&lock);
 
     if (fstat(fd, &st) < 0)
         return false;
-    for (const struct held *held = all; held; held = held->next)
+    for (const struct own_locks *held = all; held; held = held->next)
         if (held->fd != fd && held->device == st.st_dev && held->inode == st.st_ino &&
             ((held->used & used) != 0 || (held->denied & denied) != 0))
             return true;
