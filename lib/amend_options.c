@@ -4,10 +4,9 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/error.h"
-#include "base/text.h"
+#include "base/option.h"
 #include "image/options.h"
 
 qcow2_amend_options *qcow2_amend_options_new(void)
@@ -53,154 +52,101 @@ int qcow2_amend_options_set_old_secret(qcow2_amend_options *options, const void 
  * A row per option; value NULL: as it is
  */
 
-static int set_compat(qcow2_amend_options *o, const char *name, const char *value)
+static int set_compat(const struct option *option, void *object, const char *value)
 {
-    static const struct {
-        const char *value;
-        uint32_t version;
-    } levels[] = { { "0.10", 2 }, { "v2", 2 }, { "1.1", 3 }, { "v3", 3 } };
+    qcow2_amend_options *o = object;
 
-    (void)name;
-    o->version = 0;
-    if (value == NULL)
-        return 0;
-    for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
-        if (strcmp(levels[i].value, value) == 0)
-            o->version = levels[i].version;
-    return o->version ? 0 : error_set(EINVAL, "Unknown compatibility level %s", value);
+    (void)option;
+    o->version = value ? image_version_parse(value) : 0;
+    return o->version || !value ? 0 : error_set(EINVAL, "Unknown compatibility level %s", value);
 }
 
-static int parse_number(const char *name, const char *value, uint64_t *number)
+static int set_size(const struct option *option, void *object, const char *value)
 {
-    if (text_parse_number(value, number) == -1)
-        return error_set(EINVAL, "Parameter '%s' expects a number, not '%s'", name, value);
-    return 0;
-}
+    qcow2_amend_options *o = object;
 
-static int set_size(qcow2_amend_options *o, const char *name, const char *value)
-{
     o->has_size = value != NULL;
-    return value ? parse_number(name, value, &o->size) : 0;
+    return value ? option_number(option->name, value, &o->size) : 0;
 }
 
-static int set_refcount_bits(qcow2_amend_options *o, const char *name, const char *value)
+static int set_refcount_bits(const struct option *option, void *object, const char *value)
 {
-    uint64_t bits = 0;
+    qcow2_amend_options *o = object;
 
     o->refcount_bits = 0;
-    if (value == NULL)
-        return 0;
-    if (parse_number(name, value, &bits) == -1)
-        return -1;
-    if (bits == 0 || bits > 64 || bits & (bits - 1))
-        return error_set(EINVAL, "Refcount width must be a power of two and may not exceed 64 "
-                                 "bits");
-    o->refcount_bits = (uint32_t)bits;
-    return 0;
+    return value ? options_set_refcount_bits(option, object, value) : 0;
 }
 
-static int parse_switch(const char *name, const char *value, enum amend_switch *to)
+static int set_amend_switch(const struct option *option, void *object, const char *value)
 {
+    enum amend_switch *to = option_member(option, object);
     bool on;
 
     *to = AMEND_AS_IT_IS;
     if (value == NULL)
         return 0;
-    if (text_parse_switch(value, &on) == -1)
-        return error_set(EINVAL, "Parameter '%s' expects 'on' or 'off'", name);
+    if (option_switch(option->name, value, &on) == -1)
+        return -1;
     *to = on ? AMEND_ON : AMEND_OFF;
     return 0;
 }
 
-static int set_lazy_refcounts(qcow2_amend_options *o, const char *name, const char *value)
+/* "encrypt.state" of qcow2 is "state" of luks, which is asked in the end. */
+static int set_state(const struct option *option, void *object, const char *value)
 {
-    return parse_switch(name, value, &o->lazy_refcounts);
-}
+    static const char *const states[] = { "active", "inactive" };
+    qcow2_amend_options *o = object;
+    int state;
 
-static int set_data_file_raw(qcow2_amend_options *o, const char *name, const char *value)
-{
-    return parse_switch(name, value, &o->data_file_raw);
-}
-
-static int replace_string(char **to, const char *value)
-{
-    char *copy = value ? strdup(value) : NULL;
-
-    if (value && copy == NULL)
-        return error_no_memory(), -1;
-    free(*to);
-    *to = copy;
-    return 0;
-}
-
-static int set_backing_file(qcow2_amend_options *o, const char *name, const char *value)
-{
-    (void)name;
-    return replace_string(&o->backing_file, value);
-}
-
-static int set_backing_fmt(qcow2_amend_options *o, const char *name, const char *value)
-{
-    (void)name;
-    return replace_string(&o->backing_format, value);
-}
-
-static int set_data_file(qcow2_amend_options *o, const char *name, const char *value)
-{
-    (void)name;
-    return replace_string(&o->data_file, value);
-}
-
-/* "encrypt.state" of qcow2 is "state" of luks. */
-static int set_state(qcow2_amend_options *o, const char *name, const char *value)
-{
-    (void)name;
+    (void)option;
     o->keyslots.state = KEYSLOT_STATE_UNSAID;
     if (value == NULL)
         return 0;
-    if (strcmp(value, "active") != 0 && strcmp(value, "inactive") != 0)
-        return error_set(EINVAL, "Parameter 'state' does not accept value '%s'", value);
-    o->keyslots.state =
-        strcmp(value, "active") == 0 ? KEYSLOT_STATE_ACTIVE : KEYSLOT_STATE_INACTIVE;
+    state = option_choice("state", value, states, 2);
+    if (state == -1)
+        return -1;
+    o->keyslots.state = state == 0 ? KEYSLOT_STATE_ACTIVE : KEYSLOT_STATE_INACTIVE;
     return 0;
 }
 
-static int set_keyslot(qcow2_amend_options *o, const char *name, const char *value)
+static int set_keyslot(const struct option *option, void *object, const char *value)
 {
+    qcow2_amend_options *o = object;
+
     o->keyslots.has_keyslot = value != NULL;
-    return value ? parse_number(name, value, &o->keyslots.keyslot) : 0;
+    return value ? option_number(option->name, value, &o->keyslots.keyslot) : 0;
 }
 
-static int set_iter_time(qcow2_amend_options *o, const char *name, const char *value)
+static int set_iter_time(const struct option *option, void *object, const char *value)
 {
+    qcow2_amend_options *o = object;
+
     o->keyslots.has_iter_time = value != NULL;
-    return value ? parse_number(name, value, &o->keyslots.iter_time) : 0;
+    return value ? option_number(option->name, value, &o->keyslots.iter_time) : 0;
 }
 
-static const struct {
-    const char *name;
-    int (*set)(qcow2_amend_options *options, const char *name, const char *value);
-} amend_options[] = {
-    { "compat", set_compat },
-    { "size", set_size },
-    { "refcount_bits", set_refcount_bits },
-    { "lazy_refcounts", set_lazy_refcounts },
-    { "backing_file", set_backing_file },
-    { "backing_fmt", set_backing_fmt },
-    { "data_file", set_data_file },
-    { "data_file_raw", set_data_file_raw },
-    { "encrypt.state", set_state },
-    { "encrypt.keyslot", set_keyslot },
-    { "encrypt.iter-time", set_iter_time },
-    { "state", set_state },
-    { "keyslot", set_keyslot },
-    { "iter-time", set_iter_time },
+#define MEMBER(name) .member = offsetof(struct qcow2_amend_options, name)
+#define WHOLE .member = 0 /* of which the setter knows the member */
+
+static const struct option amend_options[] = {
+    { "compat", set_compat, WHOLE },
+    { "size", set_size, WHOLE },
+    { "refcount_bits", set_refcount_bits, MEMBER(refcount_bits) },
+    { "lazy_refcounts", set_amend_switch, MEMBER(lazy_refcounts) },
+    { "backing_file", option_set_text, MEMBER(backing_file) },
+    { "backing_fmt", option_set_text, MEMBER(backing_format) },
+    { "data_file", option_set_text, MEMBER(data_file) },
+    { "data_file_raw", set_amend_switch, MEMBER(data_file_raw) },
+    { "encrypt.state", set_state, WHOLE },
+    { "encrypt.keyslot", set_keyslot, WHOLE },
+    { "encrypt.iter-time", set_iter_time, WHOLE },
+    { "state", set_state, WHOLE },
+    { "keyslot", set_keyslot, WHOLE },
+    { "iter-time", set_iter_time, WHOLE },
 };
 
 int qcow2_amend_options_set(qcow2_amend_options *options, const char *name, const char *value)
 {
-    for (size_t i = 0; i < sizeof amend_options / sizeof amend_options[0]; i++)
-        if (strcmp(amend_options[i].name, name) == 0)
-            return amend_options[i].set(options, name, value);
-    return error_set(ENOENT, "Invalid parameter '%s'", name);
+    return option_set(amend_options, sizeof amend_options / sizeof amend_options[0], options, name,
+                      value);
 }

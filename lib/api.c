@@ -2,8 +2,7 @@
 /* api.c - the edge: what qcow2.h promises, in terms of the rooms below
  *
  * Each function checks what only a caller can get wrong (NULL, flags that it does not know), then
- * calls the room that does the work.  The options objects are in options.c, runtime_options.c and
- * amend_options.c.
+ * calls the room that does the work.  The options objects are in the files beside this one.
  */
 
 #include "qcow2.h"

@@ -2,149 +2,112 @@
 /* runtime_options.c - the edge: how an open image behaves, a row per option */
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "base/text.h"
+#include "base/option.h"
 #include "format/disk.h"
 #include "image/options.h"
 #include "table/metadata_map.h"
 #include "table/quarantine.h"
 
-struct row {
-    const char *name;
-    int (*set)(qcow2_open_options *options, const struct row *row, const char *value);
-    size_t member; /* offsetof(struct qcow2_open_options, ...), where set needs it */
-    uint32_t bit;
-};
-
-static int parse_switch(const struct row *row, const char *value, bool *on)
-{
-    if (text_parse_switch(value, on) == 0)
-        return 0;
-    return error_set(EINVAL, "Parameter '%s' expects 'on' or 'off'", row->name);
-}
-
-static int parse_number(const struct row *row, const char *value, uint64_t *number)
-{
-    if (text_parse_number(value, number) == -1)
-        return error_set(EINVAL, "Parameter '%s' expects a number", row->name);
-    return 0;
-}
-
-/* ------------------------------------------------------------------------------------------------
- * Setters
- */
-
-static int set_compression_level(qcow2_open_options *o, const struct row *row, const char *value)
-{
-    return compression_parse_level(row->name, value, &o->compression.level);
-}
-
-static int set_compression_window(qcow2_open_options *o, const struct row *row, const char *value)
-{
-    return compression_parse_window(row->name, value, &o->compression.window);
-}
-
-static int set_encrypt_format(qcow2_open_options *o, const struct row *row, const char *value)
-{
-    if (strcmp(value, "luks") == 0)
-        o->crypt_method = CRYPT_LUKS;
-    else if (strcmp(value, "aes") == 0)
-        o->crypt_method = CRYPT_AES;
-    else
-        return error_set(EINVAL, "Parameter '%s' does not accept value '%s'", row->name, value);
-    return 0;
-}
-
 /* As little as possible is not the same as the default. */
-static int set_size(qcow2_open_options *o, const struct row *row, const char *value)
+static int set_size(const struct option *option, void *object, const char *value)
 {
     uint64_t size;
 
-    if (parse_number(row, value, &size) == -1)
+    if (option_number(option->name, value, &size) == -1)
         return -1;
-    *(uint64_t *)((char *)o + row->member) = size ? size : 1;
+    *(uint64_t *)option_member(option, object) = size ? size : 1;
     return 0;
 }
 
-static int set_offset(qcow2_open_options *o, const struct row *row, const char *value)
+static int set_compression_level(const struct option *option, void *object, const char *value)
 {
+    qcow2_open_options *o = object;
+
+    return compression_parse_level(option->name, value, &o->compression.level);
+}
+
+static int set_compression_window(const struct option *option, void *object, const char *value)
+{
+    qcow2_open_options *o = object;
+
+    return compression_parse_window(option->name, value, &o->compression.window);
+}
+
+static int set_encrypt_format(const struct option *option, void *object, const char *value)
+{
+    static const char *const words[] = { "aes", "luks" };
+    static const uint32_t methods[] = { CRYPT_AES, CRYPT_LUKS };
+    qcow2_open_options *o = object;
+    int word = option_choice(option->name, value, words, 2);
+
+    if (word == -1)
+        return -1;
+    o->crypt_method = methods[word];
+    return 0;
+}
+
+static int set_offset(const struct option *option, void *object, const char *value)
+{
+    qcow2_open_options *o = object;
+
     o->part.has_offset = true;
-    return parse_number(row, value, &o->part.offset);
+    return option_number(option->name, value, &o->part.offset);
 }
 
-static int set_part_size(qcow2_open_options *o, const struct row *row, const char *value)
+static int set_part_size(const struct option *option, void *object, const char *value)
 {
+    qcow2_open_options *o = object;
+
     o->part.has_size = true;
-    return parse_number(row, value, &o->part.size);
+    return option_number(option->name, value, &o->part.size);
 }
 
-/* Seconds, as they are. */
-static int set_seconds(qcow2_open_options *o, const struct row *row, const char *value)
+static int set_clean_interval(const struct option *option, void *object, const char *value)
 {
-    return parse_number(row, value, (uint64_t *)((char *)o + row->member));
-}
+    qcow2_open_options *o = object;
 
-static int set_text(qcow2_open_options *o, const struct row *row, const char *value)
-{
-    char **text = (char **)((char *)o + row->member);
-    char *copy = strdup(value);
-
-    if (copy == NULL)
-        return error_no_memory(), -1;
-    free(*text);
-    *text = copy;
-    return 0;
-}
-
-static int set_clean_interval(qcow2_open_options *o, const struct row *row, const char *value)
-{
     o->runtime.clean_interval_named = true;
-    return parse_number(row, value, &o->runtime.clean_interval);
+    return option_number(option->name, value, &o->runtime.clean_interval);
 }
 
-static int set_lazy_refcounts(qcow2_open_options *o, const struct row *row, const char *value)
+static int set_lazy_refcounts(const struct option *option, void *object, const char *value)
 {
+    qcow2_open_options *o = object;
+
     o->runtime.lazy_refcounts_named = true;
-    return parse_switch(row, value, &o->runtime.lazy_refcounts);
+    return option_switch(option->name, value, &o->runtime.lazy_refcounts);
 }
 
-static int set_discard_no_unref(qcow2_open_options *o, const struct row *row, const char *value)
-{
-    return parse_switch(row, value, &o->runtime.discard_keeps);
-}
-
-static void set_bit(uint32_t *named, uint32_t *on_bits, uint32_t bit, bool on)
-{
-    *named |= bit;
-    *on_bits = on ? *on_bits | bit : *on_bits & ~bit;
-}
-
-static int set_pass_discard(qcow2_open_options *o, const struct row *row, const char *value)
+static int set_bit(const struct option *option, const char *value, uint32_t *named,
+                   uint32_t *on_bits)
 {
     bool on;
 
-    if (parse_switch(row, value, &on) == -1)
+    if (option_switch(option->name, value, &on) == -1)
         return -1;
-    set_bit(&o->runtime.discard_named, &o->runtime.discard_on, row->bit, on);
+    *named |= option->bit;
+    *on_bits = on ? *on_bits | option->bit : *on_bits & ~option->bit;
     return 0;
 }
 
-static int set_overlap_class(qcow2_open_options *o, const struct row *row, const char *value)
+static int set_pass_discard(const struct option *option, void *object, const char *value)
 {
-    bool on;
+    qcow2_open_options *o = object;
 
-    if (parse_switch(row, value, &on) == -1)
-        return -1;
-    set_bit(&o->runtime.overlap_named, &o->runtime.overlap_on, row->bit, on);
-    return 0;
+    return set_bit(option, value, &o->runtime.discard_named, &o->runtime.discard_on);
 }
 
-static int set_overlap_template(qcow2_open_options *o, const struct row *row, const char *value)
+static int set_overlap_class(const struct option *option, void *object, const char *value)
+{
+    qcow2_open_options *o = object;
+
+    return set_bit(option, value, &o->runtime.overlap_named, &o->runtime.overlap_on);
+}
+
+static int set_overlap_template(const struct option *option, void *object, const char *value)
 {
     static const struct overlap_template templates[] = {
         { "none", 0 },
@@ -152,10 +115,11 @@ static int set_overlap_template(qcow2_open_options *o, const struct row *row, co
         { "cached", METADATA_CACHED },
         { "all", METADATA_ALL },
     };
+    const struct overlap_template **to = option_member(option, object);
 
     for (size_t i = 0; i < sizeof templates / sizeof templates[0]; i++) {
         if (strcmp(templates[i].name, value) == 0) {
-            *(const struct overlap_template **)((char *)o + row->member) = &templates[i];
+            *to = &templates[i];
             return 0;
         }
     }
@@ -169,46 +133,44 @@ static int set_overlap_template(qcow2_open_options *o, const struct row *row, co
  * The table
  */
 
-#define MEMBER(name) offsetof(struct qcow2_open_options, runtime.name)
-#define NBD_MEMBER(name) offsetof(struct qcow2_open_options, nbd.name)
+#define MEMBER(name) .member = offsetof(struct qcow2_open_options, name)
+#define WHOLE .member = 0 /* of which the setter knows the member */
 
-static const struct row rows[] = {
-    { "cache-size", set_size, MEMBER(cache_size), 0 },
-    { "l2-cache-size", set_size, MEMBER(l2_cache_size), 0 },
-    { "l2-cache-entry-size", set_size, MEMBER(l2_cache_entry_size), 0 },
-    { "refcount-cache-size", set_size, MEMBER(refcount_cache_size), 0 },
-    { "cache-clean-interval", set_clean_interval, 0, 0 },
-    { "lazy-refcounts", set_lazy_refcounts, 0, 0 },
-    { "discard-no-unref", set_discard_no_unref, 0, 0 },
-    { "pass-discard-request", set_pass_discard, 0, FREED_BY_REQUEST },
-    { "pass-discard-snapshot", set_pass_discard, 0, FREED_BY_SNAPSHOT },
-    { "pass-discard-other", set_pass_discard, 0, FREED_OTHERWISE },
-    { "overlap-check", set_overlap_template, MEMBER(overlap_check), 0 },
-    { "overlap-check.template", set_overlap_template, MEMBER(overlap_template), 0 },
-    { "overlap-check.main-header", set_overlap_class, 0, METADATA_HEADER },
-    { "overlap-check.active-l1", set_overlap_class, 0, METADATA_ACTIVE_L1 },
-    { "overlap-check.active-l2", set_overlap_class, 0, METADATA_ACTIVE_L2 },
-    { "overlap-check.refcount-table", set_overlap_class, 0, METADATA_REFCOUNT_TABLE },
-    { "overlap-check.refcount-block", set_overlap_class, 0, METADATA_REFCOUNT_BLOCK },
-    { "overlap-check.snapshot-table", set_overlap_class, 0, METADATA_SNAPSHOT_TABLE },
-    { "overlap-check.inactive-l1", set_overlap_class, 0, METADATA_INACTIVE_L1 },
-    { "overlap-check.inactive-l2", set_overlap_class, 0, METADATA_INACTIVE_L2 },
-    { "overlap-check.bitmap-directory", set_overlap_class, 0, METADATA_BITMAP_DIRECTORY },
-    { "compression-level", set_compression_level, 0, 0 },
-    { "compression-window", set_compression_window, 0, 0 },
-    { "encrypt.format", set_encrypt_format, 0, 0 },
-    { "offset", set_offset, 0, 0 },
-    { "size", set_part_size, 0, 0 },
-    { "open-timeout", set_seconds, NBD_MEMBER(open_timeout), 0 },
-    { "reconnect-delay", set_seconds, NBD_MEMBER(reconnect_delay), 0 },
-    { "tls-hostname", set_text, NBD_MEMBER(tls_hostname), 0 },
-    { "x-dirty-bitmap", set_text, NBD_MEMBER(dirty_bitmap), 0 },
+static const struct option runtime_options[] = {
+    { "cache-size", set_size, MEMBER(runtime.cache_size) },
+    { "l2-cache-size", set_size, MEMBER(runtime.l2_cache_size) },
+    { "l2-cache-entry-size", set_size, MEMBER(runtime.l2_cache_entry_size) },
+    { "refcount-cache-size", set_size, MEMBER(runtime.refcount_cache_size) },
+    { "cache-clean-interval", set_clean_interval, WHOLE },
+    { "lazy-refcounts", set_lazy_refcounts, WHOLE },
+    { "discard-no-unref", option_set_switch, MEMBER(runtime.discard_keeps) },
+    { "pass-discard-request", set_pass_discard, .bit = FREED_BY_REQUEST },
+    { "pass-discard-snapshot", set_pass_discard, .bit = FREED_BY_SNAPSHOT },
+    { "pass-discard-other", set_pass_discard, .bit = FREED_OTHERWISE },
+    { "overlap-check", set_overlap_template, MEMBER(runtime.overlap_check) },
+    { "overlap-check.template", set_overlap_template, MEMBER(runtime.overlap_template) },
+    { "overlap-check.main-header", set_overlap_class, .bit = METADATA_HEADER },
+    { "overlap-check.active-l1", set_overlap_class, .bit = METADATA_ACTIVE_L1 },
+    { "overlap-check.active-l2", set_overlap_class, .bit = METADATA_ACTIVE_L2 },
+    { "overlap-check.refcount-table", set_overlap_class, .bit = METADATA_REFCOUNT_TABLE },
+    { "overlap-check.refcount-block", set_overlap_class, .bit = METADATA_REFCOUNT_BLOCK },
+    { "overlap-check.snapshot-table", set_overlap_class, .bit = METADATA_SNAPSHOT_TABLE },
+    { "overlap-check.inactive-l1", set_overlap_class, .bit = METADATA_INACTIVE_L1 },
+    { "overlap-check.inactive-l2", set_overlap_class, .bit = METADATA_INACTIVE_L2 },
+    { "overlap-check.bitmap-directory", set_overlap_class, .bit = METADATA_BITMAP_DIRECTORY },
+    { "compression-level", set_compression_level, WHOLE },
+    { "compression-window", set_compression_window, WHOLE },
+    { "encrypt.format", set_encrypt_format, WHOLE },
+    { "offset", set_offset, WHOLE },
+    { "size", set_part_size, WHOLE },
+    { "open-timeout", option_set_number, MEMBER(nbd.open_timeout) },
+    { "reconnect-delay", option_set_number, MEMBER(nbd.reconnect_delay) },
+    { "tls-hostname", option_set_text, MEMBER(nbd.tls_hostname) },
+    { "x-dirty-bitmap", option_set_text, MEMBER(nbd.dirty_bitmap) },
 };
 
 int qcow2_open_options_set(qcow2_open_options *options, const char *name, const char *value)
 {
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        if (strcmp(rows[i].name, name) == 0)
-            return rows[i].set(options, &rows[i], value);
-    return error_set(ENOENT, "Invalid parameter '%s'", name);
+    return option_set(runtime_options, sizeof runtime_options / sizeof runtime_options[0], options,
+                      name, value);
 }

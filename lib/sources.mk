@@ -2,7 +2,8 @@
 libqcow2_sources = \
 	amend_options.c \
 	api.c \
-	options.c \
+	create_options.c \
+	open_options.c \
 	runtime_options.c \
 	qcow2.h \
 	base/bits.h \
@@ -14,6 +15,8 @@ libqcow2_sources = \
 	base/library.c \
 	base/library.h \
 	base/mix.h \
+	base/option.c \
+	base/option.h \
 	base/text.c \
 	base/text.h \
 	format/bitmap_directory.c \
@@ -163,6 +166,7 @@ libqcow2_sources = \
 	image/named.h \
 	image/open.c \
 	image/open_qcow1.c \
+	image/options.c \
 	image/options.h \
 	image/preallocate.c \
 	image/preallocate.h \

@@ -20,6 +20,17 @@ char *text_copy(const void *from, size_t size)
     return to;
 }
 
+int text_replace(char **to, const char *from)
+{
+    char *copy = from ? strdup(from) : NULL;
+
+    if (from && copy == NULL)
+        return error_no_memory(), -1;
+    free(*to);
+    *to = copy;
+    return 0;
+}
+
 /* option_value_switch of cmd/option-value.c, which cannot see this one, knows the same words. */
 int text_parse_switch(const char *word, bool *on)
 {

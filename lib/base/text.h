@@ -12,6 +12,9 @@
  * The caller frees it. */
 char *text_copy(const void *from, size_t size);
 
+/* Free *to and make it a copy of a string, or NULL.  On failure it stays. */
+int text_replace(char **to, const char *from);
+
 /* Is the switch on?  The words are those of QEMU: on, yes, true, y; off, no, false, n.  Returns -1,
  * and sets no error, for any other. */
 int text_parse_switch(const char *word, bool *on);

@@ -16,6 +16,7 @@
 #include <zstd.h>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "format/disk.h"
 
 #ifdef HAVE_ISAL
@@ -261,8 +262,7 @@ static int bad_value(const char *name, const char *value, const char *expected)
 int compression_parse_level(const char *name, const char *value, int *level)
 {
     static const char *const words[] = { "default", "fast", "best" };
-    char *end;
-    long number;
+    uint64_t number;
 
     for (int i = 0; i < 3; i++) {
         if (strcmp(value, words[i]) == 0) {
@@ -270,9 +270,7 @@ int compression_parse_level(const char *name, const char *value, int *level)
             return 0;
         }
     }
-    errno = 0;
-    number = strtol(value, &end, 10);
-    if (errno || end == value || *end || number < 1 || number > MAX_ZSTD_LEVEL)
+    if (text_parse_number(value, &number) == -1 || number < 1 || number > MAX_ZSTD_LEVEL)
         return bad_value(name, value, "'fast', 'default', 'best' or a number from 1 to 19");
     *level = (int)number;
     return 0;
@@ -280,12 +278,9 @@ int compression_parse_level(const char *name, const char *value, int *level)
 
 int compression_parse_window(const char *name, const char *value, int *window)
 {
-    char *end;
-    long number;
+    uint64_t number;
 
-    errno = 0;
-    number = strtol(value, &end, 10);
-    if (errno || end == value || *end || number < MIN_WINDOW || number > WIDE_WINDOW)
+    if (text_parse_number(value, &number) == -1 || number < MIN_WINDOW || number > WIDE_WINDOW)
         return bad_value(name, value, "the logarithm of a size, from 9 to 15");
     *window = (int)number;
     return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* options.h - how an image is to be opened or created */
+/* options.h - how an image is to be opened, created or amended */
 
 #ifndef QCOW2_IMAGE_OPTIONS_H
 #define QCOW2_IMAGE_OPTIONS_H
@@ -143,5 +143,12 @@ struct qcow2_amend_options {
 /* "qcow2", "raw", "qcow" or "luks"; ENOTSUP for other formats. */
 int image_format_parse(const char *name, enum image_format *format);
 const char *image_format_name(enum image_format format);
+
+/* The version that a compatibility level ("1.1", "v3") stands for; 0: none is called so. */
+uint32_t image_version_parse(const char *level);
+
+/* The setter of an option (base/option.h) whose member is a uint32_t: the width of refcounts. */
+struct option;
+int options_set_refcount_bits(const struct option *option, void *object, const char *value);
 
 #endif

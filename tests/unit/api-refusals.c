@@ -34,7 +34,7 @@ struct word {
 
 static const struct word create_words[] = {
     { "no-such-thing", "1", ENOENT, "Invalid parameter 'no-such-thing'" },
-    { "size", "1M", EINVAL, "'size' expects a number, not '1M'" },
+    { "size", "1M", EINVAL, "'size' expects a number" },
     { "size", "-1", EINVAL, "expects a number" },
     { "compat", "v4", EINVAL, "'compat' does not accept value 'v4'" },
     { "cluster_size", "big", EINVAL, "expects a number" },
@@ -44,7 +44,7 @@ static const struct word create_words[] = {
     { "refcount_bits", "many", EINVAL, "expects a number" },
     { "refcount_bits", "0", EINVAL, "power of two" },
     { "refcount_bits", "128", EINVAL, "may not exceed 64 bits" },
-    { "lazy_refcounts", "perhaps", EINVAL, "expects 'on' or 'off', not 'perhaps'" },
+    { "lazy_refcounts", "perhaps", EINVAL, "'lazy_refcounts' expects 'on' or 'off'" },
     { "preallocation", "some", EINVAL, "'preallocation' does not accept value 'some'" },
     { "compression_type", "lzma", EINVAL, "'compression_type' does not accept value 'lzma'" },
     { "encryption", "perhaps", EINVAL, "expects 'on' or 'off'" },
@@ -52,7 +52,7 @@ static const struct word create_words[] = {
 
 static const struct word amend_words[] = {
     { "no-such-thing", "1", ENOENT, "Invalid parameter 'no-such-thing'" },
-    { "size", "1M", EINVAL, "expects a number, not '1M'" },
+    { "size", "1M", EINVAL, "'size' expects a number" },
     { "compat", "v4", EINVAL, "Unknown compatibility level v4" },
     { "refcount_bits", "many", EINVAL, "expects a number" },
     { "refcount_bits", "3", EINVAL, "power of two" },
@@ -402,8 +402,11 @@ static int say_no(void *opaque, uint64_t done, uint64_t total)
 
 static void fill(qcow2_image *image)
 {
-    static const uint8_t bytes[SIZE] = { [0] = 1, [100000] = 2 };
+    static uint8_t bytes[SIZE];
 
+    /* an initializer with an element so far behind keeps a static analyzer busy for hours */
+    bytes[0] = 1;
+    bytes[100000] = 2;
     assert_int_equal(qcow2_pwrite(image, bytes, sizeof bytes, 0, 0), 0);
 }
 
