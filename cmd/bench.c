@@ -13,9 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cleanup.h"
+#include "clock.h"
 #include "image-open.h"
 #include "json.h"
 #include "message.h"
@@ -148,14 +148,6 @@ static void run_threads(bench *b)
         pthread_join(threads[--begun], NULL);
 }
 
-static double seconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 /* ------------------------------------------------------------------------------------------------
  * What is said
  */
@@ -205,9 +197,9 @@ static int measure(const options *o, const bench_options *settled, qcow2_image *
 
     if (o->output == OUTPUT_HUMAN)
         announce(settled);
-    start = seconds();
+    start = clock_seconds();
     run_threads(&b);
-    duration = seconds() - start;
+    duration = clock_seconds() - start;
     if (b.error != 0) {
         error_report("Failed request: %s", strerror(b.error));
         return -1;

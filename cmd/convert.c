@@ -33,9 +33,9 @@
 #include "lock-wait.h"
 #include "made.h"
 #include "message.h"
-#include "option-value.h"
 #include "path.h"
 #include "snapshot-open.h"
+#include "switch-word.h"
 #include "verb.h"
 
 #define DEFAULT_SPARSE_SIZE 4096
@@ -95,7 +95,7 @@ static bool encrypts(const conversion *c)
     bool on = false;
 
     return keyval_get(&c->creation, "encrypt.format") ||
-           (old && option_value_switch(old, &on) == 0 && on);
+           (old && switch_word_parse(old, &on) == 0 && on);
 }
 
 /* What contradicts itself on any images.  Returns the sentence, or NULL. */

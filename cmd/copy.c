@@ -29,9 +29,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "bytes.h"
+#include "clock.h"
 #include "copy-plan.h"
 #include "copy.h"
 #include "message.h"
@@ -274,15 +274,8 @@ static int write_runs(const copier *c, const window *w)
 /* Sleeps until as much as has been written was due. */
 static void keep_rate(const copier *c)
 {
-    double due = (double)c->done / (double)c->job->rate_limit;
-    struct timespec when = c->started;
+    struct timespec when = clock_later(c->started, (double)c->done / (double)c->job->rate_limit);
 
-    when.tv_sec += (time_t)due;
-    when.tv_nsec += (long)((due - (double)(time_t)due) * 1e9);
-    if (when.tv_nsec >= 1000000000) {
-        when.tv_sec++;
-        when.tv_nsec -= 1000000000;
-    }
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &when, NULL) == EINTR)
         progress_at(c->job->progress, c->done, c->total);
 }
@@ -346,7 +339,7 @@ static int copy_windows(copier *c)
     for (unsigned i = 0; i < nb_slots; i++)
         slots[i] = &windows[i];
     plan_begin(c);
-    clock_gettime(CLOCK_MONOTONIC, &c->started);
+    c->started = clock_now();
     result = pipeline_run(&stages, c, slots, nb_slots, nb_workers);
     for (unsigned i = 0; i < nb_slots; i++) {
         free(windows[i].buffer);

@@ -13,6 +13,7 @@
 #include "message.h"
 #include "option-value.h"
 #include "secret.h"
+#include "switch-word.h"
 
 enum {
     FOR_QCOW2 = 1,
@@ -181,7 +182,7 @@ static json_t *value_json(const char *value, value_type type)
 {
     bool on = false;
 
-    if (type == VALUE_SWITCH && option_value_switch(value, &on) == 0)
+    if (type == VALUE_SWITCH && switch_word_parse(value, &on) == 0)
         return json_boolean(on);
     if (type == VALUE_SIZE || type == VALUE_NUMBER)
         return json_number(strtoull(value, NULL, 10));

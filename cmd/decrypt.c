@@ -5,63 +5,50 @@
  * of every verb the time to load several megabytes.
  */
 
-#include <dlfcn.h>
 #include <limits.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <stdbool.h>
 
 #include "decrypt.h"
+#include "late-library.h"
 #include "message.h"
 
-#define STRING2(text) #text
-#define STRING(text) STRING2(text)
-#define LIBCRYPTO "libcrypto.so." STRING(OPENSSL_VERSION_MAJOR)
-
-/* The functions of libcrypto that are used here, each under its own name. */
 #define FUNCTIONS(X)              \
+    X(EVP_CIPHER_CTX_free)        \
     X(EVP_CIPHER_CTX_new)         \
-    X(EVP_aes_256_cbc)            \
-    X(EVP_DecryptInit_ex)         \
     X(EVP_CIPHER_CTX_set_padding) \
+    X(EVP_DecryptInit_ex)         \
     X(EVP_DecryptUpdate)          \
-    X(EVP_CIPHER_CTX_free)
+    X(EVP_aes_256_cbc)
 
-#define MEMBER(name) __typeof__(name) *name;
-typedef struct {
-    FUNCTIONS(MEMBER)
+static struct {
+    FUNCTIONS(LIBRARY_MEMBER)
 } crypto;
 
-static int load(crypto *c)
-{
-    void *library = dlopen(LIBCRYPTO, RTLD_NOW | RTLD_LOCAL);
-
-#define RESOLVE(name)                                                     \
-    if (!library || (*(void **)&c->name = dlsym(library, #name)) == NULL) \
-        return -1;
-    FUNCTIONS(RESOLVE)
-    return 0;
-}
+static struct library library = {
+    .name = LIBRARY_NAME("crypto", OPENSSL_VERSION_MAJOR),
+    LIBRARY_TABLE(FUNCTIONS, crypto),
+};
 
 int decrypt_blocks(const unsigned char key[DECRYPT_KEY_SIZE],
                    const unsigned char iv[DECRYPT_BLOCK_SIZE], unsigned char *data, size_t count,
                    char **why)
 {
     EVP_CIPHER_CTX *context;
-    crypto c;
     int done = 0;
     bool worked;
 
-    if (load(&c)) {
-        *why = xasprintf("Could not load " LIBCRYPTO ", which decrypts secrets: %s", dlerror());
+    if (late_library_load(&library)) {
+        *why = xasprintf("Could not load %s, which decrypts secrets: %s", library.name, dlerror());
         return -1;
     }
-    context = c.EVP_CIPHER_CTX_new();
+    context = crypto.EVP_CIPHER_CTX_new();
     worked = context && count <= INT_MAX &&
-             c.EVP_DecryptInit_ex(context, c.EVP_aes_256_cbc(), NULL, key, iv) &&
-             c.EVP_CIPHER_CTX_set_padding(context, 0) &&
-             c.EVP_DecryptUpdate(context, data, &done, data, (int)count) && (size_t)done == count;
-    c.EVP_CIPHER_CTX_free(context);
+             crypto.EVP_DecryptInit_ex(context, crypto.EVP_aes_256_cbc(), NULL, key, iv) &&
+             crypto.EVP_CIPHER_CTX_set_padding(context, 0) &&
+             crypto.EVP_DecryptUpdate(context, data, &done, data, (int)count) &&
+             (size_t)done == count;
+    crypto.EVP_CIPHER_CTX_free(context);
     if (worked)
         return 0;
     *why = xstrdup("Could not decrypt the secret");

@@ -10,7 +10,7 @@
 #include "human.h"
 #include "image-key-table.h"
 #include "message.h"
-#include "option-value.h"
+#include "switch-word.h"
 
 typedef int key_reader(layer *l, const char *key, const char *value, char **why);
 
@@ -33,7 +33,7 @@ const char *layer_get(const layer *l, const char *key)
 
 static int parse_switch(const char *key, const char *value, bool *on, char **why)
 {
-    if (option_value_switch(value, on) == 0)
+    if (switch_word_parse(value, on) == 0)
         return 0;
     *why = xasprintf("Parameter '%s' expects 'on' or 'off'", key);
     return -1;

@@ -4,8 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "io.h"
 
 enum {
@@ -14,9 +14,8 @@ enum {
 
 uint64_t io_clock(void)
 {
-    struct timespec now;
+    struct timespec now = clock_now();
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
 }
 

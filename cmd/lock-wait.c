@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "lock-wait.h"
 #include "message.h"
 #include "qcow2.h"
@@ -18,9 +19,8 @@ static const long first_pause = 10 * 1000 * 1000, longest_pause = 500 * 1000 * 1
 
 static bool is_over(const struct timespec *deadline)
 {
-    struct timespec now;
+    struct timespec now = clock_now();
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
     return now.tv_sec > deadline->tv_sec ||
            (now.tv_sec == deadline->tv_sec && now.tv_nsec >= deadline->tv_nsec);
 }
@@ -42,7 +42,7 @@ bool lock_wait_helps(void)
 static void begin(lock_wait *wait)
 {
     error_report("waiting: %s", qcow2_get_error());
-    clock_gettime(CLOCK_MONOTONIC, &wait->deadline);
+    wait->deadline = clock_now();
     if (wait->seconds != LOCK_WAIT_FOR_EVER)
         wait->deadline.tv_sec += (time_t)wait->seconds;
     wait->pause = first_pause;

@@ -12,30 +12,13 @@
 #include "cleanup.h"
 #include "human.h"
 #include "message.h"
+#include "switch-word.h"
 
 static char *number_refusal(const char *name, const char *text)
 {
     if (errno == ERANGE)
         return xasprintf("Value '%s' is too large for parameter '%s'", text, name);
     return xasprintf("Parameter '%s' expects a number", name);
-}
-
-/* text_parse_switch of lib/base/text.c, which a command cannot see, knows the same words. */
-int option_value_switch(const char *word, bool *on)
-{
-    static const char *const words[][2] = {
-        { "on", "off" },
-        { "yes", "no" },
-        { "true", "false" },
-        { "y", "n" },
-    };
-
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        *on = strcmp(word, words[i][0]) == 0;
-        if (*on || strcmp(word, words[i][1]) == 0)
-            return 0;
-    }
-    return -1;
 }
 
 char *option_value_rewrite(const char *name, value_type type, const char *value, char **why)
@@ -60,7 +43,7 @@ char *option_value_rewrite(const char *name, value_type type, const char *value,
         *why = number_refusal(name, value);
         return NULL;
     case VALUE_SWITCH:
-        if (option_value_switch(value, &on) == 0)
+        if (switch_word_parse(value, &on) == 0)
             break;
         *why = xasprintf("Parameter '%s' expects 'on' or 'off'", name);
         return NULL;

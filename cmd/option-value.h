@@ -4,8 +4,6 @@
 #ifndef QCOW_CMD_OPTION_VALUE_H
 #define QCOW_CMD_OPTION_VALUE_H
 
-#include <stdbool.h>
-
 typedef enum {
     VALUE_STRING,
     VALUE_SIZE,
@@ -16,10 +14,6 @@ typedef enum {
 /* The library's spelling of a value: sizes as plain numbers of bytes.  The caller frees it.  NULL
  * when the value is none of its type, and in *why a sentence that the caller frees. */
 char *option_value_rewrite(const char *name, value_type type, const char *value, char **why);
-
-/* Is the switch on?  The words are QEMU's: on, yes, true, y; off, no, false, n.  Returns -1 for
- * others. */
-int option_value_switch(const char *word, bool *on);
 
 /* One line of the answer to "-o help". */
 void option_value_print_help(const char *name, value_type type, const char *help);

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "ending.h"
 #include "human.h"
 #include "message.h"
@@ -36,14 +36,6 @@ static progress_bar *volatile on_line;
 /* ------------------------------------------------------------------------------------------------
  * The text
  */
-
-static double seconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 static double portion(const progress_bar *bar)
 {
@@ -204,7 +196,7 @@ static void end_line(void)
 
 void progress_bar_begin(progress_bar *bar, bool in_bytes)
 {
-    double now = seconds();
+    double now = clock_seconds();
 
     *bar = (progress_bar){ .in_bytes = in_bytes, .begun = now, .sampled = now };
     on_line = NULL;
@@ -227,7 +219,7 @@ static void take_sample(progress_bar *bar, double now)
 
 void progress_bar_at(progress_bar *bar, uint64_t done, uint64_t total)
 {
-    double now = seconds();
+    double now = clock_seconds();
 
     bar->total = total;
     bar->done = done < total ? done : total;
@@ -246,7 +238,7 @@ void progress_bar_end(progress_bar *bar, bool complete)
     clear_line();
     bar->complete = complete;
     if (complete)
-        draw(bar, seconds());
+        draw(bar, clock_seconds());
     if (on_line)
         putchar('\n');
     fflush(stdout);

@@ -2,7 +2,6 @@
 shared_sources = \
 	base64.c \
 	base64.h \
-	cleanup.h \
 	confine.c \
 	confine.h \
 	credentials.c \

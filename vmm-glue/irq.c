@@ -75,7 +75,7 @@ void irq_set_line(struct irq *irq, unsigned gsi, bool level)
 
 int irq_add_message(struct irq *irq, int event_fd)
 {
-    LOCK_FOR_SCOPE(&irq->lock);
+    LOCK_SCOPE(&irq->lock);
     struct kvm_irqfd irqfd = { .fd = (uint32_t)event_fd, .gsi = irq->next_gsi };
 
     if (irq->next_gsi == IOAPIC_PINS + MAX_MESSAGES) {
@@ -99,7 +99,7 @@ static struct kvm_irq_routing_entry *find_message_locked(struct irq *irq, unsign
 
 void irq_route_message(struct irq *irq, unsigned gsi, uint64_t address, uint32_t data)
 {
-    LOCK_FOR_SCOPE(&irq->lock);
+    LOCK_SCOPE(&irq->lock);
     struct kvm_irq_routing_entry *entry = find_message_locked(irq, gsi);
 
     *entry = (struct kvm_irq_routing_entry){

@@ -83,7 +83,7 @@ uint64_t msix_table_read(struct msix *msix, uint64_t offset, unsigned size)
     uint64_t index = offset / MSIX_ENTRY_SIZE;
     unsigned word = offset % MSIX_ENTRY_SIZE / 4;
 
-    LOCK_FOR_SCOPE(&msix->lock);
+    LOCK_SCOPE(&msix->lock);
     if (index >= msix->count || offset % size || size < 4)
         return UINT64_MAX;
     const uint32_t *entry = msix->vectors[index].entry;
@@ -95,7 +95,7 @@ void msix_table_write(struct msix *msix, uint64_t offset, unsigned size, uint64_
     uint64_t index = offset / MSIX_ENTRY_SIZE;
     unsigned word = offset % MSIX_ENTRY_SIZE / 4;
 
-    LOCK_FOR_SCOPE(&msix->lock);
+    LOCK_SCOPE(&msix->lock);
     if (index >= msix->count || offset % size || size < 4)
         return;
     struct msix_vector *vector = &msix->vectors[index];
@@ -113,7 +113,7 @@ uint64_t msix_pending_read(struct msix *msix, uint64_t offset, unsigned size)
 {
     uint64_t bits = 0;
 
-    LOCK_FOR_SCOPE(&msix->lock);
+    LOCK_SCOPE(&msix->lock);
     for (unsigned i = 0; i < 8 * size && offset * 8 + i < msix->count; i++)
         if (msix->vectors[offset * 8 + i].pending)
             bits |= UINT64_C(1) << i;
@@ -122,7 +122,7 @@ uint64_t msix_pending_read(struct msix *msix, uint64_t offset, unsigned size)
 
 void msix_control(struct msix *msix, bool enabled, bool masked)
 {
-    LOCK_FOR_SCOPE(&msix->lock);
+    LOCK_SCOPE(&msix->lock);
     msix->enabled = enabled;
     msix->masked = masked;
     deliver_pending_locked(msix);
@@ -130,7 +130,7 @@ void msix_control(struct msix *msix, bool enabled, bool masked)
 
 void msix_signal(struct msix *msix, unsigned vector)
 {
-    LOCK_FOR_SCOPE(&msix->lock);
+    LOCK_SCOPE(&msix->lock);
     if (!msix->enabled || vector >= msix->count)
         return;
     if (deliverable_locked(msix, &msix->vectors[vector]))

@@ -99,7 +99,7 @@ void nbd_conn_unwatch(struct nbd_conn *conn, struct nbd_source *source)
 
 void nbd_conn_post(struct nbd_conn *conn, struct nbd_task *task)
 {
-    LOCK_FOR_SCOPE(&conn->lock);
+    LOCK_SCOPE(&conn->lock);
     task->next = NULL;
     *conn->tasks_end = task;
     conn->tasks_end = &task->next;
@@ -162,7 +162,7 @@ static bool is_open(struct nbd_conn *conn)
 
 static bool must_quit(struct nbd_conn *conn)
 {
-    LOCK_FOR_SCOPE(&conn->lock);
+    LOCK_SCOPE(&conn->lock);
     return conn->quit;
 }
 

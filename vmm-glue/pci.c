@@ -82,7 +82,7 @@ static uint64_t address_read(void *opaque, uint64_t offset, unsigned size)
 {
     struct pci_bus *pci = opaque;
 
-    LOCK_FOR_SCOPE(&pci->lock);
+    LOCK_SCOPE(&pci->lock);
     return offset == 0 && size == 4 ? pci->address : UINT64_MAX;
 }
 
@@ -90,7 +90,7 @@ static void address_write(void *opaque, uint64_t offset, unsigned size, uint64_t
 {
     struct pci_bus *pci = opaque;
 
-    LOCK_FOR_SCOPE(&pci->lock);
+    LOCK_SCOPE(&pci->lock);
     if (offset == 0 && size == 4)
         pci->address = (uint32_t)value & ~UINT32_C(3);
 }
@@ -99,7 +99,7 @@ static uint64_t data_read(void *opaque, uint64_t offset, unsigned size)
 {
     struct pci_bus *pci = opaque;
 
-    LOCK_FOR_SCOPE(&pci->lock);
+    LOCK_SCOPE(&pci->lock);
     struct pci_device *device = addressed_locked(pci);
     unsigned reg = (pci->address & 0xfc) + (unsigned)offset;
     if (!device || size > 4)
@@ -113,7 +113,7 @@ static void data_write(void *opaque, uint64_t offset, unsigned size, uint64_t va
 {
     struct pci_bus *pci = opaque;
 
-    LOCK_FOR_SCOPE(&pci->lock);
+    LOCK_SCOPE(&pci->lock);
     struct pci_device *device = addressed_locked(pci);
     if (device && size <= 4)
         config_write_locked(device, (pci->address & 0xfc) + (unsigned)offset, size,
@@ -126,7 +126,7 @@ static struct pci_device *find_bar(struct pci_bus *pci, uint64_t window_offset, 
 {
     uint64_t address = PCI_WINDOW_START + window_offset;
 
-    LOCK_FOR_SCOPE(&pci->lock);
+    LOCK_SCOPE(&pci->lock);
     for (unsigned i = 0; i < pci->count; i++) {
         struct pci_device *device = pci->devices[i];
         if (device->bar_base && address >= device->bar_base &&

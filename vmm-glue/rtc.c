@@ -61,7 +61,7 @@ static uint64_t port_read(void *opaque, uint64_t offset, unsigned size)
 {
     struct rtc *rtc = opaque;
 
-    LOCK_FOR_SCOPE(&rtc->lock);
+    LOCK_SCOPE(&rtc->lock);
     if (size != 1 || offset == 0)
         return UINT64_MAX;
     return read_register_locked(rtc, rtc->index);
@@ -71,7 +71,7 @@ static void port_write(void *opaque, uint64_t offset, unsigned size, uint64_t va
 {
     struct rtc *rtc = opaque;
 
-    LOCK_FOR_SCOPE(&rtc->lock);
+    LOCK_SCOPE(&rtc->lock);
     if (size != 1)
         return;
     if (offset == 0)

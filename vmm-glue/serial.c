@@ -148,7 +148,7 @@ static uint64_t port_read(void *opaque, uint64_t offset, unsigned size)
 {
     struct serial *serial = opaque;
 
-    LOCK_FOR_SCOPE(&serial->lock);
+    LOCK_SCOPE(&serial->lock);
     if (size != 1)
         return UINT64_MAX;
     uint8_t value = read_locked(serial, (unsigned)offset);
@@ -160,7 +160,7 @@ static void port_write(void *opaque, uint64_t offset, unsigned size, uint64_t va
 {
     struct serial *serial = opaque;
 
-    LOCK_FOR_SCOPE(&serial->lock);
+    LOCK_SCOPE(&serial->lock);
     if (size != 1)
         return;
     write_locked(serial, (unsigned)offset, (uint8_t)value);
@@ -195,7 +195,7 @@ size_t serial_input(struct serial *serial, const uint8_t *buf, size_t count)
 {
     size_t taken = 0;
 
-    LOCK_FOR_SCOPE(&serial->lock);
+    LOCK_SCOPE(&serial->lock);
     while (taken < count && serial->input_count < SERIAL_FIFO)
         put_input_locked(serial, buf[taken++]);
     update_line_locked(serial);

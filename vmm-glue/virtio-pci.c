@@ -274,12 +274,12 @@ static uint64_t bar_read(struct pci_device *pci, uint64_t address, unsigned size
 
     switch ((enum region)(address / REGION_SIZE)) {
     case COMMON: {
-        LOCK_FOR_SCOPE(&transport->lock);
+        LOCK_SCOPE(&transport->lock);
         return common_width(offset) == size ? common_read_locked(transport, offset) : 0;
     }
     case ISR: return offset ? 0 : __atomic_exchange_n(&transport->isr, 0, __ATOMIC_RELAXED);
     case DEVICE: {
-        LOCK_FOR_SCOPE(&transport->lock);
+        LOCK_SCOPE(&transport->lock);
         return device_read_locked(transport->device, offset, size);
     }
     case MSIX_TABLE: return msix_table_read(&transport->msix, offset, size);
@@ -295,13 +295,13 @@ static void bar_write(struct pci_device *pci, uint64_t address, unsigned size, u
 
     switch ((enum region)(address / REGION_SIZE)) {
     case COMMON: {
-        LOCK_FOR_SCOPE(&transport->lock);
+        LOCK_SCOPE(&transport->lock);
         if (common_width(offset) == size)
             common_write_locked(transport, offset, value);
         break;
     }
     case DEVICE: {
-        LOCK_FOR_SCOPE(&transport->lock);
+        LOCK_SCOPE(&transport->lock);
         device_write_locked(transport->device, offset, size, value);
         break;
     }
@@ -471,7 +471,7 @@ int virtio_pci_shutdown(struct virtio_pci *transport, unsigned seconds)
 
     clock_gettime(CLOCK_REALTIME, &deadline);
     deadline.tv_sec += seconds;
-    LOCK_FOR_SCOPE(&transport->lock);
+    LOCK_SCOPE(&transport->lock);
     begin_reset_locked(transport);
     while (transport->running && result == 0)
         result = pthread_cond_timedwait(&transport->quiet, &transport->lock, &deadline);
@@ -491,7 +491,7 @@ void virtio_pci_interrupt(struct virtio_pci *transport, unsigned queue)
 
 void virtio_pci_queue_stopped(struct virtio_pci *transport)
 {
-    LOCK_FOR_SCOPE(&transport->lock);
+    LOCK_SCOPE(&transport->lock);
     if (--transport->running)
         return;
     if (transport->resetting)
@@ -501,7 +501,7 @@ void virtio_pci_queue_stopped(struct virtio_pci *transport)
 
 void virtio_pci_queue_broken(struct virtio_pci *transport, unsigned queue, const char *why)
 {
-    LOCK_FOR_SCOPE(&transport->lock);
+    LOCK_SCOPE(&transport->lock);
     if (!transport->resetting)
         needs_reset_locked(transport, queue, why);
 }

@@ -31,7 +31,7 @@ bool vm_has_ended(const struct vm *vm)
 
 static bool end_once(struct vm *vm, enum vm_outcome outcome)
 {
-    LOCK_FOR_SCOPE(&vm->lock);
+    LOCK_SCOPE(&vm->lock);
     if (vm->outcome != VM_RUNNING)
         return false;
     __atomic_store_n(&vm->outcome, outcome, __ATOMIC_RELEASE);

@@ -1,48 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* cleanup.h - resources that end with their scope
+/* cleanup.h - resources that end with their scope: those of common/cleanup.h, and
  *
- *     CLEANUP_FREE char *name = strdup(x);
- *     LOCK_SCOPE(&lock);              the mutex is released when the block ends
  *     READ_SCOPE(&rwlock);  WRITE_SCOPE(&rwlock);
  */
 
 #ifndef QCOW2_BASE_CLEANUP_H
 #define QCOW2_BASE_CLEANUP_H
 
-#include <pthread.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-static inline void cleanup_free(void *address)
-{
-    free(*(void **)address);
-}
-
-static inline void cleanup_close(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-}
-
-static inline void cleanup_mutex(pthread_mutex_t **lock)
-{
-    pthread_mutex_unlock(*lock);
-}
+#include <cleanup.h>
 
 static inline void cleanup_rwlock(pthread_rwlock_t **lock)
 {
     pthread_rwlock_unlock(*lock);
 }
 
-#define CLEANUP_FREE __attribute__((cleanup(cleanup_free)))
-#define CLEANUP_CLOSE __attribute__((cleanup(cleanup_close)))
-
-#define CLEANUP_NAME2(line) scope_guard_##line
-#define CLEANUP_NAME(line) CLEANUP_NAME2(line)
-
-#define LOCK_SCOPE(lock)                                                                      \
-    __attribute__((cleanup(cleanup_mutex), unused)) pthread_mutex_t *CLEANUP_NAME(__LINE__) = \
-        (pthread_mutex_lock(lock), (lock))
 #define READ_SCOPE(lock)                                                                        \
     __attribute__((cleanup(cleanup_rwlock), unused)) pthread_rwlock_t *CLEANUP_NAME(__LINE__) = \
         (pthread_rwlock_rdlock(lock), (lock))

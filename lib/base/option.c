@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "switch-word.h"
 
 int option_set(const struct option *options, size_t nb_options, void *object, const char *name,
                const char *value)
@@ -42,7 +43,7 @@ int option_number(const char *name, const char *value, uint64_t *number)
 
 int option_switch(const char *name, const char *value, bool *on)
 {
-    if (text_parse_switch(value, on) == 0)
+    if (switch_word_parse(value, on) == 0)
         return 0;
     return error_set(EINVAL, "Parameter '%s' expects 'on' or 'off'", name);
 }

@@ -31,24 +31,6 @@ int text_replace(char **to, const char *from)
     return 0;
 }
 
-/* option_value_switch of cmd/option-value.c, which cannot see this one, knows the same words. */
-int text_parse_switch(const char *word, bool *on)
-{
-    static const char *const words[][2] = {
-        { "on", "off" },
-        { "yes", "no" },
-        { "true", "false" },
-        { "y", "n" },
-    };
-
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        *on = strcmp(word, words[i][0]) == 0;
-        if (*on || strcmp(word, words[i][1]) == 0)
-            return 0;
-    }
-    return -1;
-}
-
 int text_parse_number(const char *word, uint64_t *number)
 {
     char *end;

@@ -4,7 +4,6 @@
 #ifndef QCOW2_BASE_TEXT_H
 #define QCOW2_BASE_TEXT_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,11 +14,7 @@ char *text_copy(const void *from, size_t size);
 /* Free *to and make it a copy of a string, or NULL.  On failure it stays. */
 int text_replace(char **to, const char *from);
 
-/* Is the switch on?  The words are those of QEMU: on, yes, true, y; off, no, false, n.  Returns -1,
- * and sets no error, for any other. */
-int text_parse_switch(const char *word, bool *on);
-
-/* A decimal number that is not negative.  Returns as above. */
+/* A decimal number that is not negative.  Returns -1, and sets no error, for anything else. */
 int text_parse_number(const char *word, uint64_t *number);
 
 #endif

@@ -14,9 +14,9 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/cleanup.h"
+#include "clock.h"
 #include "guest/layers.h"
 #include "image/image.h"
 #include "image/progress.h"
@@ -38,15 +38,8 @@ struct commit {
 /* Sleep until as much as has been copied was due. */
 static void keep_rate(const struct commit *c)
 {
-    struct timespec when = c->started;
-    double due = (double)c->copied / (double)c->rate_limit;
+    struct timespec when = clock_later(c->started, (double)c->copied / (double)c->rate_limit);
 
-    when.tv_sec += (time_t)due;
-    when.tv_nsec += (long)((due - (double)(time_t)due) * 1e9);
-    if (when.tv_nsec >= 1000000000) {
-        when.tv_sec++;
-        when.tv_nsec -= 1000000000;
-    }
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &when, NULL) == EINTR)
         continue;
 }
@@ -150,7 +143,7 @@ int image_commit(struct qcow2_image *image, unsigned depth, uint64_t rate_limit,
         return error_no_memory(), -1;
     if (check(image, base, flags) == -1)
         return -1;
-    clock_gettime(CLOCK_MONOTONIC, &c.started);
+    c.started = clock_now();
     c.progress = (struct progress){ progress, opaque, 0, image->disk->size };
     if (image->disk->size > base->disk->size && image_resize(base, image->disk->size, 0) == -1)
         return -1;

@@ -30,12 +30,12 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/bits.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "clock.h"
 #include "store/nbd_library.h"
 
 #define BASE_ALLOCATION "base:allocation"
@@ -304,9 +304,8 @@ static int connect_failed(const struct nbd_connection *c, const char *uri)
 
 int64_t connection_clock(void)
 {
-    struct timespec now;
+    struct timespec now = clock_now();
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
     return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
 }
 

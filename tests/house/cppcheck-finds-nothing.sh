@@ -7,7 +7,8 @@ set -eu
 
 command -v cppcheck > /dev/null || { echo "skipped: cppcheck is not installed"; exit 77; }
 cd "$abs_top_srcdir"
-cppcheck -q --std=c11 --enable=warning,performance,portability -I lib -I sandbox -I cmd \
+cppcheck -q --std=c11 --enable=warning,performance,portability \
+    -I common -I lib -I sandbox -I cmd \
     --include=build-aux/cppcheck.h --suppressions-list=build-aux/cppcheck.supp \
     --template='{file}:{line}: {id}: {message}' --error-exitcode=1 \
-    lib sandbox cmd nbdplugin vmm-glue
+    common lib sandbox cmd nbdplugin vmm-glue

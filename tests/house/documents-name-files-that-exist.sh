@@ -9,7 +9,7 @@ cd "$abs_top_srcdir"
 # folder or file at the top of the tree.
 paths_in() {
     grep -oE '[][A-Za-z0-9_./*-]+' "$1" | sed -E 's/[.,;:]+$//; s|^\./||' |
-        grep -E '^(lib|sandbox|cmd|nbdplugin|vmm-glue|tests|man|m4|build-aux|\.ci)/|^(autogen|quickstart)\.sh$|^[A-Z]+\.md$' |
+        grep -E '^(common|lib|sandbox|cmd|nbdplugin|vmm-glue|tests|man|m4|build-aux|\.ci)/|^(autogen|quickstart)\.sh$|^[A-Z]+\.md$' |
         sort -u
 }
 

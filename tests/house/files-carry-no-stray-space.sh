@@ -9,7 +9,7 @@ cd "$abs_top_srcdir"
 tab=$'\t'
 fail=0
 
-sources=$(find lib sandbox cmd nbdplugin vmm-glue tests -name '*.[ch]' -o -name '*.sh' -o -name '*.syms')
+sources=$(find common lib sandbox cmd nbdplugin vmm-glue tests -name '*.[ch]' -o -name '*.sh' -o -name '*.syms')
 for file in $sources; do
     if grep -nE "$tab|[[:space:]]\$" "$file" /dev/null; then
         echo "$file: tabs or trailing space in the lines above"

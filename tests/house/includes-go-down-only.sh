@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # No file includes a header of a room above its own; commands and plugin see only qcow2.h of the
-# library, and the virtual machine sees nothing of it.
+# library, the virtual machine sees nothing of it, and what is common sees nothing of anybody.
 set -eu
 
 cd "$abs_top_srcdir"
@@ -47,6 +47,11 @@ for part in cmd nbdplugin; do
         fi
     done < <(includes_below "$part")
 done
+
+if grep -n '^#include "' common/*.h; then
+    echo "what is common knows no other room"
+    fail=1
+fi
 
 while read -r file header; do
     if [[ $header == qcow2.h || $header == */lib/* || ( $header == */* && -e lib/$header ) ]]; then
