@@ -47,7 +47,8 @@ enum {
 static const io_option table[] = {
     { 'h', "help", NULL, "show this help and exit" },
     { 'V', "version", NULL, "show the version and exit" },
-    { OPTION_OBJECT, "object", "OBJECT", "a secret, as in secret,id=ID,data=TEXT" },
+    { OPTION_OBJECT, "object", "OBJECT",
+      "a secret (secret,id=ID,data=TEXT), or for TLS tls-creds-x509 or tls-creds-psk" },
     { OPTION_IMAGE_OPTS, "image-opts", NULL,
       "FILE is options, as in driver=qcow2,file.filename=FILE" },
     { 'c', "cmd", "COMMAND", "run this command; may be given again" },

@@ -228,7 +228,7 @@ enum {
 static const option_row table[] = {
     CALL(EVERY_VERB, "help", "h", NULL, set_help, 0, "show this help and exit"),
     CALL(EVERY_VERB, "object", "", "OBJECT", set_object, 0,
-         "a secret, as in secret,id=ID,data=TEXT"),
+         "a secret (secret,id=ID,data=TEXT), or for TLS tls-creds-x509 or tls-creds-psk"),
 
     TEXT(VERB_AMEND | VERB_BENCH | VERB_BITMAP | VERB_CHECK | VERB_COMMIT | VERB_DD | VERB_INFO |
              VERB_MAP | VERB_MEASURE | VERB_REBASE | VERB_RESIZE,

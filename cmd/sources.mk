@@ -115,3 +115,7 @@ qcow_io_sources = \
 
 completionsdir = $(datadir)/bash-completion/completions
 dist_completions_DATA = qcow-img.bash qcow-io.bash
+EXTRA_DIST = qcow-vmm.bash
+if HAVE_VMM
+completions_DATA = qcow-vmm.bash
+endif

@@ -7,6 +7,7 @@ house_tests = \
 	house/format-page-is-true.sh \
 	house/includes-go-down-only.sh \
 	house/readme-commands-run.sh \
+	house/static-library-links.sh \
 	house/tests-draw-the-same-at-every-run.sh
 
 TESTS += $(house_tests)
