@@ -36,6 +36,7 @@
 #include "path.h"
 #include "snapshot-open.h"
 #include "switch-word.h"
+#include "target.h"
 #include "verb.h"
 
 #define DEFAULT_SPARSE_SIZE 4096
@@ -277,11 +278,21 @@ static int check_words(const conversion *c)
 /* Copying over what is being read would destroy it. */
 static int check_not_read(qcow2_image *image, const char *target)
 {
-    if (image_chain_depth(image, target) == -1)
+    if (!target_is_read(image, target))
         return 0;
     error_report("%s: error while converting: the image '%s' is read from this file", target,
                  qcow2_get_filename(image));
     return -1;
+}
+
+/* Neither over the target nor over the data file which is made with it. */
+static int check_not_emptied(const conversion *c, qcow2_image *image)
+{
+    const char *data_file = keyval_get(&c->creation, "data_file");
+
+    if (check_not_read(image, c->filename) == -1)
+        return -1;
+    return data_file ? check_not_read(image, data_file) : 0;
 }
 
 /* A backing file that cannot be opened is found out before anything is written. */
@@ -298,7 +309,7 @@ static int check_backing(const conversion *c)
     CLEANUP_IMAGE qcow2_image *image = try_open_image(&source, &why);
 
     if (image)
-        return check_not_read(image, c->filename);
+        return check_not_emptied(c, image);
     error_report("Could not open '%s': Could not open backing file: %s", c->filename, why);
     return -1;
 }
@@ -318,10 +329,27 @@ static int settle_backing(conversion *c)
     return check_backing(c);
 }
 
-static int check_target_is_no_source(const conversion *c, const char *target)
+static int check_new_target(const conversion *c)
 {
     for (size_t i = 0; i < c->nb_sources; i++) {
-        if (check_not_read(c->sources[i], target) == -1)
+        if (check_not_emptied(c, c->sources[i]) == -1)
+            return -1;
+    }
+    return 0;
+}
+
+/* The same for a target that was there, and its data file. */
+static int check_old_target(const conversion *c)
+{
+    const char *filename = qcow2_get_filename(c->target);
+    CLEANUP_FREE char *data_file = NULL;
+    qcow2_info info;
+
+    if (qcow2_get_info(c->target, &info, sizeof info) == 0 && info.data_file)
+        data_file = path_beside(filename, info.data_file);
+    for (size_t i = 0; i < c->nb_sources; i++) {
+        if (check_not_read(c->sources[i], filename) == -1 ||
+            (data_file && check_not_read(c->sources[i], data_file) == -1))
             return -1;
     }
     return 0;
@@ -353,7 +381,7 @@ static int create_target(conversion *c)
 {
     int result;
 
-    if (check_target_is_no_source(c, c->filename) == -1)
+    if (check_new_target(c) == -1)
         return -1;
     result = create_in_format(c);
     c->created = result == 0;
@@ -403,7 +431,7 @@ static int open_target(conversion *c)
         return -1;
     if (c->created)
         return 0;
-    if (check_target_is_no_source(c, qcow2_get_filename(c->target)) == -1)
+    if (check_old_target(c) == -1)
         return -1;
     if (qcow2_get_size(c->target) < copy_size(c->sources, c->nb_sources)) {
         error_report("output file is smaller than input file");

@@ -20,6 +20,7 @@
 #include "location.h"
 #include "message.h"
 #include "path.h"
+#include "target.h"
 #include "verb.h"
 
 /* Everything is reported under the new image's name. */
@@ -72,9 +73,29 @@ static qcow2_image *open_backing(const options *o, const char *path, const char 
     return image;
 }
 
+static const char same_file[] =
+    "Error: Trying to create an image with the same filename as the backing file";
+
+/* Files that creating the image empties, or NULL. */
+typedef struct {
+    const char *image, *data_file;
+} emptied_files;
+
+static bool empties_what_is_named(const emptied_files *emptied, const char *name)
+{
+    return target_is_named(name, emptied->image) ||
+           (emptied->data_file && target_is_named(name, emptied->data_file));
+}
+
+static bool empties_what_is_read(const emptied_files *emptied, qcow2_image *image)
+{
+    return target_is_read(image, emptied->image) ||
+           (emptied->data_file && target_is_read(image, emptied->data_file));
+}
+
 /* Looks at the backing file, which lends the new image its size where none was given. */
 static int consult_backing(const options *o, const char *path, const char *format,
-                           keyval_list *list)
+                           const emptied_files *emptied, keyval_list *list)
 {
     CLEANUP_IMAGE qcow2_image *image = open_backing(o, path, format);
     CLEANUP_FREE char *size = NULL;
@@ -82,6 +103,8 @@ static int consult_backing(const options *o, const char *path, const char *forma
 
     if (!image)
         return -1;
+    if (empties_what_is_read(emptied, image))
+        return refuse(o, same_file);
     if (!format) {
         if (qcow2_get_info(image, &info, sizeof info))
             return refuse(o, qcow2_get_error());
@@ -95,8 +118,9 @@ static int consult_backing(const options *o, const char *path, const char *forma
     return 0;
 }
 
-static int settle_backing(const options *o, keyval_list *list)
+static int settle_backing(const options *o, const location *where, keyval_list *list)
 {
+    emptied_files emptied = { where->name, keyval_get(list, "data_file") };
     const char *backing = keyval_get(list, "backing_file");
     const char *format = keyval_get(list, "backing_fmt");
     CLEANUP_FREE char *path = NULL;
@@ -106,17 +130,17 @@ static int settle_backing(const options *o, keyval_list *list)
     if (backing[0] == '\0')
         return refuse(o, "Expected backing file name, got empty string");
     path = path_beside(o->arguments[0], backing);
-    if (strcmp(path, o->arguments[0]) == 0 || path_is_same_file(path, o->arguments[0]))
-        return refuse(o, "Error: Trying to create an image with the same filename as the backing "
-                         "file");
+    if (empties_what_is_named(&emptied, path))
+        return refuse(o, same_file);
     if (!o->backing_unsafe)
-        return consult_backing(o, path, format, list);
+        return consult_backing(o, path, format, &emptied, list);
     if (!format)
         return refuse(o, "Backing file specified without backing format");
     return 0;
 }
 
-static int settle(const options *o, const char *format, const uint64_t *size, keyval_list *list)
+static int settle(const options *o, const location *where, const char *format, const uint64_t *size,
+                  keyval_list *list)
 {
     CLEANUP_FREE char *why = NULL;
 
@@ -129,7 +153,7 @@ static int settle(const options *o, const char *format, const uint64_t *size, ke
                         create_options_of_copy(list));
         return refuse(o, why);
     }
-    if (settle_backing(o, list))
+    if (settle_backing(o, where, list))
         return -1;
     if (!keyval_get(list, "size"))
         return refuse(o, "Image creation needs a size parameter");
@@ -187,7 +211,7 @@ static int settle_and_create(const options *o, const location *where, const char
 
     for (size_t i = 0; i < o->creation.count; i++)
         keyval_set(&list, o->creation.items[i].key, o->creation.items[i].value);
-    result = settle(o, format, size, &list) || create(o, where, format, &list);
+    result = settle(o, where, format, size, &list) || create(o, where, format, &list);
     keyval_list_clear(&list);
     return result;
 }

@@ -18,7 +18,7 @@
 #include "lock-wait.h"
 #include "made.h"
 #include "message.h"
-#include "path.h"
+#include "target.h"
 #include "verb.h"
 
 #define PIECE (2u << 20) /* bytes read and written at once */
@@ -177,7 +177,7 @@ static int copy_into(const operands *o, const location *where, const char *forma
     uint64_t offset, count;
     int result;
 
-    if (image_chain_depth(input, where->name) >= 0) {
+    if (target_is_read(input, where->name)) {
         error_report("%s: the input image is read from this file", o->output);
         return -1;
     }

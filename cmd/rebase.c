@@ -11,6 +11,7 @@
 #include "message.h"
 #include "path.h"
 #include "progress.h"
+#include "target.h"
 #include "verb.h"
 
 /* The new backing file's name, NULL: none. */
@@ -64,6 +65,17 @@ static void report_refusal(const options *o)
                  qcow2_get_error());
 }
 
+/* By name only, for -u, which opens nothing.  (One that is a part of its file may name another
+ * part.) */
+static bool names_itself(const options *o, qcow2_image *image)
+{
+    const char *filename = qcow2_get_filename(image);
+    CLEANUP_FREE char *path = new_name(o) ? path_beside(filename, o->backing) : NULL;
+
+    return path && o->backing_unsafe && !o->image_opts && !path_has_protocol(o->arguments[0]) &&
+           target_is_named(path, filename);
+}
+
 /* Whatever is refused is refused before the work. */
 static int check(const options *o, qcow2_image *image)
 {
@@ -71,6 +83,11 @@ static int check(const options *o, qcow2_image *image)
 
     if (o->backing_format && !format_known(o->backing_format)) {
         error_report("Invalid format name: '%s'", o->backing_format);
+        return -1;
+    }
+    if (names_itself(o, image)) {
+        error_report("Could not change the backing file to '%s': it is the image itself",
+                     o->backing);
         return -1;
     }
     if (qcow2_get_info(image, &info, sizeof info)) {

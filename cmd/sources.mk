@@ -94,6 +94,8 @@ qcow_img_sources = \
 	snapshot-open.c \
 	snapshot-open.h \
 	snapshot.c \
+	target.c \
+	target.h \
 	untrusted.c \
 	untrusted.h \
 	verb.h

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -17,6 +18,7 @@
 #include "crypto/libcrypto.h"
 #include "guest/compressor.h"
 #include "image/image.h"
+#include "image/uses.h"
 #include "image/vm_state.h"
 #include "table/flush.h"
 
@@ -118,6 +120,14 @@ qcow2_image *qcow2_get_backing(qcow2_image *image)
 {
     REQUIRE(image, NULL);
     return image->backing;
+}
+
+int qcow2_uses_file(qcow2_image *image, const char *filename)
+{
+    struct stat st;
+
+    REQUIRE(image && filename, -1);
+    return stat(filename, &st) == 0 && image_uses_file(image, &st);
 }
 
 int qcow2_get_info(qcow2_image *image, qcow2_info *info, size_t info_size)

@@ -370,6 +370,12 @@ QCOW2_PUBLIC const char *qcow2_get_filename(const qcow2_image *image);
  * mapping and asking for facts are allowed. */
 QCOW2_PUBLIC qcow2_image *qcow2_get_backing(qcow2_image *image);
 
+/* 1: the image, a layer below it, a data file, or a backing file of one of these is stored in this
+ * file, by whatever names they were opened and the file is named: to write to the file is to write
+ * to them.  0: not, or there is no such file.  Exports on servers are never recognized.  -1 on
+ * failure. */
+QCOW2_PUBLIC int qcow2_uses_file(qcow2_image *image, const char *filename);
+
 /* ------------------------------------------------------------------------------------------------
  * Internal snapshots (ENOTSUP for raw, luks and qcow)
  */

@@ -181,6 +181,8 @@ libqcow2_sources = \
 	image/snapshot_list.c \
 	image/storage.c \
 	image/storage.h \
+	image/uses.c \
+	image/uses.h \
 	image/vm_state.c \
 	image/vm_state.h \
 	check/bitmaps.c \

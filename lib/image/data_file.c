@@ -95,6 +95,16 @@ static struct store *open_recorded(const struct qcow2_image *image,
     return path ? open_file(image, path, &plain_file, options) : NULL;
 }
 
+bool image_names_data_file(const struct qcow2_image *image, const struct stat *file)
+{
+    const char *name = image->tables_open ? image->tables.header.data_file : NULL;
+    bool unopened = name && name[0] && image->data_store == NULL;
+    CLEANUP_FREE char *path = unopened ? find(image, name) : NULL;
+    struct stat st;
+
+    return path && stat(path, &st) == 0 && st.st_dev == file->st_dev && st.st_ino == file->st_ino;
+}
+
 int image_open_data_file(struct qcow2_image *image, const struct qcow2_open_options *options)
 {
     bool given = options->data_store != NULL || options->data_file != NULL;

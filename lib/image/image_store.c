@@ -174,3 +174,8 @@ struct store *image_store_new(struct qcow2_image *image)
     s->image = image;
     return &s->store;
 }
+
+struct qcow2_image *image_store_image(struct store *store)
+{
+    return store->ops == &image_store_ops ? image_of(store) : NULL;
+}

@@ -9,4 +9,7 @@
 /* The image is the store's afterwards, also when NULL is returned with the error set. */
 struct store *image_store_new(struct qcow2_image *image);
 
+/* The image, if the store is such a one; or NULL. */
+struct qcow2_image *image_store_image(struct store *store);
+
 #endif

@@ -21,6 +21,7 @@
 #include "guest/layers.h"
 #include "image/named.h"
 #include "image/progress.h"
+#include "image/uses.h"
 #include "table/flush.h"
 #include "table/header_update.h"
 
@@ -259,6 +260,13 @@ static int change_names(struct qcow2_image *image, const char *backing_file,
     return r;
 }
 
+/* What is written to the image would be read in its backing file. */
+static bool image_is_in(struct qcow2_image *new_backing, const struct qcow2_image *image)
+{
+    return image_uses_place(new_backing, image->store) ||
+           (image->data_store && image_uses_place(new_backing, image->data_store));
+}
+
 static int check_names(const struct qcow2_image *image, const char *backing_file,
                        const char *backing_format)
 {
@@ -294,6 +302,8 @@ int image_rebase(struct qcow2_image *image, const char *backing_file, const char
                          image->filename);
     if (!unsafe && file && (new_backing == NULL || new_backing->disk == NULL))
         return error_set(EINVAL, "Rebasing '%s' needs the new backing file", image->filename);
+    if (new_backing && image_is_in(new_backing, image))
+        return error_set(ELOOP, "'%s' is read from the file of '%s' itself", file, image->filename);
     if (!unsafe && keep_content(image, file ? new_backing : NULL, progress, opaque) == -1)
         return -1;
     if (tables_flush(&image->tables) == -1 ||

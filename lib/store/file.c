@@ -373,6 +373,17 @@ static int open_file(const char *filename, uint32_t flags, struct stat *st, bool
     return result;
 }
 
+/* A block device is the same whatever node leads to it. */
+static dev_t device_of(const struct stat *st)
+{
+    return S_ISBLK(st->st_mode) ? st->st_rdev : st->st_dev;
+}
+
+static ino_t inode_of(const struct stat *st)
+{
+    return S_ISBLK(st->st_mode) ? 0 : st->st_ino;
+}
+
 /* The descriptor becomes the store's. */
 static struct file *file_new(const char *filename, uint32_t flags, int fd, const struct stat *st)
 {
@@ -390,8 +401,8 @@ static struct file *file_new(const char *filename, uint32_t flags, int fd, const
     file->name = name;
     file->fd = fd;
     file->block_device = S_ISBLK(st->st_mode);
-    file->device = file->block_device ? st->st_rdev : st->st_dev;
-    file->inode = file->block_device ? 0 : st->st_ino;
+    file->device = device_of(st);
+    file->inode = inode_of(st);
     file->unsafe = (flags & STORE_UNSAFE) != 0;
     direct_init(&file->direct, fd, (flags & STORE_DIRECT) != 0);
     atomic_init(&file->changed, true);
@@ -467,4 +478,12 @@ bool store_same_file(struct store *a, struct store *b)
     y = (const struct file *)b;
     return a->ops == &file_ops && b->ops == &file_ops && x->block_device == y->block_device &&
            x->device == y->device && x->inode == y->inode;
+}
+
+bool store_is_file(struct store *store, const struct stat *st)
+{
+    const struct file *file = (const struct file *)store_bottom(store, NULL);
+
+    return file->store.ops == &file_ops && file->block_device == S_ISBLK(st->st_mode) &&
+           file->device == device_of(st) && file->inode == inode_of(st);
 }

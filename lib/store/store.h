@@ -20,6 +20,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+struct stat;
 struct store;
 
 /* A stretch of the store and whether it holds data or a hole that reads as zeroes. */
@@ -101,6 +102,9 @@ struct store *store_bottom(struct store *store, uint64_t *offset);
 
 /* Two stores on the same file (device and inode)?  False when one of them is not on a file. */
 bool store_same_file(struct store *a, struct store *b);
+
+/* Is the store on the file that stat told of? */
+bool store_is_file(struct store *store, const struct stat *st);
 
 static inline int store_pread(struct store *store, void *buf, size_t count, uint64_t offset)
 {

@@ -35,7 +35,8 @@ cli_tests = \
 	cli/cli-speaks-under-the-name-it-is-called-by.sh \
 	cli/cli-untrusted-is-a-sandbox.sh \
 	cli/cli-untrusted-opens-the-named-file-only.sh \
-	cli/cli-waits-for-locked-images.sh
+	cli/cli-waits-for-locked-images.sh \
+	cli/cli-what-is-read-is-not-overwritten.sh
 TESTS += $(cli_tests)
 EXTRA_DIST += cli/README cli/covered.py cli/told.py cli/twins.sh cli/io-rows/async.rows cli/io-rows/image.rows \
 	cli/io-rows/open.rows cli/io-rows/transfer.rows \
@@ -74,6 +75,7 @@ cli_verbs_need_no_command_line_SOURCES = \
 	../cmd/secret.c \
 	../cmd/snapshot-open.c \
 	../cmd/snapshot.c \
+	../cmd/target.c \
 	../cmd/utf8.c
 cli_verbs_need_no_command_line_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cmd
 cli_verbs_need_no_command_line_LDADD = $(top_builddir)/lib/libqcow2.la $(CMOCKA_LIBS) $(JANSSON_LIBS)

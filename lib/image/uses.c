@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* uses.c - which files an image is made of
+ *
+ *     image
+ *       its store          a file, or the disk of another image, which has all of this again
+ *       its data file      the same
+ *       its backing image  the same
+ *
+ * Of a file that is more than one disk (partitions), parts are told from each other by their place,
+ * as far as that is known.
+ */
+
+#include "image/uses.h"
+
+#include "image/data_file.h"
+#include "image/image_store.h"
+
+/* One of the two. */
+struct sought {
+    const struct stat *file;
+    struct store *place;
+};
+
+static bool may_overlap(struct store *a, struct store *b)
+{
+    uint64_t a_offset, b_offset, a_size, b_size;
+
+    store_bottom(a, &a_offset);
+    store_bottom(b, &b_offset);
+    return a_offset == STORE_SCATTERED || b_offset == STORE_SCATTERED ||
+           store_size(a, &a_size) == -1 || store_size(b, &b_size) == -1 ||
+           (a_offset < b_offset + b_size && b_offset < a_offset + a_size);
+}
+
+static bool is_sought(struct store *store, const struct sought *sought)
+{
+    if (sought->file)
+        return store_is_file(store, sought->file);
+    return store_same_file(store, sought->place) && may_overlap(store, sought->place);
+}
+
+static bool image_has(struct qcow2_image *image, const struct sought *sought);
+
+static bool store_has(struct store *store, const struct sought *sought)
+{
+    if (store == NULL)
+        return false;
+    if (is_sought(store, sought))
+        return true;
+    for (; store; store = store->below) {
+        struct qcow2_image *inside = image_store_image(store);
+
+        if (inside)
+            return image_has(inside, sought);
+    }
+    return false;
+}
+
+static bool image_has(struct qcow2_image *image, const struct sought *sought)
+{
+    for (; image; image = image->backing)
+        if (store_has(image->store, sought) || store_has(image->data_store, sought) ||
+            (sought->file && image_names_data_file(image, sought->file)))
+            return true;
+    return false;
+}
+
+bool image_uses_file(struct qcow2_image *image, const struct stat *file)
+{
+    return image_has(image, &(struct sought){ .file = file });
+}
+
+bool image_uses_place(struct qcow2_image *image, struct store *place)
+{
+    return image_has(image, &(struct sought){ .place = place });
+}

@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# No verb makes its target out of a file that it reads, or that the target would be read from, by whatever
+# name, through whatever layer.
+set -eu
+top=$(mktemp -d)
+trap 'rm -rf "$top"' EXIT
+cd "$top"
+
+fail() {
+    echo "$*"
+    exit 1
+}
+
+qcow-img create -q -f qcow2 base.q 1M
+qcow-io -c 'write -q -P 7 0 64k' base.q
+qcow-img create -q -f qcow2 -b base.q -F qcow2 mid.q
+qcow-img create -q -f qcow2 -o data_file=data.raw d.q 1M
+qcow-io -c 'write -q -P 7 0 64k' d.q
+ln base.q hard.q
+ln -s base.q soft.q
+sha256sum base.q mid.q d.q data.raw >sums
+exec 5<base.q
+
+# refused ARGUMENT...: with a sentence, and nothing has changed.
+refused() {
+    local status=0
+    timeout 10 qcow-img "$@" >out 2>&1 || status=$?
+    [ "$status" = 1 ] || fail "$*: status $status, $(head -c 300 out)"
+    grep -qE 'same filename as the backing|is read from this file|of .* itself|is the image itself|lock' out ||
+        fail "$*: $(head -c 300 out)"
+    sha256sum --quiet -c sums || fail "$*: a file that is read was changed"
+    [ ! -e out.q ] || fail "$*: left a target"
+}
+
+json() { # FILE: one that is raw
+    printf 'json:{"driver":"raw","file":{"driver":"file","filename":"%s"}}' "$1"
+}
+inside() { # FILE: the disk of a qcow2 image, as a raw image
+    printf 'json:{"driver":"raw","file":{"driver":"qcow2","file":{"driver":"file","filename":"%s"}}}' "$1"
+}
+part() { # FILE: a part of that disk
+    printf 'json:{"driver":"raw","offset":0,"size":65536,"file":{"driver":"qcow2","file.filename":"%s"}}' "$1"
+}
+
+for target in base.q ./base.q file:base.q hard.q soft.q "$PWD/base.q" /proc/self/fd/5; do
+    for backing in base.q "$(json base.q)" "$(inside base.q)" "$(part hard.q)" "$(inside mid.q)"; do
+        # a name in a folder is looked for there
+        [[ $target == */* && $backing != json:* ]] && backing=$PWD/$backing
+        refused create -q -f qcow2 -F raw -b "$backing" "$target"
+        [[ $backing == *mid.q* ]] || refused create -q -f qcow2 -u -F raw -b "$backing" "$target" 1M
+    done
+    [[ $target == *base.q && $target != /* ]] && refused create -q -f qcow2 -F qcow2 -b mid.q "$target"
+    for source in base.q mid.q "$(json base.q)" "$(inside base.q)" "$(inside mid.q)" "$(part mid.q)"; do
+        refused convert -U -O raw "$source" "$target"
+        refused convert -U -O qcow2 "$source" "$target"
+        refused convert -U -n -O qcow2 "$source" "$target"
+    done
+    refused dd -U -f qcow2 -O raw if=mid.q of="$target"
+done
+
+# Data files are emptied, too, and read.
+refused create -q -f qcow2 -o data_file=base.q -b base.q -F qcow2 out.q
+refused create -q -f qcow2 -o data_file=hard.q -b mid.q -F qcow2 out.q
+refused create -q -f qcow2 -F qcow2 -b d.q data.raw
+refused convert -U -O qcow2 -o data_file=base.q mid.q out.q
+refused convert -U -O raw d.q data.raw
+refused convert -U -O raw "$(inside d.q)" data.raw
+refused convert -U -n -O qcow2 -f raw data.raw d.q
+refused dd -U -f qcow2 -O raw if=d.q of=data.raw
+
+# An image is not its own backing file.
+for how in '' -U -u; do
+    refused rebase $how -F qcow2 -b base.q base.q
+    refused rebase $how -F raw -b "$(json base.q)" base.q
+    refused rebase $how -F qcow2 -b hard.q soft.q
+    [ "$how" = -u ] && continue
+    refused rebase $how -F qcow2 -b mid.q base.q
+    refused rebase $how -F raw -b "$(inside mid.q)" base.q
+    refused rebase $how -F raw -b data.raw d.q
+done
+
+# What is read by nobody is written.
+cp base.q other.q
+qcow-img create -q -f qcow2 -F qcow2 -b mid.q other.q
+qcow-img convert -O qcow2 "$(inside mid.q)" other.q
+qcow-img compare -q mid.q other.q
+qcow-img rebase -F qcow2 -b base.q other.q
+
+# Parts of a file that lie side by side are no part of each other.
+head -c 3M /dev/zero >disk.raw
+qcow-img create -q -f qcow2 over.q 1M
+dd if=over.q of=disk.raw bs=1M seek=1 conv=notrunc status=none
+for size in 1M 1052672; do
+    [ $size = 1M ] && expected=0 || expected=1
+    status=0
+    qcow-img rebase -U -F raw -b "json:{\"driver\":\"raw\",\"size\":\"$size\",\"file.filename\":\"disk.raw\"}" \
+        --image-opts driver=qcow2,file.driver=raw,file.offset=1M,file.file.filename=disk.raw >out 2>&1 || status=$?
+    [ $status = $expected ] || fail "a part of $size beside the image: $status, $(cat out)"
+done
