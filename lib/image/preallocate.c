@@ -29,9 +29,24 @@ static uint64_t held_length(const struct qcow2_image *image, const struct extent
     return round_up(end, image->tables.geometry.cluster_size) - e->host_offset;
 }
 
-/* Space for the host clusters that the plan mentions. */
-static int hold_space(struct qcow2_image *image, uint64_t count, uint64_t offset,
-                      enum preallocation mode)
+/* What becomes of the space of host clusters. */
+typedef int space_function(struct qcow2_image *image, const struct extent *e,
+                           enum preallocation mode);
+
+static int hold(struct qcow2_image *image, const struct extent *e, enum preallocation mode)
+{
+    return preallocate_store(image->tables.data, held_length(image, e), e->host_offset, mode);
+}
+
+static int give_up(struct qcow2_image *image, const struct extent *e, enum preallocation mode)
+{
+    (void)mode;
+    return store_zero(image->tables.data, e->length, e->host_offset, true);
+}
+
+/* The host clusters that the plan mentions. */
+static int for_space(struct qcow2_image *image, uint64_t count, uint64_t offset,
+                     space_function *function, enum preallocation mode)
 {
     for (uint64_t end = offset + count; offset < end;) {
         struct plan plan;
@@ -42,8 +57,7 @@ static int hold_space(struct qcow2_image *image, uint64_t count, uint64_t offset
             const struct extent *e = &plan.extents[i];
 
             offset = e->guest_offset + e->length;
-            if (e->placed && preallocate_store(image->tables.data, held_length(image, e),
-                                               e->host_offset, mode) == -1)
+            if (e->placed && function(image, e, mode) == -1)
                 return -1;
         }
     }
@@ -60,7 +74,12 @@ int image_preallocate(struct qcow2_image *image, uint64_t count, uint64_t offset
     if (image->format != FORMAT_QCOW2)
         return preallocate_store(image->store, count, offset, mode);
     if (guest_disk_preallocate(image->disk, count, offset) == -1 ||
-        (mode != PREALLOCATION_METADATA && hold_space(image, count, offset, mode) == -1))
+        (mode != PREALLOCATION_METADATA && for_space(image, count, offset, hold, mode) == -1))
         return -1;
     return tables_settle(&image->tables);
+}
+
+int image_give_up_space(struct qcow2_image *image, uint64_t count, uint64_t offset)
+{
+    return for_space(image, count, offset, give_up, PREALLOCATION_OFF);
 }

@@ -16,4 +16,7 @@ int preallocate_store(struct store *store, uint64_t count, uint64_t offset,
 int image_preallocate(struct qcow2_image *image, uint64_t count, uint64_t offset,
                       enum preallocation mode);
 
+/* The reverse, for a range that nobody needs any more: its host clusters become holes. */
+int image_give_up_space(struct qcow2_image *image, uint64_t count, uint64_t offset);
+
 #endif

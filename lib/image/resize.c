@@ -6,7 +6,8 @@
  * Growing: what becomes visible must read as zeroes.  A backing file that is longer than the old
  * disk is covered with zeroes first, and so is the rest of a last cluster that the old disk used in
  * part. Version 2, where nothing but data covers a backing file, needs host clusters for that: it
- * grows only with preallocation then.
+ * grows only with preallocation then.  What is preallocated is there before the new size is: if the
+ * host has no room for it, the disk is as it was.
  *
  * Shrinking: what is cut off from an L2 table that stays becomes zeroes first, while the disk still
  * has its old size; in version 2 with a backing file, which would show instead, it goes when the
@@ -50,21 +51,29 @@ static int zero_beyond(struct qcow2_image *image, uint64_t count, uint64_t offse
     return r;
 }
 
-/* The same by host clusters, for the whole clusters of the range: version 2. */
+/* Preallocate a range beyond the old size, or from there on. */
 static int preallocate_beyond(struct qcow2_image *image, uint64_t count, uint64_t offset,
                               enum preallocation mode)
 {
-    uint64_t old_size = image->disk->size, end = offset + count;
+    uint64_t old_size = image->disk->size;
+    int r;
+
+    image->disk->size = max_u64(old_size, offset + count);
+    r = image_preallocate(image, count, offset, mode);
+    image->disk->size = old_size;
+    return r;
+}
+
+/* Zeroes by host clusters, for the whole clusters of the range: version 2. */
+static int cover_with_clusters(struct qcow2_image *image, uint64_t count, uint64_t offset,
+                               enum preallocation mode)
+{
+    uint64_t end = offset + count;
     uint64_t boundary = min_u64(round_up(offset, image->tables.geometry.cluster_size), end);
-    int r = 0;
 
     if (boundary > offset && zero_beyond(image, boundary - offset, offset) == -1)
         return -1;
-    image->disk->size = max_u64(old_size, end);
-    if (boundary < end)
-        r = image_preallocate(image, end - boundary, boundary, mode);
-    image->disk->size = old_size;
-    return r;
+    return boundary < end ? preallocate_beyond(image, end - boundary, boundary, mode) : 0;
 }
 
 /* What a longer backing file would show in the new part of the disk. */
@@ -85,7 +94,7 @@ static int cover_backing(struct qcow2_image *image, uint64_t size, enum prealloc
     if (image_extend_l1(image, geometry_l1_entries(&image->tables.geometry, size)) == -1)
         return -1;
     if (image->tables.header.version < 3)
-        return preallocate_beyond(image, size - old_size, old_size, mode);
+        return cover_with_clusters(image, size - old_size, old_size, mode);
     return zero_beyond(image, end - old_size, old_size);
 }
 
@@ -156,20 +165,52 @@ static int clear_new_part(struct qcow2_image *image)
                                 t->l1_size);
 }
 
+/* The L1 table reaches what is preallocated before the disk does. */
+static int preallocate_new_part(struct qcow2_image *image, uint64_t size, enum preallocation mode)
+{
+    const struct geometry *g = &image->tables.geometry;
+    uint64_t start = image->disk->size;
+
+    /* the old part of the last cluster may show the backing file */
+    if (image->disk->backing && g->subclusters == 1)
+        start = min_u64(round_up(start, g->cluster_size), size);
+    if (mode == PREALLOCATION_OFF || start == size)
+        return 0;
+    if (image_extend_l1(image, geometry_l1_entries(g, size)) == -1)
+        return -1;
+    return preallocate_beyond(image, size - start, start, mode);
+}
+
+/* The host had no room: what preallocation took may be what the tables need now. */
+static void give_up_new_part(struct qcow2_image *image, uint64_t size)
+{
+    uint64_t old_size = image->disk->size;
+    uint64_t start = round_up(old_size, image->tables.geometry.cluster_size);
+    struct error error;
+
+    if (start >= size || tables_usable(&image->tables) == -1 ||
+        image->tables.l1_size < geometry_l1_entries(&image->tables.geometry, size))
+        return;
+    error_save(&error);
+    image->disk->size = size;
+    image_give_up_space(image, size - start, start);
+    image->disk->size = old_size;
+    error_restore(&error);
+}
+
 static int grow(struct qcow2_image *image, uint64_t size, enum preallocation mode)
 {
-    uint64_t old_size = image->disk->size, start = old_size;
-
     if (image->tables.header.autoclear_features & AUTOCLEAR_RAW_DATA_FILE)
         mode = mode == PREALLOCATION_OFF ? PREALLOCATION_METADATA : mode;
     if (clear_new_part(image) == -1 || clear_last_table(image) == -1 ||
         cover_last_cluster(image, size) == -1 || cover_backing(image, size, mode) == -1 ||
-        image_grow_data_file(image, old_size, size) == -1 || image_set_size(image, size) == -1)
+        image_grow_data_file(image, image->disk->size, size) == -1)
         return -1;
-    /* the old part of the last cluster may show the backing file */
-    if (image->disk->backing && image->tables.geometry.subclusters == 1)
-        start = min_u64(round_up(old_size, image->tables.geometry.cluster_size), size);
-    return image_preallocate(image, size - start, start, mode);
+    if (preallocate_new_part(image, size, mode) == 0 && image_set_size(image, size) == 0)
+        return 0;
+    if (mode != PREALLOCATION_OFF && image->disk->size < size)
+        give_up_new_part(image, size);
+    return -1;
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -220,17 +261,32 @@ static int shrink(struct qcow2_image *image, uint64_t size)
  * The whole
  */
 
-/* Growing failed: if it was preallocation, for which the host had no room, the disk is longer
- * already. */
-static void take_back(struct qcow2_image *image, uint64_t old_size)
+/* Growing failed: what was made for the new part goes, as far as that is possible.  If
+ * the header may have changed all the same, nothing is. */
+static void take_back(struct qcow2_image *image, uint64_t old_size, uint64_t data_length)
 {
+    struct tables *t = &image->tables;
     struct error error;
 
-    if (image->disk->size == old_size || tables_usable(&image->tables) == -1)
+    if (image->disk->size != old_size || tables_usable(t) == -1)
         return;
     error_save(&error);
-    shrink(image, old_size);
+    if (clear_new_part(image) == 0 && clear_last_table(image) == 0 &&
+        image_shrink_data_file(image, data_length) == 0 && refcount_trim(t) == 0)
+        image_cut_file(image);
     error_restore(&error);
+}
+
+static int grow_or_not(struct qcow2_image *image, uint64_t size, enum preallocation mode)
+{
+    uint64_t old_size = image->disk->size, data_length = 0;
+
+    if (image->data_store && store_size(image->data_store, &data_length) == -1)
+        return -1;
+    if (grow(image, size, mode) == 0)
+        return 0;
+    take_back(image, old_size, data_length);
+    return -1;
 }
 
 static int resize_qcow2(struct qcow2_image *image, uint64_t size, enum preallocation mode)
@@ -252,12 +308,7 @@ static int resize_qcow2(struct qcow2_image *image, uint64_t size, enum prealloca
         return 0;
     if (bitmaps_mark(image) == -1)
         return -1;
-    if (size < old_size)
-        return shrink(image, size);
-    if (grow(image, size, mode) == 0)
-        return 0;
-    take_back(image, old_size);
-    return -1;
+    return size < old_size ? shrink(image, size) : grow_or_not(image, size, mode);
 }
 
 static void take_back_raw(struct qcow2_image *image, uint64_t old_size)

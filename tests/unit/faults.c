@@ -19,8 +19,9 @@
 
 const struct fault_kind fault_kinds[FAULTS] = {
     [FAULT_MEMORY] = { "memory", ENOMEM }, [FAULT_READ] = { "read", EIO },
-    [FAULT_CHANGE] = { "change", ENOSPC }, [FAULT_FLUSH] = { "flush", EIO },
-    [FAULT_ASK] = { "ask", EIO },          [FAULT_CIPHER] = { "cipher", 0 },
+    [FAULT_CHANGE] = { "change", ENOSPC }, [FAULT_ROOM] = { "room", ENOSPC },
+    [FAULT_FLUSH] = { "flush", EIO },      [FAULT_ASK] = { "ask", EIO },
+    [FAULT_CIPHER] = { "cipher", 0 },
 };
 
 static struct {
@@ -180,13 +181,35 @@ STAND_IN(ssize_t, pread, (int fd, void *buf, size_t count, off_t offset))
     FAIL(FAULT_READ, -1, pread, fd, buf, count, offset);
 }
 
+off_t __real_lseek(int fd, off_t offset, int whence);
+
+/* Is any of the range in a hole, or beyond the end? */
+static bool takes_room(int fd, off_t offset, off_t count)
+{
+    return plan.on && plan.kind == FAULT_ROOM &&
+           __real_lseek(fd, offset, SEEK_HOLE) < offset + count;
+}
+
+static off_t length_of(const struct iovec *iov, int count)
+{
+    off_t length = 0;
+
+    for (int i = 0; i < count; i++)
+        length += (off_t)iov[i].iov_len;
+    return length;
+}
+
 STAND_IN(ssize_t, pwritev, (int fd, const struct iovec *iov, int count, off_t offset))
 {
+    if (takes_room(fd, offset, length_of(iov, count)) && is_due(FAULT_ROOM))
+        return -1;
     FAIL(FAULT_CHANGE, -1, pwritev, fd, iov, count, offset);
 }
 
 STAND_IN(int, fallocate, (int fd, int mode, off_t offset, off_t count))
 {
+    if (!(mode & FALLOC_FL_PUNCH_HOLE) && takes_room(fd, offset, count) && is_due(FAULT_ROOM))
+        return -1;
     FAIL(FAULT_CHANGE, -1, fallocate, fd, mode, offset, count);
 }
 
@@ -203,7 +226,8 @@ STAND_IN(int, fdatasync, (int fd))
     return is_due(FAULT_FLUSH) ? -1 : 0;
 }
 
-STAND_IN(off_t, lseek, (int fd, off_t offset, int whence))
+off_t __wrap_lseek(int fd, off_t offset, int whence);
+off_t __wrap_lseek(int fd, off_t offset, int whence)
 {
     FAIL(FAULT_ASK, -1, lseek, fd, offset, whence);
 }

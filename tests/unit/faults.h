@@ -16,6 +16,7 @@ enum fault {
     FAULT_MEMORY, /* there is none */
     FAULT_READ,   /* of a file: EIO */
     FAULT_CHANGE, /* of a file's content, holes or length: ENOSPC */
+    FAULT_ROOM,   /* the same, only where a file would take more space */
     FAULT_FLUSH,  /* EIO */
     FAULT_ASK,    /* for a file, its length, its holes, a lock: EIO */
     FAULT_CIPHER, /* of the library of ciphers and hashes */

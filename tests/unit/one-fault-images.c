@@ -210,6 +210,17 @@ static void make_ancient(void)
     free(bytes);
 }
 
+/* All that the disk has is a snapshot's, too. */
+static void make_shared(void)
+{
+    qcow2_image *image;
+
+    copy("extended.qcow2", "shared.qcow2");
+    image = open_to_fill("shared.qcow2");
+    must(qcow2_snapshot_create(image, "all"), "snapshot");
+    must(qcow2_close(image), "close");
+}
+
 /* As a program leaves it that was killed. */
 static void make_dirty(void)
 {
@@ -394,6 +405,7 @@ void images_make(void)
     MAKE("volume.luks", "size", "200192", "iter-time", "1");
     fill("volume.luks");
     make_ancient();
+    make_shared();
     make_dirty();
     make_damaged();
     make_qcow1();

@@ -14,7 +14,8 @@
  * (one-fault.h);
  *   - if nothing has changed the operation can be done after all.
  *
- * After a failure the whole rest may fail, too (a disk that is gone): that is tried as well.
+ * After a failure the whole rest may fail, too (a disk that is gone): that is tried as well.  Who
+ * has no room for a change that is whole or not at all has the image as it was.
  */
 
 #include "unit/store-scratch.h"
@@ -139,6 +140,9 @@ static void judge_view(const struct outcome *outcome, const struct view *now,
         wrong("it %s, and the image shows neither\n%snor\n%sbut\n%s",
               outcome->r == 0 ? "succeeded" : outcome->sentence, before->facts, after->facts,
               now->facts);
+    if (outcome->r == -1 && trial.kind == FAULT_ROOM && promise == PROMISE_OLD_OR_NEW &&
+        !same_view(now, before))
+        wrong("there was no room, and the image shows all the same\n%s", now->facts);
     if (promise == PROMISE_SECTORS && !is_mixture(now, before, after))
         wrong("%s: a sector is neither old nor new", outcome->sentence);
 }
@@ -248,12 +252,12 @@ static unsigned long step(void)
 {
     if (trial.kind == FAULT_CIPHER || trial.operation->slow)
         return trial.at / 4 + 1;
-    return trial.lasting ? 3 : 1;
+    return trial.lasting && trial.kind != FAULT_ROOM ? 3 : 1;
 }
 
 static void try_kind(const struct view *before, const struct view *after)
 {
-    for (trial.lasting = false;; trial.lasting = true) {
+    for (trial.lasting = trial.kind == FAULT_ROOM;; trial.lasting = true) {
         trial.at = only.at ? only.at : 1;
         while (try_once(before, after) && only.at == 0)
             trial.at += step();
