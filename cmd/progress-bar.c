@@ -101,8 +101,9 @@ static char *print_bar(const progress_bar *bar, char *to, unsigned columns)
     return to;
 }
 
-/* What does not fit is left out, the bar first, then the rate, then the time. */
-void progress_bar_text(const progress_bar *bar, double now, char *line, size_t size,
+/* A line of so many columns (at most size - 1).  What does not fit is left out, the bar first, then
+ * the rate, then the time. */
+static void print_line(const progress_bar *bar, double now, char *line, size_t size,
                        unsigned columns)
 {
     char rate[FIELD_SIZE], left[FIELD_SIZE];
@@ -166,7 +167,7 @@ static void draw(progress_bar *bar, double now)
     if (!has_terminal())
         return;
     room = columns > FREE_COLUMNS ? columns - FREE_COLUMNS : 0;
-    progress_bar_text(bar, now, line, sizeof line, room);
+    print_line(bar, now, line, sizeof line, room);
     printf("\r%s\033[K", line);
     fflush(stdout);
     bar->drawn = now;

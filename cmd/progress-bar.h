@@ -12,7 +12,6 @@
 #define QCOW_CMD_PROGRESS_BAR_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 typedef struct {
@@ -41,9 +40,5 @@ void progress_bar_yield(void);
 
 /* A complete bar stays, with how long it all took; another one goes. */
 void progress_bar_end(progress_bar *bar, bool complete);
-
-/* The line of so many columns (at most size - 1) at the time now. */
-void progress_bar_text(const progress_bar *bar, double now, char *line, size_t size,
-                       unsigned columns);
 
 #endif /* QCOW_CMD_PROGRESS_BAR_H */

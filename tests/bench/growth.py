@@ -1,30 +1,24 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """growth.py - how time and memory grow with an image, beside QEMU's tools: tables, a plot and a page"""
 
-import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 
 import measuring
 import page
 import plot
+import program
 from curves import CURVES
 from growing import GrowingImages
-from measuring import use_the_programs_themselves
 
 SIDES = ("ours", "theirs")
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description="Show how time and memory grow, beside QEMU's tools.")
-    parser.add_argument("names", nargs="*", metavar="CURVE", help="measure these only; a prefix will do")
-    parser.add_argument("--list", action="store_true", help="print the names of the curves")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds of each point (default 3)")
+    parser = program.arguments_parser("Show how time and memory grow, beside QEMU's tools.", "curve", 3)
     parser.add_argument("--up-to", type=int, metavar="N", help="leave out points above N")
-    parser.add_argument("--data", default="bench-data", help="the folder of the images")
     parser.add_argument("--out", default=".", metavar="FOLDER",
                         help="where growth.md, growth.svg and growth.json are written (default .)")
     return parser.parse_args()
@@ -60,28 +54,16 @@ def measure(curve, images, args):
 
 def main():
     args = arguments()
-    if args.list:
-        print("\n".join(curve.name for curve in CURVES))
-        return
-    chosen = [curve for curve in CURVES if not args.names or any(map(curve.name.startswith, args.names))]
-    if not chosen:
-        sys.exit("growth: no curve is called %s" % " ".join(args.names))
-    use_the_programs_themselves()
+    curves = program.chosen(CURVES, args)
+    measuring.use_the_programs_themselves()
     images = GrowingImages(os.path.abspath(args.data))
-    figures, failures = [], 0
-    for curve in chosen:
-        try:
-            figures.append(measure(curve, images, args))
-        except (measuring.Failed, OSError, subprocess.CalledProcessError) as failure:
-            print("%s FAILED: %s" % (curve.name, failure), flush=True)
-            curve.clean(images)
-            failures += 1
+    figures, complete = program.measure_all(curves, images, lambda curve: measure(curve, images, args))
     os.makedirs(args.out, exist_ok=True)
     for name, text in (("growth.json", json.dumps(figures, indent=4) + "\n"),
                        ("growth.svg", plot.draw(figures)), ("growth.md", page.write(figures, args.rounds))):
         with open(os.path.join(args.out, name), "w") as file:
             file.write(text)
-    sys.exit(1 if failures else 0)
+    sys.exit(0 if complete else 1)
 
 
 main()

@@ -10,6 +10,7 @@ EXTRA_DIST += \
 	bench/measuring.py \
 	bench/page.py \
 	bench/plot.py \
+	bench/program.py \
 	bench/serving.py
 
 # Side by side with QEMU's tools; BENCH names cases and options, BENCHDATA a folder for the images.

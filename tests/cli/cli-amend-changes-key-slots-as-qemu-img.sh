@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Key slots are filled, erased and refused as by qemu-img, in luks images and inside qcow2.
 set -eu

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # qcow-img audit finds what makes an image dangerous, says it harmlessly, and exits accordingly.
 set -eu

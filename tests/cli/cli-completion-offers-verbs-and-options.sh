@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Completion for bash offers what the tables of verbs and options hold: verbs, options, what they take, keys
 # and their values, names of snapshots and bitmaps.  Names inside images are never expanded, whatever they are.

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # New images are preallocated as qemu-img does it, compressed by the type that was asked for, and
 # take as much of the host's space.  (With falloc and full QEMU sets all metadata before the data,

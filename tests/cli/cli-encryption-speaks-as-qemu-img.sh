@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Encrypted images: info, map, create, convert and the rest say what qemu-img says, with the right
 # password, with a wrong one and without.

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # The page of differences from qemu-img and qemu-io has an entry for each reason that rows and random lines
 # give, and no other, unless it names a test.

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Every option of every verb, and every option of an image, is tried beside qemu-img in some row of the
 # tables, or there is a reason why not.

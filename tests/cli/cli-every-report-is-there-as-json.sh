@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Every verb that reports something does so in JSON when asked: one valid value on standard output and
 # nothing else, with the members that the manual names, whatever the files are called.  What a verb says

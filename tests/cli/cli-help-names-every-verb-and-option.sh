@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Help on the program names every verb; help on a verb shows its usage and its options, on standard
 # output, and succeeds.

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # --image-opts understands the dotted keys that people use, and refuses the others as qemu-img does.
 set -eu

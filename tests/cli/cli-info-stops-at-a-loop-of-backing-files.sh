@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # A chain that comes back to itself, under whatever name, is an error and not an endless list.
 set -eu

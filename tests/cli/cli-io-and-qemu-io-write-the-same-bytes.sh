@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # The same commands leave the same file, byte by byte.  (Freed clusters are used again after a flush
 # only, so there is one behind the discard.)

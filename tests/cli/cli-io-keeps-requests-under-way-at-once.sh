@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Requests of aio_read are under way together, and at the prompt their ends are told while nobody
 # types.

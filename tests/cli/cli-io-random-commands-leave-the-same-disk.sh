@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Random commands, some of them under way together, say and leave the same with qemu-io and qcow-io.
 #

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Without -c, commands come from standard input, each after a prompt; the exit status tells of any
 # failure among them.

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Every row of io-rows/ run with qemu-io and with qcow-io: the same output, exit status and image.
 #

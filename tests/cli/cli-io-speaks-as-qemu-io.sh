@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Reading, writing and the rest say and do what qemu-io says and does.
 set -eu

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Dotted keys and "json:" name every layer of an image, the backing file's, too; names that stand in
 # an image are never read that way.

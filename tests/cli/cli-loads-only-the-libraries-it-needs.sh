@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # A run pays for the libraries that its images need, and for no others: libcrypto comes with
 # encryption, libisal with the level "fast", libnbd with a server.

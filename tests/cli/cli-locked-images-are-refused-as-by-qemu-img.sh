@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # An image that another program writes is refused in qemu-img's words, whichever program it is; -U
 # reads it all the same.

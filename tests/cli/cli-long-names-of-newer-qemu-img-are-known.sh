@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Options have the long names, too, which qemu-img gave them after 7.2.
 set -eu

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Images that are made after measuring are never larger than what is required, and exactly as large
 # as a fully allocated one when they are preallocated: also where the refcount table takes more than one

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Control characters and broken UTF-8 in names that an image holds reach neither the terminal nor
 # the JSON: backing and data files, their formats, snapshots, bitmaps, features, LUKS's strings, in

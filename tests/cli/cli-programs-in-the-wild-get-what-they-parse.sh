@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # What other programs call qemu-img for, and what they make of its answers: the same with qcow-img
 # under that name.

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # With -p on a terminal a bar tells percent, rate and the time left: as wide as the terminal is just
 # then, some times a second, and no trace of it is left in the way of what comes after it.  Anywhere

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Random command lines, and sequences of them on the same images, do the same with qemu-img and with
 # qcow-img.  SEED=N takes others; make check-lines takes many (lines.py tells how one is repeated).

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # What is added to a disk is allocated as qemu-img allocates it: the same map where only metadata is
 # wanted, and as much of the host's space.  (With falloc and full QEMU puts new refcount blocks in

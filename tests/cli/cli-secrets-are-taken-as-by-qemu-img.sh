@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # --object takes secrets in every spelling of qemu-img, and refuses what it refuses.
 set -eu

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # A signal that ends convert or dd takes away what they have made so far, so that nobody takes it for the
 # whole; a target that was there before the command, one that has become another file, and one that is

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # A link called qemu-img makes the tool speak as qemu-img.
 set -eu

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # With --untrusted the work is done in a sandbox: it is on while the image is open, every verb still
 # does what it does, other files stay shut, and a target that failed is not left behind.

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # With --untrusted no file is opened that an image names; info, check and snapshot -l never do.
 set -eu

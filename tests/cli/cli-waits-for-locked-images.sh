@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # A locked image: the refusal names the holder and what can be done; --wait waits until the holder,
 # QEMU's programs or ours, is gone; and QEMU's are refused while we hold it.

@@ -10,27 +10,6 @@
 #define C ENTRY_COPIED
 #define MIB (UINT64_C(1) << 20)
 
-/* Fields of the header. */
-#define BACKING_OFFSET 8, 8
-#define BACKING_SIZE 16, 4
-#define CLUSTER_BITS 20, 4
-#define SIZE 24, 8
-#define CRYPT 32, 4
-#define L1_SIZE 36, 4
-#define L1_OFFSET 40, 8
-#define TABLE_OFFSET 48, 8
-#define TABLE_CLUSTERS 56, 4
-#define NB_SNAPSHOTS 60, 4
-#define SNAPSHOTS_OFFSET 64, 8
-#define INCOMPATIBLE 72, 8
-#define COMPATIBLE 80, 8
-#define AUTOCLEAR 88, 8
-#define ORDER 96, 4
-#define LENGTH 100, 4
-#define COMPRESSION 104, 1
-#define EXTENSION 112, 4
-#define EXTENSION_LENGTH 116, 4
-
 /* Entries. */
 #define TABLE_0 0x1000, 8 /* refcount table */
 #define COUNT(cluster) 0x2000 + 2 * (cluster), 2

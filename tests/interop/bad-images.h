@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "unit/header-fields.h"
+
 /* What is whole before it is damaged.  All have 4 MiB, of which 0 to 8 KiB and 2 MiB to 2 MiB + 4
  * KiB were written.  With 4 KiB clusters:
  *
@@ -33,13 +35,6 @@ enum stage {
     AT_SNAPSHOT, /* the snapshot cannot be read */
     AT_CHECK,    /* only the check sees it */
     NOWHERE,     /* it is not damage */
-};
-
-/* A big-endian number of so many bytes in the file; 0 bytes: no patch. */
-struct patch {
-    uint64_t at;
-    uint32_t bytes;
-    uint64_t value;
 };
 
 #define MOST_PATCHES 4

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # However many differences there are, the first is the one that is reported, to the sector.
 set -eu

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # The verdict on a pair of images, its words and its status are QEMU's, loose and strict.
 set -eu

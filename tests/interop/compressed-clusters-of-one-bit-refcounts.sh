@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # A refcount of one bit counts one stream: streams share no host cluster, and the image is no larger
 # than a plain one of as many clusters.

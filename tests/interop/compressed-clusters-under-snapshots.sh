@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Snapshots share compressed clusters: each state is kept whatever is written, zeroed or discarded
 # above it, by either hand, and nothing leaks when they go.

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # nbdcopy, over several connections, gets out of a compressed image what was put into it, by either
 # hand, and a client that writes into it leaves it clean.

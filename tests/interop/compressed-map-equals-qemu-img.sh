@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Of compressed clusters, their neighbours and their backing files map says what qemu-img says.
 set -eu

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # qcow-io and qemu-io make the same image, byte for byte, of the same compressed and plain writes,
 # zeroes and discards over one another; at each step both checks are clean and both read the same.

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Targets of every cluster size and every refcount width are clean and hold the disk.
 set -eu

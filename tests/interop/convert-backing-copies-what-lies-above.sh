@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # With -B the target holds what lies above the backing file in the source's chain, and no more.
 set -eu

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # convert -c -B: the clusters that QEMU writes, and those that are written in part only are filled
 # with what lies below.

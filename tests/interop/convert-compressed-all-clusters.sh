@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Every cluster size and both compression types: ours are read by QEMU, QEMU's by us, and both
 # checks are content.  The target does not depend on -m, nor on -W.

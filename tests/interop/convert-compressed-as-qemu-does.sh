@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # What convert -c makes is byte for byte what QEMU makes when it writes one compressed cluster after
 # the other.  (Its own convert -c compresses several at once and stores them as they are done.)

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # convert -n -c replaces what is there and leaves alone what lies behind the source's end, even in
 # the cluster that both share.

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # A conversion that fails exits with 1, says why, and takes away the target which it made; it
 # touches no source.

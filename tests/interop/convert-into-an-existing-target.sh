@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # With -n the target is there already: everything is written, zeroes included, unless it is said to
 # be zero.

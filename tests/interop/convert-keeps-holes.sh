@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # A disk that is nearly all hole is copied in no time, in no space, in both directions.
 set -eu

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Disks of any size: nothing, less than a sector, no multiple of a cluster, a window or a sector.
 set -eu

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Images that QEMU made of clusters of every size become the raw disk that QEMU makes of them.
 set -eu

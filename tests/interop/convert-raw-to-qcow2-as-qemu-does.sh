@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # What convert makes of a raw disk is, cluster for cluster, what qemu-img makes of it.
 set -eu

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # -l copies an internal snapshot, which is named by its id, its name, or both.
 set -eu

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # A cluster that cannot be read ends a conversion; with --salvage it becomes zeroes, with a warning,
 # and everything else is copied.

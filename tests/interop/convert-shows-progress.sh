@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # -p shows percents that grow from 0 to 100, SIGUSR1 asks for one, and -r makes time for both.
 set -eu

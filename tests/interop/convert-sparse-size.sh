@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # -S says how many zeroes make a hole: the holes are where QEMU makes them.
 set -eu

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Converting to and from images with external data files gives what qemu-img gives: the same disk, the
 # same image byte for byte, the same raw data file; and comparing and measuring see the disk.

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Images with an external data file: both programs say the same, make the same image byte for byte,
 # and put the same bytes into the data file.

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Entries that contradict the data file: reading says which and fails, nothing is written, the image is
 # marked as corrupt where it was open for writing, and a check tells.

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Random operations on images with external data files, plain and raw ones, with standard and with
 # extended L2 entries, half of them by QEMU: both programs read the same after each step.

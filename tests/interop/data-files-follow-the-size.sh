@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # A data file is as long as the disk, however that is resized; what becomes visible reads as zeroes,
 # through the image and, if it is raw, in the file itself.

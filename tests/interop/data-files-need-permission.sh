@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # A data file that an image names is opened as qemu-img does it, and not with --untrusted; never where
 # only metadata are asked for; never by a name that is more than a plain file name, nor one that is

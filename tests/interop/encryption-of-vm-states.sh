@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # The state of a machine is as secret as its disk: what write -b of both programs puts into an encrypted
 # image lies in the same places and is read by the other one; snapshots keep it.

@@ -33,7 +33,8 @@ interop_bad_images_SOURCES = \
 	interop/bad-snapshots.c \
 	interop/bad-tables.c \
 	interop/twin-tools.c \
-	interop/twin-tools.h
+	interop/twin-tools.h \
+	unit/header-fields.h
 
 include $(srcdir)/interop/convert.mk
 include $(srcdir)/interop/check.mk

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # A safe rebase onto a first backing file keeps the zeroes of what the image does not hold: version 3
 # marks them, version 2 has to write them.

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # A disk above a backing file, shorter than it or longer, that ends inside a cluster or not, becomes larger,
 # smaller and larger again: what is added reads as zeroes, what was there stays, in both versions, with every

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # A disk that shrinks gives its space back to the host, and so does an overlay that is emptied: the file
 # is no longer than QEMU leaves it, takes no more space, and keeps no more refcount blocks, wherever

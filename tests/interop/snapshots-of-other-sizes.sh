@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Snapshots of a disk that was smaller once, and larger: applied, they bring their size along, as with
 # QEMU; converted and measured, they have all of their disk (QEMU cuts it, or stretches it, to today's

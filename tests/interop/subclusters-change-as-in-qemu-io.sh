@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Writes, zeroes and discards of subclusters, their parts and their neighbours: the bitmaps, the
 # places and the bytes are those that qemu-io makes of the same commands.

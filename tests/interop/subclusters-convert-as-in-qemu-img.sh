@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Converting into extended L2 entries, out of them and from one cluster size to another gives the
 # bytes that qemu-img gives, and takes no more than measure says.

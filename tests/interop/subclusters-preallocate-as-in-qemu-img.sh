@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Preallocated clusters leave their subclusters to the backing file, which is allowed with extended
 # L2 entries only; growing preallocates likewise.

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # A snapshot shares whole clusters: the first write to one moves what lies between its first and its
 # last allocated subcluster, as QEMU does, and the snapshot stays what it was.

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # What write -b of both programs puts behind the disk lies in the same places, and each reads what the
 # other wrote; snapshots keep it, and bring it back.

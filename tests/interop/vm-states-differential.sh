@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Random guest writes, writes of a VM state, snapshots and changes of the size, on two images, step by step
 # by QEMU on one and by us on the other, then the other way round: both programs find both images in order

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # The states of a machine that QEMU saved are listed, read and kept through everything we do to the
 # image, and QEMU wakes the machine from them afterwards; also from a state that was written by us, which

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Images on NBD servers: random requests of several threads find what was written, whatever the server
 # can and cannot do.

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Images on NBD servers: every spelling of a name, every verb, beside qemu-img on the same server.
 set -eu

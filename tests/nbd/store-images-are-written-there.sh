@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Images on NBD servers: converted to, created and changed there, sparse where they were, and durable
 # when the program says so.

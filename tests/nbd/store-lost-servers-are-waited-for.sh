@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Images on NBD servers: with reconnect-delay, a server may end and come back, and whatever it had not
 # flushed is written once more; with open-timeout, it may start later.

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Images on NBD servers: a server that ends, fails or lies ends the work with a sentence, soon.
 set -eu

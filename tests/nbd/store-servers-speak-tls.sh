@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Images on NBD servers: over TLS, with certificates and with keys shared before.
 set -eu

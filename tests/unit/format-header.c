@@ -16,17 +16,11 @@
 
 #include "base/error.h"
 #include "format/header_encode.h"
+#include "unit/header-fields.h"
 
 #define CLUSTER 65536u
 #define FILE_LENGTH (UINT64_C(16) * CLUSTER)
 #define EXTENSIONS_AT HEADER_LENGTH
-
-/* A big-endian number of so many bytes; 0 bytes: no patch. */
-struct patch {
-    uint32_t at;
-    uint32_t bytes;
-    uint64_t value;
-};
 
 #define MOST_PATCHES 5
 
@@ -66,26 +60,6 @@ static void apply(uint8_t *cluster, const struct patch *patches)
 /* ------------------------------------------------------------------------------------------------
  * Refusals
  */
-
-#define FORMAT_VERSION 4, 4
-#define BACKING_OFFSET 8, 8
-#define BACKING_SIZE 16, 4
-#define CLUSTER_BITS 20, 4
-#define SIZE 24, 8
-#define CRYPT 32, 4
-#define L1_SIZE 36, 4
-#define L1_OFFSET 40, 8
-#define TABLE_OFFSET 48, 8
-#define TABLE_CLUSTERS 56, 4
-#define NB_SNAPSHOTS 60, 4
-#define SNAPSHOTS_OFFSET 64, 8
-#define INCOMPATIBLE 72, 8
-#define AUTOCLEAR 88, 8
-#define ORDER 96, 4
-#define LENGTH 100, 4
-#define COMPRESSION 104, 1
-#define EXTENSION_TYPE EXTENSIONS_AT, 4
-#define EXTENSION_LENGTH EXTENSIONS_AT + 4, 4
 
 static const struct refusal refusals[] = {
     { "not in qcow2 format", EINVAL, { { 0, 4, 0x514649fa } } },
@@ -190,37 +164,37 @@ static const struct refusal refusals[] = {
 
     { "has 4294967295 bytes",
       EINVAL,
-      { { EXTENSION_TYPE, 0x12345678 }, { EXTENSION_LENGTH, UINT32_MAX } } },
+      { { EXTENSION, 0x12345678 }, { EXTENSION_LENGTH, UINT32_MAX } } },
     { "has 65417 bytes, 65416 are left",
       EINVAL,
-      { { EXTENSION_TYPE, 0x12345678 }, { EXTENSION_LENGTH, CLUSTER - EXTENSIONS_AT - 7 } } },
+      { { EXTENSION, 0x12345678 }, { EXTENSION_LENGTH, CLUSTER - EXTENSIONS_AT - 7 } } },
     { "no room for one at 0x78",
       EINVAL,
       { { BACKING_OFFSET, EXTENSIONS_AT + 12 },
         { BACKING_SIZE, 1 },
-        { EXTENSION_TYPE, 0x12345678 },
+        { EXTENSION, 0x12345678 },
         { EXTENSION_LENGTH, 0 } } },
     { "ext_backing_format: len=16",
       EINVAL,
-      { { EXTENSION_TYPE, EXTENSION_BACKING_FORMAT }, { EXTENSION_LENGTH, 16 } } },
+      { { EXTENSION, EXTENSION_BACKING_FORMAT }, { EXTENSION_LENGTH, 16 } } },
     { "backing format holds a NUL byte",
       EINVAL,
-      { { EXTENSION_TYPE, EXTENSION_BACKING_FORMAT }, { EXTENSION_LENGTH, 4 } } },
+      { { EXTENSION, EXTENSION_BACKING_FORMAT }, { EXTENSION_LENGTH, 4 } } },
     { "Invalid extension length: 23",
       EINVAL,
-      { { EXTENSION_TYPE, EXTENSION_BITMAPS }, { EXTENSION_LENGTH, 23 } } },
+      { { EXTENSION, EXTENSION_BITMAPS }, { EXTENSION_LENGTH, 23 } } },
     { "Invalid extension length: 32",
       EINVAL,
-      { { EXTENSION_TYPE, EXTENSION_BITMAPS }, { EXTENSION_LENGTH, 32 } } },
+      { { EXTENSION, EXTENSION_BITMAPS }, { EXTENSION_LENGTH, 32 } } },
     { "only expected with LUKS",
       EINVAL,
-      { { EXTENSION_TYPE, EXTENSION_CRYPTO }, { EXTENSION_LENGTH, 16 } } },
+      { { EXTENSION, EXTENSION_CRYPTO }, { EXTENSION_LENGTH, 16 } } },
     { "CRYPTO header extension size 8",
       EINVAL,
-      { { CRYPT, 2 }, { EXTENSION_TYPE, EXTENSION_CRYPTO }, { EXTENSION_LENGTH, 8 } } },
+      { { CRYPT, 2 }, { EXTENSION, EXTENSION_CRYPTO }, { EXTENSION_LENGTH, 8 } } },
     { "data file name holds a NUL byte",
       EINVAL,
-      { { EXTENSION_TYPE, EXTENSION_DATA_FILE }, { EXTENSION_LENGTH, 4 } } },
+      { { EXTENSION, EXTENSION_DATA_FILE }, { EXTENSION_LENGTH, 4 } } },
 };
 
 /* Control characters in the image must not reach a terminal, and a sentence ends where it ends. */
@@ -276,8 +250,8 @@ static const struct patch acceptable[][MOST_PATCHES] = {
     { { ORDER, 6 } },
     { { LENGTH, CLUSTER } },
     /* an unknown extension, then the end */
-    { { EXTENSION_TYPE, 0x12345678 }, { EXTENSION_LENGTH, CLUSTER - EXTENSIONS_AT - 8 } },
-    { { EXTENSION_TYPE, 0 }, { EXTENSION_LENGTH, UINT32_MAX } },
+    { { EXTENSION, 0x12345678 }, { EXTENSION_LENGTH, CLUSTER - EXTENSIONS_AT - 8 } },
+    { { EXTENSION, 0 }, { EXTENSION_LENGTH, UINT32_MAX } },
     { { BACKING_OFFSET, 0 }, { BACKING_SIZE, UINT32_MAX } },
     { { BACKING_OFFSET, CLUSTER }, { BACKING_SIZE, 0 } },
     /* version 2: what is behind the header is extensions */
