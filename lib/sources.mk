@@ -146,6 +146,8 @@ libqcow2_sources = \
 	image/chain.c \
 	image/commit.c \
 	image/create.c \
+	image/create_check.c \
+	image/create_check.h \
 	image/data_file.c \
 	image/data_file.h \
 	image/dirty_bits.c \

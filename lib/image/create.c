@@ -16,9 +16,8 @@
 #include "base/cleanup.h"
 #include "format/header_encode.h"
 #include "format/refcount_block.h"
+#include "image/create_check.h"
 #include "image/data_file.h"
-#include "image/encryption.h"
-#include "image/named.h"
 #include "image/preallocate.h"
 #include "image/size.h"
 #include "store/luks_volume.h"
@@ -28,92 +27,6 @@
 #include "table/refcount.h"
 
 #define FILLING_L2_CACHE (UINT64_C(256) << 10) /* a table that is filled is not looked at again */
-
-/* ------------------------------------------------------------------------------------------------
- * What can be created
- */
-
-static int check_data_file(const struct qcow2_create_options *o)
-{
-    if (o->data_file_raw && !o->data_file)
-        return error_set(EINVAL, "data-file-raw requires data-file");
-    if (o->data_file_raw && o->backing_file)
-        return error_set(EINVAL, "Backing file and data-file-raw cannot be used at the same time");
-    if (o->data_file && o->version < 3)
-        return error_set(EINVAL, "External data files are only supported with compatibility level "
-                                 "1.1 and above (use version=v3 or greater)");
-    if (o->data_file && named_has_protocol(o->data_file))
-        return error_set(ENOTSUP, "The data file '%s' is not a plain file name", o->data_file);
-    return 0;
-}
-
-int image_check_cluster_size(const struct qcow2_create_options *o)
-{
-    uint64_t least = o->extended_l2 ? UINT64_C(1) << MIN_EXTENDED_L2_CLUSTER_BITS : 0;
-
-    if (o->cluster_size < least)
-        return error_set(EINVAL,
-                         "Extended L2 entries are only supported with cluster sizes of at least "
-                         "%" PRIu64 " bytes",
-                         least);
-    return 0;
-}
-
-static bool has_luks(const struct qcow2_create_options *o)
-{
-    return o->format == FORMAT_LUKS || o->crypt_method == CRYPT_LUKS;
-}
-
-static int check_options(const struct qcow2_create_options *o)
-{
-    struct geometry g = geometry_of((uint32_t)__builtin_ctzll(o->cluster_size), 4, o->extended_l2);
-
-    if (o->format == FORMAT_RAW && o->preallocation == PREALLOCATION_METADATA)
-        return error_set(EINVAL, "Unsupported preallocation mode: metadata");
-    if (o->format != FORMAT_QCOW2 && o->backing_file)
-        return error_set(ENOTSUP, "Backing file not supported for file format '%s'",
-                         image_format_name(o->format));
-    if (has_luks(o) && encryption_check_secret(o) == -1)
-        return -1;
-    if (o->format != FORMAT_QCOW2)
-        return 0;
-    if ((o->luks_given || o->secret.bytes) && o->crypt_method == CRYPT_NONE)
-        return error_set(EINVAL, "Parameter 'encrypt.format' is missing");
-    if (o->crypt_method != CRYPT_NONE && o->data_file_raw)
-        return error_set(EINVAL, "A raw data file cannot be encrypted: it must stay valid as a raw "
-                                 "image");
-    if (o->crypt_method != CRYPT_NONE && o->version < 3 && o->preallocation != PREALLOCATION_OFF)
-        return error_set(ENOTSUP, "Preallocation of an encrypted image needs compatibility level "
-                                  "1.1 or above (use version=v3 or greater)");
-    if (o->version < 3 && o->refcount_bits != 16)
-        return error_set(EINVAL, "Different refcount widths than 16 bits require compatibility "
-                                 "level 1.1 or above (use version=v3 or greater)");
-    if (o->version < 3 && o->lazy_refcounts)
-        return error_set(EINVAL, "Lazy refcounts only supported with compatibility level 1.1 and "
-                                 "above (use version=v3 or greater)");
-    if (o->version < 3 && o->compression.type != COMPRESSION_DEFLATE)
-        return error_set(EINVAL, "Non-zlib compression type is only supported with compatibility "
-                                 "level 1.1 and above (use version=v3 or greater)");
-    if (o->version < 3 && o->extended_l2)
-        return error_set(EINVAL, "Extended L2 entries are only supported with compatibility level "
-                                 "1.1 and above (use version=v3 or greater)");
-    if (image_check_cluster_size(o) == -1)
-        return -1;
-    if (o->backing_file && o->preallocation != PREALLOCATION_OFF && !o->extended_l2)
-        return error_set(EINVAL, "Backing file and preallocation can only be used at the same time "
-                                 "if extended_l2 is on");
-    if (compression_check(&o->compression) == -1)
-        return -1;
-    if (o->backing_format && !o->backing_file)
-        return error_set(EINVAL, "Backing format cannot be used without backing file");
-    if (check_data_file(o) == -1)
-        return -1;
-    if (o->size > INT64_MAX - 512 ||
-        geometry_l1_entries(&g, round_up(o->size, 512)) * L1_ENTRY_SIZE > MAX_L1_BYTES)
-        return error_set(EFBIG, "The image size is too large for file format 'qcow2' (try using a "
-                                "larger cluster size)");
-    return 0;
-}
 
 /* ------------------------------------------------------------------------------------------------
  * An empty image
@@ -205,7 +118,7 @@ static struct qcow2_image *make_empty(struct store *store, struct store *data,
     };
     struct qcow2_image *image;
 
-    if (check_options(o) == -1 || write_skeleton(store, &h) == -1)
+    if (create_check_options(o) == -1 || write_skeleton(store, &h) == -1)
         return NULL;
     image = image_open_store(store, &open);
     if (image == NULL)
@@ -377,8 +290,7 @@ static int create_raw(const char *filename, const struct qcow2_create_options *o
 
 int image_create(const char *filename, const struct qcow2_create_options *options)
 {
-    if (check_options(options) == -1 ||
-        (has_luks(options) && luks_check_options(&options->luks) == -1))
+    if (create_check_options(options) == -1)
         return -1;
     return (options->format == FORMAT_QCOW2 ? create_qcow2 : create_raw)(filename, options);
 }

@@ -139,8 +139,6 @@ int image_has_holes(struct qcow2_image *image);
 /* ---- create.c ---- */
 
 int image_create(const char *filename, const struct qcow2_create_options *options);
-/* Are clusters large enough for what they are to hold? */
-int image_check_cluster_size(const struct qcow2_create_options *options);
 /* Write a new, empty qcow2 image into an empty store. */
 int image_format_store(struct store *store, const struct qcow2_create_options *options);
 

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 
 #include "base/error.h"
+#include "image/create_check.h"
 #include "image/image.h"
 
 /* Clusters of the refcount table and blocks of an image that has this many other clusters. */
@@ -112,7 +113,7 @@ static int measure_qcow2(const struct qcow2_create_options *o, struct qcow2_imag
     bool all = o->backing_file || o->preallocation == PREALLOCATION_FALLOC ||
                o->preallocation == PREALLOCATION_FULL;
 
-    if (image_check_cluster_size(o) == -1)
+    if (create_check_cluster_size(o) == -1)
         return -1;
     if (size > INT64_MAX - o->cluster_size || l2_tables_for(o, data) * L1_ENTRY_SIZE > MAX_L1_BYTES)
         return error_set(EFBIG, "The image size is too large for file format 'qcow2' (try using a "
