@@ -155,21 +155,26 @@ static int load_directory(struct qcow2_image *image)
     return r;
 }
 
+uint64_t *bitmap_read_table(struct qcow2_image *image, const struct bitmap *b, uint64_t *length)
+{
+    if (store_size(image->store, length) == -1)
+        return NULL;
+    return tables_read_entries(&image->tables, b->entry.table_offset, b->entry.table_size,
+                               "bitmap table");
+}
+
 int bitmap_load_table(struct qcow2_image *image, struct bitmap *b)
 {
-    struct tables *t = &image->tables;
     CLEANUP_FREE uint64_t *table = NULL;
     uint64_t length;
 
     if (b->table != NULL || b->entry.table_size == 0)
         return 0;
-    if (store_size(image->store, &length) == -1)
-        return -1;
-    table = tables_read_entries(t, b->entry.table_offset, b->entry.table_size, "bitmap table");
+    table = bitmap_read_table(image, b, &length);
     if (table == NULL)
         return -1;
     for (uint32_t i = 0; i < b->entry.table_size; i++)
-        if (bitmap_table_entry_validate(table[i], length, &t->geometry) == -1)
+        if (bitmap_table_entry_validate(table[i], length, &image->tables.geometry) == -1)
             return error_prefix("Bitmap '%s' of '%s' cannot be used: ", b->entry.name,
                                 image->filename);
     b->table = RELEASE(table);

@@ -81,6 +81,10 @@ bool bitmaps_hold(const struct bitmaps *bitmaps, const struct bitmap *bitmap);
 /* Read the directory, and with tables those, too; once.  operations held alone. */
 int bitmaps_load(struct qcow2_image *image, bool tables);
 int bitmap_load_table(struct qcow2_image *image, struct bitmap *bitmap);
+/* The same table for the caller to free, as it is on disk, nothing validated, and the length of the
+ * file that its entries must lie in. */
+uint64_t *bitmap_read_table(struct qcow2_image *image, const struct bitmap *bitmap,
+                            uint64_t *length);
 /* NULL with ENOENT. */
 struct bitmap *bitmap_find(struct qcow2_image *image, const char *name);
 

@@ -273,12 +273,9 @@ static int give_up_bitmap(struct qcow2_image *image, struct bitmap_change *c,
                           const struct bitmap *b)
 {
     struct tables *t = &image->tables;
-    CLEANUP_FREE uint64_t *table = NULL;
     uint64_t length;
+    CLEANUP_FREE uint64_t *table = bitmap_read_table(image, b, &length);
 
-    if (store_size(image->store, &length) == -1)
-        return -1;
-    table = tables_read_entries(t, b->entry.table_offset, b->entry.table_size, "bitmap table");
     if (table == NULL)
         return -1;
     for (uint32_t i = 0; i < b->entry.table_size; i++)

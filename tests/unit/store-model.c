@@ -5,14 +5,9 @@
  */
 
 #include "seed.h"
-#include "store-scratch.h"
+#include "store-kinds.h"
 
-#include "base/error.h"
-#include "store/memory.h"
-#include "store/store.h"
 #include "store/window.h"
-
-#include <errno.h>
 
 #define LIMIT (256u * 1024)
 #define OPERATIONS 4000
@@ -157,28 +152,6 @@ static void run(struct store *store)
     }
     free(model.bytes);
     store_close(store);
-}
-
-static void in_memory(void **state)
-{
-    (void)state;
-    run(store_memory_new("memory"));
-}
-
-static void in_a_file(void **state)
-{
-    (void)state;
-    run(store_file_open("file", STORE_CREATE, STORE_LOCK_WRITER));
-}
-
-static void in_a_file_with_direct_io(void **state)
-{
-    struct store *store = store_file_open("direct", STORE_CREATE | STORE_DIRECT, STORE_LOCK_WRITER);
-
-    (void)state;
-    if (!store && error_errno() == EINVAL)
-        skip(); /* the file system has no direct I/O */
-    run(store);
 }
 
 static void in_the_rest_of_a_file(void **state)

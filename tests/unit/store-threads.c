@@ -5,13 +5,8 @@
  * under the threads, so whoever rewrites a block or extends the file can harm the others.
  */
 
-#include "store-scratch.h"
+#include "store-kinds.h"
 
-#include "base/error.h"
-#include "store/memory.h"
-#include "store/store.h"
-
-#include <errno.h>
 #include <pthread.h>
 
 #define THREADS 8
@@ -85,28 +80,6 @@ static void run(struct store *store)
     }
     check(store);
     store_close(store);
-}
-
-static void in_memory(void **state)
-{
-    (void)state;
-    run(store_memory_new("memory"));
-}
-
-static void in_a_file(void **state)
-{
-    (void)state;
-    run(store_file_open("file", STORE_CREATE, STORE_LOCK_WRITER));
-}
-
-static void in_a_file_with_direct_io(void **state)
-{
-    struct store *store = store_file_open("direct", STORE_CREATE | STORE_DIRECT, STORE_LOCK_WRITER);
-
-    (void)state;
-    if (!store && error_errno() == EINVAL)
-        skip(); /* the file system has no direct I/O */
-    run(store);
 }
 
 int main(void)
