@@ -211,7 +211,7 @@ static int read_one(const comparison *c, window *w, int image, size_t start, siz
     const extents *walk = &c->walk[image];
     uint64_t offset = w->offset + start;
     uint8_t *buffer = w->buffers[image] + start;
-    size_t there = offset < walk->size ? min_u64(count, walk->size - offset) : 0;
+    size_t there = range_before(offset, count, walk->size);
 
     memset(buffer + there, 0, count - there);
     if (there == 0 || qcow2_pread(walk->image, buffer, there, offset, 0) == 0)
@@ -225,7 +225,7 @@ static int read_one(const comparison *c, window *w, int image, size_t start, siz
 /* b is NULL where the other image has no data. */
 static bool is_same(const uint8_t *a, const uint8_t *b, size_t count)
 {
-    return b ? memcmp(a, b, count) == 0 : is_zero(a, count);
+    return b ? memcmp(a, b, count) == 0 : is_filled(a, 0, count);
 }
 
 /* The start of the first unit that differs; count when none does. */

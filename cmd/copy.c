@@ -48,7 +48,7 @@
 static int read_part(const part *p, uint8_t *buffer, size_t count, uint64_t offset)
 {
     uint64_t inside = offset - p->start;
-    size_t there = inside < p->walk.size ? min_u64(count, p->walk.size - inside) : 0;
+    size_t there = range_before(inside, count, p->walk.size);
 
     memset(buffer + there, 0, count - there);
     return there > 0 ? qcow2_pread(p->walk.image, buffer, there, inside, 0) : 0;
@@ -119,7 +119,7 @@ static void find_zeroes(window *w, size_t first, size_t end, uint64_t sparse_siz
 
     for (size_t i = first; i < end; i = next) {
         next = min_u64(end, round_up(base + i + 1, granule) - base);
-        if (is_zero(w->buffer + i * UNIT, (next - i) * UNIT))
+        if (is_filled(w->buffer + i * UNIT, 0, (next - i) * UNIT))
             memset(w->kind + i, ZERO, next - i);
     }
     if (granule != sparse_size / UNIT)

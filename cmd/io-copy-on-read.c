@@ -13,6 +13,7 @@
 #include "cleanup.h"
 #include "io.h"
 #include "message.h"
+#include "ranges.h"
 
 enum {
     PIECE = 16 * 1024 * 1024, /* bytes copied at once */
@@ -50,7 +51,7 @@ static int fill_hole(qcow2_image *image, const hole *h, unsigned char *buf)
 {
     if (qcow2_pread(image, buf, h->length, h->offset, 0))
         return -1;
-    if (io_is_pattern(buf, 0, h->length))
+    if (is_filled(buf, 0, h->length))
         return qcow2_zero(image, h->length, h->offset, 0);
     return qcow2_pwrite(image, buf, h->length, h->offset, 0);
 }

@@ -42,11 +42,6 @@ int io_fill_from_file(const char *filename, unsigned char *buf, size_t count)
     return 0;
 }
 
-bool io_is_pattern(const unsigned char *buf, int byte, size_t count)
-{
-    return count == 0 || (buf[0] == byte && memcmp(buf, buf + 1, count - 1) == 0);
-}
-
 void io_dump(const unsigned char *buf, size_t count, uint64_t offset)
 {
     for (size_t line = 0; line < count; line += 16) {

@@ -17,6 +17,7 @@
 #include "cleanup.h"
 #include "io.h"
 #include "message.h"
+#include "ranges.h"
 
 enum {
     MAX_LENGTH = 2147483136, /* bytes of a request: what qemu-io allows */
@@ -128,8 +129,8 @@ static int report_failure(const io_transfer *t)
 
 static int report_success(const io_transfer *t)
 {
-    bool as_expected = t->expected < 0 ||
-                       io_is_pattern(t->buf + t->expected_start, t->expected, t->expected_length);
+    bool as_expected = t->expected < 0 || is_filled(t->buf + t->expected_start,
+                                                    (uint8_t)t->expected, t->expected_length);
 
     if (!as_expected)
         printf("Pattern verification failed at offset %" PRIu64 ", %" PRIu64 " bytes\n",

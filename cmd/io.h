@@ -189,9 +189,6 @@ const char *io_lasting_cache(const char *mode);
 /* Fills a buffer with the content of a file, again and again. */
 int io_fill_from_file(const char *filename, unsigned char *buf, size_t count);
 
-/* True when count bytes are all that byte. */
-bool io_is_pattern(const unsigned char *buf, int byte, size_t count);
-
 void io_dump(const unsigned char *buf, size_t count, uint64_t offset);
 
 /* True when this write would make a disk that was taken for raw look like another format. */

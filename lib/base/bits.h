@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* bits.h - byte order, rounding and overflow: the only place that swaps bytes */
+/* bits.h - byte order and rounding: the only place that swaps bytes */
 
 #ifndef QCOW2_BASE_BITS_H
 #define QCOW2_BASE_BITS_H
@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "ranges.h"
 
 static inline uint16_t load_be16(const void *p)
 {
@@ -67,27 +69,6 @@ static inline bool is_aligned(uint64_t value, uint64_t align)
 static inline uint64_t div_round_up(uint64_t value, uint64_t divisor)
 {
     return value / divisor + (value % divisor != 0);
-}
-
-static inline uint64_t min_u64(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-static inline uint64_t max_u64(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
-
-/* Whether [offset, offset + count) lies inside [0, end). */
-static inline bool range_within(uint64_t offset, uint64_t count, uint64_t end)
-{
-    return offset <= end && count <= end - offset;
-}
-
-static inline bool ranges_overlap(uint64_t a, uint64_t a_count, uint64_t b, uint64_t b_count)
-{
-    return a_count && b_count && a < b + b_count && b < a + a_count;
 }
 
 #endif

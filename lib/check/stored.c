@@ -19,10 +19,10 @@ static bool is_readable(const struct geometry *g, uint64_t block_offset)
 
 static int load_table(struct stored *s, const struct header *h)
 {
-    uint64_t bytes = (uint64_t)h->refcount_table_clusters << s->geometry->cluster_bits;
+    uint64_t size = (uint64_t)h->refcount_table_clusters << s->geometry->cluster_bits;
     uint64_t offset = h->refcount_table_offset;
+    uint64_t bytes = range_before(offset, size, s->source->length);
 
-    bytes = offset < s->source->length ? min_u64(bytes, s->source->length - offset) : 0;
     s->table_entries = div_round_up(bytes, REFCOUNT_TABLE_ENTRY_SIZE);
     s->table = calloc(s->table_entries + 1, REFCOUNT_TABLE_ENTRY_SIZE);
     if (s->table == NULL)

@@ -32,7 +32,7 @@ struct border {
 
 static int border_load(struct guest *g, const struct allocation *a, struct border *b)
 {
-    uint64_t inside = b->offset < g->disk.size ? min_u64(b->count, g->disk.size - b->offset) : 0;
+    uint64_t inside = range_before(b->offset, b->count, g->disk.size);
 
     if (b->count == 0)
         return 0;

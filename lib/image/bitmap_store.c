@@ -108,11 +108,6 @@ static int give_up_bits(struct tables *t, struct bitmap_change *c, uint64_t tabl
  * One bitmap
  */
 
-static bool is_filled_with(const uint8_t *buf, uint64_t size, uint8_t byte)
-{
-    return buf[0] == byte && memcmp(buf, buf + 1, size - 1) == 0;
-}
-
 /* The new table entry of one cluster of bits. */
 static int write_bits(struct qcow2_image *image, struct bitmap_change *c, const struct bitmap *b,
                       const struct place *p, uint64_t index, uint8_t *buf, uint64_t *entry)
@@ -122,9 +117,9 @@ static int write_bits(struct qcow2_image *image, struct bitmap_change *c, const 
     if (bitmap_read_cluster(image, b, index, min_u64(b->set.count, p->set.count), buf) == -1)
         return -1;
     *entry = 0;
-    if (is_filled_with(buf, size, 0))
+    if (is_filled(buf, 0, size))
         return 0;
-    if (is_filled_with(buf, size, 0xff)) {
+    if (is_filled(buf, 0xff, size)) {
         *entry = BITMAP_TABLE_ALL_ONES;
         return 0;
     }

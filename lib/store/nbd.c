@@ -132,7 +132,7 @@ static size_t cut_part(const struct nbd *nbd, uint64_t count, uint64_t offset)
 static int nbd_pread(struct store *store, void *buf, size_t count, uint64_t offset)
 {
     struct nbd *nbd = to_nbd(store);
-    uint64_t there = offset < nbd->export.size ? min_u64(count, nbd->export.size - offset) : 0;
+    uint64_t there = range_before(offset, count, nbd->export.size);
     CLEANUP_FREE uint8_t *block = NULL;
     uint8_t *to = buf;
 

@@ -39,11 +39,6 @@ bool l2_table_is_hole(struct tables *t, uint64_t l2_offset)
            extent.length >= size;
 }
 
-static bool is_all_zero(const uint8_t *bytes, uint64_t count)
-{
-    return bytes[0] == 0 && memcmp(bytes, bytes + 1, count - 1) == 0;
-}
-
 /* A table that was never written lies in a hole of the file.  Whoever walks over a disk that has
  * thousands of such tables need not look at each of their slices.  How many entries are 0 from the
  * one at this host offset on, in a slice that has just been loaded? */
@@ -53,7 +48,7 @@ static uint64_t count_zeroes(struct tables *t, uint64_t table, uint64_t at, cons
     uint64_t end = cache_slice_start(&t->l2_cache, at) + slice_size;
     struct store_extent extent;
 
-    if (end == table_end || !is_all_zero(entries, end - at) ||
+    if (end == table_end || !is_filled(entries, 0, end - at) ||
         store_extent_at(t->store, table_end - end, end, &extent) == -1 || !extent.hole)
         return 0;
     table_end = end + round_down(min_u64(extent.length, table_end - end), slice_size);

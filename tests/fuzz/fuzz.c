@@ -12,11 +12,6 @@
 #define PLACES 16u        /* where an image is read */
 #define MAX_EXTENTS 4096u /* of a map that are looked at */
 
-static bool is_zero(const uint8_t *bytes, size_t count)
-{
-    return bytes[0] == 0 && memcmp(bytes, bytes + 1, count - 1) == 0;
-}
-
 /* Most of an image is zeroes, which cost nothing if they are not written. */
 struct store *fuzz_store(const uint8_t *data, size_t size)
 {
@@ -26,7 +21,7 @@ struct store *fuzz_store(const uint8_t *data, size_t size)
     for (size_t at = 0; at < size; at += PAGE) {
         size_t count = min_u64(PAGE, size - at);
 
-        if (!is_zero(data + at, count))
+        if (!is_filled(data + at, 0, count))
             fuzz_require(store_pwrite(store, data + at, count, at) == 0);
     }
     return store;
