@@ -28,14 +28,6 @@ static struct qcow2_image *image_of(struct store *store)
     return ((struct image_store *)store)->image;
 }
 
-/* How many of count bytes from offset on are there. */
-static uint64_t within(struct qcow2_image *image, uint64_t count, uint64_t offset)
-{
-    uint64_t size = image_size(image);
-
-    return offset < size ? min_u64(count, size - offset) : 0;
-}
-
 static int check_change(struct qcow2_image *image, const char *what, uint64_t count,
                         uint64_t offset)
 {
@@ -52,7 +44,7 @@ static int check_change(struct qcow2_image *image, const char *what, uint64_t co
 static int image_store_pread(struct store *store, void *buf, size_t count, uint64_t offset)
 {
     struct qcow2_image *image = image_of(store);
-    size_t there = within(image, count, offset);
+    size_t there = range_before(offset, count, image_size(image));
 
     memset((uint8_t *)buf + there, 0, count - there);
     return there > 0 ? image_read(image, buf, there, offset) : 0;
@@ -86,7 +78,7 @@ static int image_store_zero(struct store *store, uint64_t count, uint64_t offset
 static int image_store_discard(struct store *store, uint64_t count, uint64_t offset)
 {
     struct qcow2_image *image = image_of(store);
-    uint64_t there = within(image, count, offset);
+    uint64_t there = range_before(offset, count, image_size(image));
 
     return there > 0 ? image_discard(image, there, offset, 0) : 0;
 }
@@ -120,7 +112,7 @@ static int image_store_extent(struct store *store, uint64_t count, uint64_t offs
                               struct store_extent *extent)
 {
     struct qcow2_image *image = image_of(store);
-    uint64_t there = within(image, count, offset);
+    uint64_t there = range_before(offset, count, image_size(image));
 
     *extent = (struct store_extent){ .length = count, .hole = true };
     if (there == 0)

@@ -115,7 +115,7 @@ int image_vm_state_read(struct qcow2_image *image, void *buf, size_t count, uint
 
     if (require_room(image) == -1 || check_range(image, count, offset) == -1)
         return -1;
-    inside = offset < mapped(image) ? min_u64(count, mapped(image) - offset) : 0;
+    inside = range_before(offset, count, mapped(image));
     memset((uint8_t *)buf + inside, 0, count - inside);
     return inside ? disk_read(image->vm_state, buf, inside, vm_state_offset(image) + offset) : 0;
 }

@@ -35,38 +35,29 @@ static struct window *to_window(struct store *store)
     return (struct window *)store;
 }
 
-/* Is there room for the range, in a window of any kind? */
-static bool has_room(const struct window *w, uint64_t count, uint64_t offset)
+/* As far as the window reaches or, if it has no end, might. */
+static uint64_t limit_of(const struct window *w)
 {
-    uint64_t limit = w->size == WINDOW_TO_END ? MAX_OFFSET - w->offset : w->size;
-
-    return range_within(offset, count, limit);
+    return w->size == WINDOW_TO_END ? MAX_OFFSET - w->offset : w->size;
 }
 
 static int check_change(const struct window *w, const char *what, uint64_t count, uint64_t offset)
 {
-    if (has_room(w, count, offset))
+    uint64_t limit = limit_of(w);
+
+    if (range_within(offset, count, limit))
         return 0;
     return error_set(ENOSPC,
                      "Could not %s %" PRIu64 " bytes at offset 0x%" PRIx64
                      " of '%s': it is the part of %" PRIu64 " bytes at offset 0x%" PRIx64
                      " of a file, and ends there",
-                     what, count, offset, w->store.name,
-                     w->size == WINDOW_TO_END ? MAX_OFFSET - w->offset : w->size, w->offset);
-}
-
-/* How many of count bytes from offset on may lie in the window. */
-static uint64_t within(const struct window *w, uint64_t count, uint64_t offset)
-{
-    uint64_t limit = w->size == WINDOW_TO_END ? MAX_OFFSET - w->offset : w->size;
-
-    return offset < limit ? min_u64(count, limit - offset) : 0;
+                     what, count, offset, w->store.name, limit, w->offset);
 }
 
 static int window_pread(struct store *store, void *buf, size_t count, uint64_t offset)
 {
     struct window *w = to_window(store);
-    size_t there = within(w, count, offset);
+    size_t there = range_before(offset, count, limit_of(w));
 
     memset((uint8_t *)buf + there, 0, count - there);
     return there > 0 ? store_pread(w->whole, buf, there, w->offset + offset) : 0;
@@ -93,7 +84,7 @@ static int window_zero(struct store *store, uint64_t count, uint64_t offset, boo
 static int window_discard(struct store *store, uint64_t count, uint64_t offset)
 {
     struct window *w = to_window(store);
-    uint64_t there = within(w, count, offset);
+    uint64_t there = range_before(offset, count, limit_of(w));
 
     return there > 0 ? store_discard(w->whole, there, w->offset + offset) : 0;
 }
@@ -131,7 +122,7 @@ static int window_extent(struct store *store, uint64_t count, uint64_t offset,
                          struct store_extent *extent)
 {
     struct window *w = to_window(store);
-    uint64_t there = within(w, count, offset);
+    uint64_t there = range_before(offset, count, limit_of(w));
 
     *extent = (struct store_extent){ .length = count, .hole = true };
     return there > 0 ? store_extent_at(w->whole, there, w->offset + offset, extent) : 0;

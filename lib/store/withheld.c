@@ -25,16 +25,10 @@ static struct withheld *to_withheld(struct store *store)
     return (struct withheld *)store;
 }
 
-/* How much of a request that begins at offset lies in the sector. */
-static size_t in_sector(uint64_t count, uint64_t offset)
-{
-    return offset < WITHHELD_SECTOR ? min_u64(count, WITHHELD_SECTOR - offset) : 0;
-}
-
 static int withheld_pread(struct store *store, void *buf, size_t count, uint64_t offset)
 {
     struct withheld *w = to_withheld(store);
-    size_t n = in_sector(count, offset);
+    size_t n = range_before(offset, count, WITHHELD_SECTOR);
 
     if (n > 0) {
         READ_SCOPE(&w->lock);
@@ -47,7 +41,7 @@ static int withheld_pwritev(struct store *store, const struct iovec *iov, int io
                             uint64_t offset)
 {
     struct withheld *w = to_withheld(store);
-    size_t count = iov_total(iov, iovcnt), n = in_sector(count, offset);
+    size_t count = iov_total(iov, iovcnt), n = range_before(offset, count, WITHHELD_SECTOR);
     struct iov_cursor cursor = iov_start(iov, iovcnt);
     CLEANUP_FREE uint8_t *beyond = NULL;
 
@@ -69,7 +63,7 @@ static int withheld_pwritev(struct store *store, const struct iovec *iov, int io
 static int withheld_zero(struct store *store, uint64_t count, uint64_t offset, bool may_punch)
 {
     struct withheld *w = to_withheld(store);
-    size_t n = in_sector(count, offset);
+    size_t n = range_before(offset, count, WITHHELD_SECTOR);
 
     if (n > 0) {
         WRITE_SCOPE(&w->lock);
@@ -80,7 +74,7 @@ static int withheld_zero(struct store *store, uint64_t count, uint64_t offset, b
 
 static int withheld_discard(struct store *store, uint64_t count, uint64_t offset)
 {
-    size_t n = in_sector(count, offset);
+    size_t n = range_before(offset, count, WITHHELD_SECTOR);
 
     return n == count ? 0 : store_discard(to_withheld(store)->rest, count - n, offset + n);
 }
