@@ -19,6 +19,7 @@
 #include "image-open.h"
 #include "json.h"
 #include "message.h"
+#include "ranges.h"
 #include "verb.h"
 
 enum {
@@ -111,7 +112,7 @@ static int do_task(bench *b, const task *t, void *buf)
 
     if (t->flush)
         result = qcow2_flush(b->image, 0);
-    else if (t->offset > b->size || count > b->size - t->offset)
+    else if (!range_within(t->offset, count, b->size))
         return EIO;
     else if (b->options->write)
         result = qcow2_pwrite(b->image, buf, count, t->offset, 0);

@@ -26,6 +26,7 @@
 #include "message.h"
 #include "path.h"
 #include "qcow2.h"
+#include "words.h"
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -58,7 +59,7 @@ void confine_end(confinement *c)
  * than a file is taken. */
 static char *path_of(const char *name)
 {
-    const char *path = strncmp(name, "file:", strlen("file:")) == 0 ? name + strlen("file:") : name;
+    const char *path = skip_prefix(name, "file:");
 
     if (path == name && path_has_protocol(name)) {
         error_report("Could not open '%s': --untrusted takes names of files only (./NAME for a "

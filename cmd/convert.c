@@ -35,9 +35,9 @@
 #include "message.h"
 #include "path.h"
 #include "snapshot-open.h"
-#include "switch-word.h"
 #include "target.h"
 #include "verb.h"
+#include "words.h"
 
 #define DEFAULT_SPARSE_SIZE 4096
 #define MAX_SPARSE_SIZE (16u << 20)

@@ -13,7 +13,7 @@
 #include "message.h"
 #include "option-value.h"
 #include "secret.h"
-#include "switch-word.h"
+#include "words.h"
 
 enum {
     FOR_QCOW2 = 1,

@@ -20,6 +20,7 @@
 #include "lock-wait.h"
 #include "message.h"
 #include "path.h"
+#include "words.h"
 
 #define CLEANUP_TARGET __attribute__((cleanup(image_target_clear)))
 
@@ -73,7 +74,7 @@ int cache_mode_flags(const char *name, uint32_t *flags)
 
 static bool is_json(const char *name)
 {
-    return strncmp(name, "json:", strlen("json:")) == 0;
+    return begins(name, "json:");
 }
 
 static int parse_json(keyval_list *keys, const char *name, char **why)

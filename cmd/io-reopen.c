@@ -5,6 +5,7 @@
 
 #include "io.h"
 #include "message.h"
+#include "words.h"
 
 /* What can be changed: always, or in a qcow2 image. */
 static bool is_changeable(const char *key, const char *format)
@@ -24,8 +25,7 @@ static bool is_changeable(const char *key, const char *format)
     if (io_find_mode(key, always))
         return true;
     return strcmp(format, "qcow2") == 0 &&
-           (io_find_mode(key, in_qcow2) ||
-            strncmp(key, "overlap-check.", strlen("overlap-check.")) == 0);
+           (io_find_mode(key, in_qcow2) || begins(key, "overlap-check."));
 }
 
 /* What cannot be changed may be said, as it is. */
@@ -41,9 +41,9 @@ static bool is_unchanged(const io_session *session, const keyval *item, const ch
 /* The key as its own layer calls it. */
 static const char *name_in_layer(const char *key, qcow2_image *image)
 {
-    if (strncmp(key, "file.", strlen("file.")) == 0)
+    if (begins(key, "file."))
         return key + strlen("file.");
-    if (image && qcow2_get_backing(image) && strncmp(key, "backing.", strlen("backing.")) == 0)
+    if (image && qcow2_get_backing(image) && begins(key, "backing."))
         return name_in_layer(key + strlen("backing."), qcow2_get_backing(image));
     return key;
 }

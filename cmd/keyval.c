@@ -7,6 +7,7 @@
 #include "cleanup.h"
 #include "keyval.h"
 #include "message.h"
+#include "words.h"
 
 /* Takes the element that *text starts with, its doubled commas made single, and moves *text behind
  * the comma that ends it, or to NULL at the end of the list. */
@@ -35,7 +36,7 @@ static void set_element(keyval_list *list, char *element, const char *implied_ke
         keyval_set(list, element, equals + 1);
     } else if (implied_key) {
         keyval_set(list, implied_key, element);
-    } else if (strncmp(element, "no", 2) == 0) {
+    } else if (begins(element, "no")) {
         keyval_set(list, element + 2, "off");
     } else {
         keyval_set(list, element, "on");

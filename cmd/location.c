@@ -8,6 +8,7 @@
 #include "message.h"
 #include "nbd-address.h"
 #include "path.h"
+#include "words.h"
 
 int location_read(location *l, const char *name, char **why)
 {
@@ -16,7 +17,7 @@ int location_read(location *l, const char *name, char **why)
         l->name = nbd_uri_of_name(name, why);
         return l->name ? 0 : -1;
     }
-    if (strncmp(name, "file:", strlen("file:")) == 0)
+    if (begins(name, "file:"))
         name += strlen("file:");
     else if (path_has_protocol(name)) {
         *why = xasprintf("Unknown protocol '%.*s'", (int)strcspn(name, ":"), name);

@@ -10,6 +10,7 @@
 #include "qcow2.h"
 #include "untrusted.h"
 #include "verb.h"
+#include "words.h"
 
 static const verb verbs[] = {
     { "amend", VERB_AMEND, "filename", "change the format options of an existing image",
@@ -106,7 +107,7 @@ static int trace_words(const char *word)
 {
     if (is_option(word, "-T", "--trace"))
         return 2;
-    return strncmp(word, "-T", 2) == 0 || strncmp(word, "--trace=", 8) == 0;
+    return begins(word, "-T") || begins(word, "--trace=");
 }
 
 int main(int argc, char **argv)

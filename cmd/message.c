@@ -11,6 +11,7 @@
 #include "cleanup.h"
 #include "message.h"
 #include "utf8.h"
+#include "words.h"
 
 #define FOLLOWED_VERSION "7.2.0" /* of QEMU */
 
@@ -22,9 +23,7 @@ void message_set_program(const char *argv0)
 {
     const char *slash = strrchr(argv0, '/');
 
-    program = slash ? slash + 1 : argv0;
-    if (strncmp(program, "lt-", 3) == 0)
-        program += 3;
+    program = skip_prefix(slash ? slash + 1 : argv0, "lt-");
 }
 
 const char *message_program(void)
@@ -39,7 +38,7 @@ void message_set_prelude(void (*prelude)(void))
 
 static bool is_called_as_qemu(void)
 {
-    return strncmp(program, "qemu-", strlen("qemu-")) == 0;
+    return begins(program, "qemu-");
 }
 
 void message_print_version(const char *version)

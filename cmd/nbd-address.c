@@ -9,6 +9,7 @@
 #include "cleanup.h"
 #include "message.h"
 #include "nbd-address.h"
+#include "words.h"
 
 static const char *const schemes[] = {
     "nbd", "nbd+tcp", "nbd+unix", "nbd+vsock", "nbds", "nbds+tcp", "nbds+unix", "nbds+vsock",
@@ -57,13 +58,13 @@ static size_t scheme_length(const char *name)
 
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
         if (strlen(schemes[i]) == length && strncmp(schemes[i], name, length) == 0)
-            return strncmp(name + length, "://", 3) == 0 ? length : 0;
+            return begins(name + length, "://") ? length : 0;
     return 0;
 }
 
 bool nbd_is_name(const char *name)
 {
-    return strncmp(name, "nbd:", strlen("nbd:")) == 0 || scheme_length(name) > 0;
+    return begins(name, "nbd:") || scheme_length(name) > 0;
 }
 
 /* libnbd knows no "+tcp", which says what it means without. */
@@ -72,7 +73,7 @@ static char *copy_uri(const char *name)
     size_t length = scheme_length(name);
     const char *plus = memchr(name, '+', length);
 
-    if (plus && strncmp(plus, "+tcp:", strlen("+tcp:")) == 0)
+    if (plus && begins(plus, "+tcp:"))
         return xasprintf("%.*s%s", (int)(plus - name), name, name + length);
     return xstrdup(name);
 }
@@ -111,15 +112,15 @@ static char *cut(char *text, char separator)
 static char *respell(const char *name)
 {
     CLEANUP_FREE char *text = xstrdup(name + scheme_length(name) + strlen("://"));
-    bool is_local = strncmp(name, "nbd+unix:", strlen("nbd+unix:")) == 0;
-    bool is_tcp = strncmp(name, "nbd:", 4) == 0 || strncmp(name, "nbd+tcp:", 8) == 0;
+    bool is_local = begins(name, "nbd+unix:");
+    bool is_tcp = begins(name, "nbd:") || begins(name, "nbd+tcp:");
     char *query = cut(text, '?');
     char *export = cut(text, '/');
     char *port = text[0] == '[' ? strstr(text, "]:") : strchr(text, ':');
     nbd_address address = { .export = export };
 
     if (strchr(text, '@') || (is_local && text[0]) || (is_tcp && (query || !text[0])) ||
-        (is_local && (!query || strncmp(query, "socket=", 7) != 0 || strchr(query, '&'))))
+        (is_local && (!query || !begins(query, "socket=") || strchr(query, '&'))))
         return NULL;
     if (export)
         decode(export);
@@ -159,7 +160,7 @@ static char *read_legacy(const char *name, char **why)
         *export = '\0';
     if (text[0] == '\0' || (export && export[strlen(marker)] == '\0'))
         *why = xstrdup("NBD server address missing");
-    else if (strncmp(text, "unix:", strlen("unix:")) == 0)
+    else if (begins(text, "unix:"))
         address.path = text + strlen("unix:");
     else if (split_host(text, &address))
         *why = xasprintf("error parsing address '%s'", text);

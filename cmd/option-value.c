@@ -12,7 +12,7 @@
 #include "cleanup.h"
 #include "human.h"
 #include "message.h"
-#include "switch-word.h"
+#include "words.h"
 
 static char *number_refusal(const char *name, const char *text)
 {

@@ -7,6 +7,7 @@
 #include "cleanup.h"
 #include "message.h"
 #include "snapshot-open.h"
+#include "words.h"
 
 typedef struct {
     const char *id;   /* NULL: any */
@@ -75,7 +76,7 @@ static char *find_by_text(const image_source *source, const char *text)
     search s = { .id = text, .name = text, .either = true };
     char *id = NULL;
 
-    if (strncmp(text, "snapshot.", strlen("snapshot.")) != 0)
+    if (!begins(text, "snapshot."))
         return find(source, &s);
     if (parse(&keys, text) == 0) {
         s = (search){

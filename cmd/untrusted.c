@@ -12,6 +12,7 @@
 #include "confine.h"
 #include "path.h"
 #include "untrusted.h"
+#include "words.h"
 
 typedef bool writes_test(const options *o);
 
@@ -97,10 +98,10 @@ static int add_operands(confinement *c, const options *o)
     for (size_t i = 0; i < o->nb_arguments; i++) {
         const char *word = o->arguments[i];
 
-        if (strncmp(word, "if=", 3) == 0 && (o->image_opts ? confine_add_keys(c, word + 3, false)
-                                                           : confine_add_file(c, word + 3, false)))
+        if (begins(word, "if=") && (o->image_opts ? confine_add_keys(c, word + 3, false)
+                                                  : confine_add_file(c, word + 3, false)))
             return -1;
-        if (strncmp(word, "of=", 3) == 0 && confine_add_target(c, word + 3))
+        if (begins(word, "of=") && confine_add_target(c, word + 3))
             return -1;
     }
     return 0;

@@ -39,6 +39,7 @@
 #include "disk.h"
 #include "parameters.h"
 #include "sandboxed.h"
+#include "words.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -54,7 +55,7 @@ static bool word_may_mean_readonly(const char *word)
         return false;
     if (word[1] != '-')
         return strchr(word, 'r') != NULL;
-    return strncmp(word, "--re", 4) == 0 || strncmp(word, "--fi", 4) == 0;
+    return begins(word, "--re") || begins(word, "--fi");
 }
 
 static bool server_may_be_readonly(void)

@@ -13,6 +13,7 @@
 #include "disk-options.h"
 #include "report.h"
 #include "virtqueue.h"
+#include "words.h"
 
 enum kind {
     TEXT,
@@ -178,7 +179,7 @@ static bool is_uri(const char *source)
     };
 
     for (const char *const *scheme = schemes; *scheme; scheme++)
-        if (strncmp(source, *scheme, strlen(*scheme)) == 0)
+        if (begins(source, *scheme))
             return true;
     return false;
 }

@@ -12,6 +12,7 @@
 #include "disk-options.h"
 #include "options.h"
 #include "report.h"
+#include "words.h"
 
 #define MIB (UINT64_C(1) << 20)
 #define DEFAULT_MEMORY (512 * MIB)
@@ -67,7 +68,7 @@ static unsigned shift_of(char suffix)
 
 static int take_memory(struct parser *parser, const char *argument)
 {
-    const char *digits = strncmp(argument, "size=", 5) == 0 ? argument + 5 : argument;
+    const char *digits = skip_prefix(argument, "size=");
     char *end;
     uint64_t number = strtoull(digits, &end, 10);
     unsigned shift = shift_of(*end);
@@ -87,7 +88,7 @@ static int take_memory(struct parser *parser, const char *argument)
 
 static int take_cpus(struct parser *parser, const char *argument)
 {
-    const char *digits = strncmp(argument, "cpus=", 5) == 0 ? argument + 5 : argument;
+    const char *digits = skip_prefix(argument, "cpus=");
     char *end;
     unsigned long number = strtoul(digits, &end, 10);
 

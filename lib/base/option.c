@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "switch-word.h"
+#include "words.h"
 
 int option_set(const struct option *options, size_t nb_options, void *object, const char *name,
                const char *value)

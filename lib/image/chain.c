@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "image/named.h"
+#include "words.h"
 
 #define FAILED "Could not open backing file: "
 
@@ -175,7 +176,7 @@ int image_open_backing(struct qcow2_image *image, const struct qcow2_open_option
     else if (options->backing != NULL)
         r = error_set(EINVAL, "'%s' names no backing file that options could be for",
                       image->filename);
-    if (r == -1 && strncmp(error_message(), FAILED, strlen(FAILED)) != 0)
+    if (r == -1 && !begins(error_message(), FAILED))
         error_prefix(FAILED); /* once, however deep the chain */
     return r;
 }

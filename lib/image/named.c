@@ -2,6 +2,7 @@
 /* named.c - files that an image names: its backing file and its data file */
 
 #include "image/named.h"
+#include "words.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,7 +21,7 @@ bool named_is_nbd(const char *name)
                                            "nbds+unix:", "nbd+vsock:", "nbds+vsock:" };
 
     for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)
-        if (strncmp(name, schemes[i], strlen(schemes[i])) == 0)
+        if (begins(name, schemes[i]))
             return true;
     return false;
 }

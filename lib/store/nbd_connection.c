@@ -37,6 +37,7 @@
 #include "base/error.h"
 #include "clock.h"
 #include "store/nbd_library.h"
+#include "words.h"
 
 #define BASE_ALLOCATION "base:allocation"
 #define EXTENT_READS_AS_ZERO 2u /* of base:allocation */
@@ -289,7 +290,7 @@ static const char *library_sentence(const struct nbd_library *nbd)
     if (sentence == NULL)
         return "the server cannot be understood";
     colon = strstr(sentence, ": ");
-    return strncmp(sentence, "nbd_", 4) == 0 && colon ? colon + 2 : sentence;
+    return begins(sentence, "nbd_") && colon ? colon + 2 : sentence;
 }
 
 static int connect_failed(const struct nbd_connection *c, const char *uri)
@@ -297,7 +298,7 @@ static int connect_failed(const struct nbd_connection *c, const char *uri)
     const char *sentence = library_sentence(c->nbd);
     int errnum = c->nbd->nbd_get_errno();
 
-    if (strncmp(sentence, "connect: ", strlen("connect: ")) == 0 && errnum != 0)
+    if (begins(sentence, "connect: ") && errnum != 0)
         return error_system(errnum, "Failed to connect to '%s'", uri);
     return error_set(errnum, "Could not open '%s': %s", uri, sentence);
 }

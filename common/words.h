@@ -1,14 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* switch-word.h - the words that turn an option on or off, which are QEMU's */
+/* words.h - how words begin, and those that turn an option on or off */
 
-#ifndef QCOW_COMMON_SWITCH_WORD_H
-#define QCOW_COMMON_SWITCH_WORD_H
+#ifndef QCOW_COMMON_WORDS_H
+#define QCOW_COMMON_WORDS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
-/* Is the switch on?  Returns -1 for any other word. */
+static inline bool begins(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* The text without the prefix, if it begins so. */
+static inline const char *skip_prefix(const char *text, const char *prefix)
+{
+    return begins(text, prefix) ? text + strlen(prefix) : text;
+}
+
+/* Is the switch on?  The words are QEMU's; returns -1 for any other. */
 static inline int switch_word_parse(const char *word, bool *on)
 {
     static const char *const words[][2] = {
