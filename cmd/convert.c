@@ -398,7 +398,7 @@ static int prepare_to_compress(conversion *c)
 
     if (qcow2_get_info(c->target, &info, sizeof info) == -1)
         error_report("%s", qcow2_get_error());
-    else if (info.cluster_size == 0)
+    else if (strcmp(info.format, "qcow2") != 0)
         error_report("%s", no_compression);
     else
         c->cluster_size = info.cluster_size;

@@ -27,6 +27,13 @@ const char *layer_get(const layer *l, const char *key)
     return keyval_get(l->keys, whole);
 }
 
+bool layer_is_number(const layer *l, const char *key)
+{
+    CLEANUP_FREE char *whole = xasprintf("%s%s", l->prefix, key);
+
+    return keyval_is_number(l->keys, whole);
+}
+
 /* ------------------------------------------------------------------------------------------------
  * Values
  */

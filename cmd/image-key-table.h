@@ -29,6 +29,9 @@ enum {
 /* The value of the layer's key, or NULL. */
 const char *layer_get(const layer *l, const char *key);
 
+/* Is it a number of JSON's, not a text? */
+bool layer_is_number(const layer *l, const char *key);
+
 /* Reads a key, without its prefix, of a layer whose driver is here (one of IN_...).  On failure
  * returns -1 and in *why a sentence that the caller frees. */
 int layer_read_key(layer *l, int here, const char *key, const char *value, char **why);

@@ -15,6 +15,7 @@
 #include "credentials.h"
 #include "image-key-table.h"
 #include "image-keys.h"
+#include "layer-name.h"
 #include "message.h"
 #include "secret.h"
 
@@ -36,6 +37,8 @@ void image_target_clear(image_target *t)
 {
     free(t->filename);
     qcow2_open_options_free(t->options);
+    json_decref(t->layers);
+    json_decref(t->keys);
 }
 
 #define CLEANUP_TARGET __attribute__((cleanup(image_target_clear)))
@@ -264,6 +267,7 @@ static int put_below(image_target *upper, image_target *t, const char *format, c
         qcow2_open_options_set_file_options(upper->options, t->options))
         return image_keys_fail_library(why);
     t->options = NULL; /* taken over */
+    layer_name_below(upper, t);
     upper->filename = t->filename;
     t->filename = NULL;
     upper->flags |= t->flags & SHARED_FLAGS;
@@ -281,7 +285,8 @@ static int read_image_as_file(const layer *l, char **why)
 
     inner.target = &t;
     if (image_target_begin(&t, why) || read_storage(&inner, false, why) || read_keys(&inner, why) ||
-        read_data_file(&inner, why) || read_backing(&inner, why))
+        read_data_file(&inner, why) || read_backing(&inner, why) ||
+        layer_name_finish(&inner, where(inner.driver), why))
         return -1;
     return put_below(l->target, &t, l->driver, why);
 }
@@ -297,9 +302,12 @@ static int read_file(layer *l, char **why)
     }
     if (!l->driver)
         l->driver = "file";
-    if (where(l->driver) & IN_PROTOCOL)
-        return read_filename(l, why) || read_keys(l, why) ? -1 : 0;
-    return read_image_as_file(l, why);
+    if (!(where(l->driver) & IN_PROTOCOL))
+        return read_image_as_file(l, why);
+    if (read_filename(l, why) || read_keys(l, why))
+        return -1;
+    layer_name_file(l, where(l->driver));
+    return 0;
 }
 
 /* Where the image is stored; in the layer of a backing file that may be left to the image above. */
@@ -366,7 +374,9 @@ static int set_data_file(image_target *t, image_target *data, char **why)
         qcow2_open_options_set_data_file(t->options, data->filename) ||
         qcow2_open_options_set_data_file_options(t->options, data->options))
         return image_keys_fail_library(why);
-    data->options = NULL; /* taken over */
+    data->options = NULL;               /* taken over */
+    if (!(t->flags & QCOW2_OPEN_NO_IO)) /* else it is not opened */
+        layer_name_beside(t, "data-file", data);
     return 0;
 }
 
@@ -387,6 +397,27 @@ static int read_data_file(const layer *l, char **why)
     return set_data_file(l->target, &data, why);
 }
 
+/* Of an image that is looked at alone.  null, for no backing file, is always right. */
+static int check_no_backing(const layer *l, char **why)
+{
+    static const char *const told_first[] = { "backing.driver", "backing.file.filename" };
+    const char *key = NULL;
+
+    for (size_t i = 0; !key && i < sizeof told_first / sizeof *told_first; i++)
+        key = layer_get(l, told_first[i]) ? told_first[i] : NULL;
+    for (size_t i = 0; !key && i < l->keys->count; i++) {
+        const keyval *item = &l->keys->items[i];
+
+        if (begins(item->key, "backing.") ||
+            (strcmp(item->key, "backing") == 0 && item->value[0] != '\0'))
+            key = item->key;
+    }
+    if (!key)
+        return 0;
+    *why = xasprintf("Block format '%s' does not support the option '%s'", l->driver, key);
+    return -1;
+}
+
 /* What an image records of its backing file need not be said again. */
 static int read_layer(layer *l, bool is_backing, char **why)
 {
@@ -396,6 +427,7 @@ static int read_layer(layer *l, bool is_backing, char **why)
         return -1;
     if (l->driver && (where(l->driver) & IN_PROTOCOL)) {
         t->format = "raw";
+        t->driver = l->driver;
         return read_file(l, why);
     }
     if (read_storage(l, is_backing, why))
@@ -405,7 +437,10 @@ static int read_layer(layer *l, bool is_backing, char **why)
     if (!t->format && !is_backing && image_probe_format(t, why))
         return -1;
     l->driver = t->format ? t->format : "qcow2";
-    return read_keys(l, why) || read_data_file(l, why) || read_backing(l, why) ? -1 : 0;
+    if ((t->no_backing && check_no_backing(l, why)) || read_keys(l, why) ||
+        read_data_file(l, why) || read_backing(l, why))
+        return -1;
+    return t->layers ? layer_name_finish(l, where(l->driver), why) : 0;
 }
 
 static int set_backing(image_target *t, image_target *below, char **why)
@@ -417,6 +452,7 @@ static int set_backing(image_target *t, image_target *below, char **why)
         qcow2_open_options_set_backing_options(t->options, below->options))
         return image_keys_fail_library(why);
     below->options = NULL; /* taken over */
+    layer_name_beside(t, "backing", below);
     return 0;
 }
 
@@ -425,9 +461,11 @@ static int read_null_backing(const layer *l, const char *name, char **why)
 {
     if (name[0] != '\0')
         return fail_without_node(name, why);
-    return qcow2_open_options_set_backing_policy(l->target->options, QCOW2_BACKING_NONE)
-               ? image_keys_fail_library(why)
-               : 0;
+    if (qcow2_open_options_set_backing_policy(l->target->options, QCOW2_BACKING_NONE))
+        return image_keys_fail_library(why);
+    if (!(l->target->flags & QCOW2_OPEN_NO_IO))
+        layer_name_without_backing(l->target);
+    return 0;
 }
 
 static int read_backing_layer(const layer *l, char **why)

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "json.h"
 #include "keyval.h"
 #include "qcow2.h"
 
@@ -26,11 +27,16 @@
 typedef struct {
     char *filename;     /* of the file that the image is stored in; owned */
     const char *format; /* a static string; NULL: not known yet */
+    const char *driver; /* a static string: of the file, where keys name that alone; or NULL */
     bool guessed;       /* the format, from the content of the file */
     uint32_t flags;     /* QCOW2_OPEN_... */
     bool native_aio;    /* was asked for */
     qcow2_backing_policy policy;
     qcow2_open_options *options;
+    bool no_backing;    /* keys of a backing file are none that this image has */
+    json_t *layers;     /* for its name (layer-name.h): the keys of the layers below and beside */
+    bool in_plain_file; /* the layer below is a file or an export */
+    json_t *keys;       /* its own, with those layers; NULL until they are known */
 } image_target;
 
 void image_target_clear(image_target *t);

@@ -197,6 +197,7 @@ static int understand(image_target *t, const image_source *source, char **why)
 {
     t->flags = source->flags;
     t->policy = source->backing;
+    t->no_backing = source->no_backing;
     if (image_target_begin(t, why))
         return -1;
     if (read_cache_mode(t, source->cache, why) || read_name(t, source, why))
@@ -267,6 +268,8 @@ qcow2_image *try_open_image(const image_source *source, char **why)
 
     if (understand(&t, source, why) || (source->overlay && put_overlay(&t, source->overlay, why)))
         return NULL;
+    if (source->driver)
+        *source->driver = t.driver;
     image = open_when_free(&t, source);
     if (!image)
         *why = sentence_of(&t);

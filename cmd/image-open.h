@@ -27,6 +27,7 @@ typedef struct {
     const char *cache;       /* a name of the cache table; NULL: writeback */
     uint32_t flags;          /* QCOW2_OPEN_..., besides those of the cache mode */
     qcow2_backing_policy backing;
+    bool no_backing;                /* it is looked at alone: keys cannot tell of a backing file */
     const char *key_secret;         /* id of the secret that is the password; or NULL */
     const char *data_file;          /* instead of the one the image names; or NULL */
     const char *compression_level;  /* of clusters written compressed; NULL: the default */
@@ -35,6 +36,7 @@ typedef struct {
     const char *snapshot;           /* open this internal snapshot instead of the disk; or NULL */
     const char *overlay; /* an empty qcow2 file of the same size, to be opened above it; or NULL */
     uint64_t wait;       /* seconds, for an image that another program has locked */
+    const char **driver; /* set to the one of the file, if that alone is named as one; or NULL */
     bool *guessed_raw;   /* set when raw was only a guess and writes need care; or NULL */
 } image_source;
 

@@ -77,7 +77,7 @@ static json_t *collect(qcow2_image *image, const qcow2_info *info, json_t *snaps
     if (json_array_size(snapshots) > 0)
         json_put(facts, "snapshots", json_incref(snapshots));
     json_put(facts, "virtual-size", json_number(info->virtual_size));
-    json_put(facts, "filename", json_text(qcow2_get_filename(image)));
+    json_put(facts, "filename", json_text(qcow2_get_name(image)));
     if (info->cluster_size)
         json_put(facts, "cluster-size", json_number(info->cluster_size));
     json_put(facts, "format", json_text(info->format));
@@ -262,6 +262,8 @@ static int add_image(chain *c, const image_source *source)
         error_report("Could not open '%s': %s", name, qcow2_get_error());
         return -1;
     }
+    if (source->driver && *source->driver)
+        info.format = *source->driver;
     json_array_append_new(c->images, collect(image, &info, snapshots, bitmaps));
     set_next(c, &info);
     return 0;
@@ -300,12 +302,15 @@ static int add_next(chain *c, const options *o)
 int run_info(const options *o)
 {
     CLEANUP_CHAIN chain c = { .images = json_array() };
+    const char *driver = NULL;
     image_source source;
 
     if (o->nb_arguments != 1)
         return usage_error("Expecting one image file name");
     source = image_source_of(o, QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_NO_IO);
     source.backing = QCOW2_BACKING_IGNORE;
+    source.no_backing = true;
+    source.driver = &driver;
     if (add_image(&c, &source))
         return EXIT_FAILURE;
     while (o->backing_chain && c.next)

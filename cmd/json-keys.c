@@ -69,7 +69,7 @@ static void flatten(keyval_list *list, const char *key, const json_t *value)
         flatten_array(list, key, value);
     } else {
         text = text_of(value);
-        keyval_set(list, key, text);
+        (json_is_integer(value) ? keyval_set_number : keyval_set)(list, key, text);
     }
 }
 

@@ -8,6 +8,30 @@
 #include "cleanup.h"
 #include "json.h"
 #include "message.h"
+#include "utf8.h"
+
+/* Bytes that are no UTF-8 become \xNN; all else stays.  The caller frees it. */
+static char *as_utf8(const char *text)
+{
+    const unsigned char *from = (const unsigned char *)text;
+    char *result = xrealloc(NULL, 4 * strlen(text) + 1);
+    char *to = result;
+    uint32_t code;
+
+    while (*from) {
+        size_t length = utf8_decode(from, &code);
+
+        if (length == 0) {
+            to += sprintf(to, "\\x%02x", *from++);
+            continue;
+        }
+        memcpy(to, from, length);
+        to += length;
+        from += length;
+    }
+    *to = '\0';
+    return result;
+}
 
 json_t *json_text(const char *text)
 {
@@ -16,7 +40,7 @@ json_t *json_text(const char *text)
 
     if (value)
         return value;
-    safe = printable(text);
+    safe = as_utf8(text);
     return json_string(safe);
 }
 
@@ -31,6 +55,21 @@ void json_put(json_t *object, const char *key, json_t *value)
         error_report("out of memory");
         exit(EXIT_FAILURE);
     }
+}
+
+char *json_line(const json_t *value, size_t flags)
+{
+    CLEANUP_FREE char *text = json_dumps(value, flags | JSON_ENSURE_ASCII);
+    char *line = xrealloc(NULL, text ? 6 * strlen(text) + 1 : 1);
+    char *to = line;
+
+    for (const char *from = text; from && *from; from++)
+        if (*from == 0x7f) /* ASCII, but nothing for a terminal */
+            to = stpcpy(to, "\\u007F");
+        else
+            *to++ = *from;
+    *to = '\0';
+    return line;
 }
 
 /* An empty array takes two lines, of which the second is indented as the first. */
@@ -49,10 +88,9 @@ static void print_line(const char *line, size_t length, int margin)
 
 void json_print_indented(const json_t *value, int level)
 {
-    CLEANUP_FREE char *text =
-        json_dumps(value, JSON_INDENT(4) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(9));
+    CLEANUP_FREE char *text = json_line(value, JSON_INDENT(4) | JSON_REAL_PRECISION(9));
 
-    for (const char *line = text; line && *line;) {
+    for (const char *line = text; *line;) {
         size_t length = strcspn(line, "\n");
 
         print_line(line, length, 4 * level);

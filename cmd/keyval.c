@@ -96,7 +96,7 @@ static keyval *find(const keyval_list *list, const char *key)
     return NULL;
 }
 
-void keyval_set(keyval_list *list, const char *key, const char *value)
+static keyval *set(keyval_list *list, const char *key, const char *value)
 {
     keyval *item = find(list, key);
 
@@ -108,6 +108,25 @@ void keyval_set(keyval_list *list, const char *key, const char *value)
         item->key = xstrdup(key);
     }
     item->value = xstrdup(value);
+    item->is_number = false;
+    return item;
+}
+
+void keyval_set(keyval_list *list, const char *key, const char *value)
+{
+    set(list, key, value);
+}
+
+void keyval_set_number(keyval_list *list, const char *key, const char *value)
+{
+    set(list, key, value)->is_number = true;
+}
+
+bool keyval_is_number(const keyval_list *list, const char *key)
+{
+    const keyval *item = find(list, key);
+
+    return item && item->is_number;
 }
 
 const char *keyval_get(const keyval_list *list, const char *key)

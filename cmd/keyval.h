@@ -14,6 +14,7 @@
 typedef struct {
     char *key;
     char *value;
+    bool is_number; /* where it comes from, numbers differ from texts */
 } keyval;
 
 typedef struct {
@@ -32,6 +33,11 @@ int keyval_parse_strictly(keyval_list *list, const char *text, const char *impli
 
 /* Sets or replaces one pair. */
 void keyval_set(keyval_list *list, const char *key, const char *value);
+
+/* The same with a value that was a number. */
+void keyval_set_number(keyval_list *list, const char *key, const char *value);
+
+bool keyval_is_number(const keyval_list *list, const char *key);
 
 /* The value of the key, or NULL. */
 const char *keyval_get(const keyval_list *list, const char *key);

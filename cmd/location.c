@@ -23,7 +23,7 @@ int location_read(location *l, const char *name, char **why)
         *why = xasprintf("Unknown protocol '%.*s'", (int)strcspn(name, ":"), name);
         return -1;
     }
-    l->name = xstrdup(name);
+    l->name = path_has_protocol(name) ? xasprintf("./%s", name) : xstrdup(name);
     return 0;
 }
 

@@ -28,6 +28,8 @@ shared_sources = \
 	json.h \
 	keyval.c \
 	keyval.h \
+	layer-name.c \
+	layer-name.h \
 	location.c \
 	location.h \
 	lock-wait.c \

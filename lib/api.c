@@ -116,6 +116,12 @@ const char *qcow2_get_filename(const qcow2_image *image)
     return image->filename;
 }
 
+const char *qcow2_get_name(const qcow2_image *image)
+{
+    REQUIRE(image, NULL);
+    return image->name ? image->name : image->filename;
+}
+
 qcow2_image *qcow2_get_backing(qcow2_image *image)
 {
     REQUIRE(image, NULL);

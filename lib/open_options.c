@@ -26,6 +26,7 @@ void qcow2_open_options_free(qcow2_open_options *options)
 {
     if (options == NULL)
         return;
+    free(options->name);
     free(options->backing_file);
     free(options->backing_format);
     qcow2_open_options_free(options->backing);
@@ -37,6 +38,11 @@ void qcow2_open_options_free(qcow2_open_options *options)
     free(options->snapshot);
     secret_clear(&options->secret);
     free(options);
+}
+
+int qcow2_open_options_set_name(qcow2_open_options *options, const char *name)
+{
+    return text_replace(&options->name, name);
 }
 
 int qcow2_open_options_set_format(qcow2_open_options *options, const char *format)

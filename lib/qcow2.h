@@ -156,6 +156,12 @@ QCOW2_PUBLIC int qcow2_open_options_set_data_file_options(qcow2_open_options *op
 QCOW2_PUBLIC int qcow2_open_options_set_file_options(qcow2_open_options *options,
                                                      qcow2_open_options *file);
 
+/* What the image is called, where the file's name would not tell it from others: because it is a
+ * part of the file, say, or lies in the disk of an image that does.  The library only hands the
+ * name out, through qcow2_get_name, and as the place of extents that lie in this image's disk.
+ * NULL, the default: the file's name. */
+QCOW2_PUBLIC int qcow2_open_options_set_name(qcow2_open_options *options, const char *name);
+
 /* Open the state of an internal snapshot (an id or a name) as a read-only image of its own. */
 QCOW2_PUBLIC int qcow2_open_options_set_snapshot(qcow2_open_options *options,
                                                  const char *id_or_name);
@@ -277,11 +283,16 @@ QCOW2_PUBLIC int qcow2_flush(qcow2_image *image, uint32_t flags);
 typedef struct {
     uint64_t guest_offset; /* where on the virtual disk */
     uint64_t length;       /* never 0 */
-    uint64_t host_offset;  /* in filename, when QCOW2_EXTENT_OFFSET is set */
+    uint64_t host_offset;  /* in what filename names, when QCOW2_EXTENT_OFFSET is set */
     uint32_t status;       /* QCOW2_EXTENT_... */
     uint32_t depth;        /* 0: this image; 1: its backing file; ... */
     const char *filename;  /* of the image at that depth; NULL when not PRESENT */
 } qcow2_extent;
+
+/* filename is the name of what the image is stored in, or of its data file: a file, an export, or
+ * an image in whose disk it lies, which is called as qcow2_get_name would say.  A raw image is
+ * looked through: what is told is where the bytes lie in its file, or as the image tells that it is
+ * stored in. */
 
 /* Returns 0 to go on; anything else ends the walk, and qcow2_map returns it.  It may use the
  * image. */
@@ -311,7 +322,7 @@ typedef struct {
     uint64_t virtual_size;             /* bytes */
     uint64_t actual_size;              /* bytes the file occupies; UINT64_MAX: unknown */
     uint64_t file_length;              /* bytes from start to end of the file */
-    uint64_t cluster_size;             /* bytes; 0 for raw and luks */
+    uint64_t cluster_size;             /* bytes; of raw, what it lies in; or 0 */
     uint32_t version;                  /* 2 or 3; qcow: 1; raw and luks: 0 */
     uint32_t refcount_bits;            /* 1 to 64; 0 for raw, luks and qcow */
     uint32_t features;                 /* QCOW2_FEATURE_... */
@@ -363,8 +374,11 @@ typedef struct {
 QCOW2_PUBLIC int qcow2_get_encryption(qcow2_image *image, qcow2_encryption *encryption,
                                       size_t encryption_size);
 
-/* The name the image was opened by. */
+/* The name of the file, or the URI of the export, that the image was opened by. */
 QCOW2_PUBLIC const char *qcow2_get_filename(const qcow2_image *image);
+
+/* What it is called: as qcow2_open_options_set_name said, or the same. */
+QCOW2_PUBLIC const char *qcow2_get_name(const qcow2_image *image);
 
 /* The opened backing image, or NULL.  It belongs to the image and must not be closed; reading,
  * mapping and asking for facts are allowed. */

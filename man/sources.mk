@@ -76,6 +76,7 @@ get_error_aliases = \
 get_info_aliases = \
 	qcow2_get_backing.3 \
 	qcow2_get_filename.3 \
+	qcow2_get_name.3 \
 	qcow2_get_size.3 \
 	qcow2_uses_file.3
 open_aliases = \

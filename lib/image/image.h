@@ -27,6 +27,7 @@ struct luks_volume;
 
 struct qcow2_image {
     char *filename;
+    char *name; /* to be shown; NULL: the file's */
     enum image_format format;
     uint32_t flags; /* QCOW2_OPEN_... */
     struct store *store;

@@ -171,3 +171,13 @@ struct qcow2_image *image_store_image(struct store *store)
 {
     return store->ops == &image_store_ops ? image_of(store) : NULL;
 }
+
+struct qcow2_image *image_store_beneath(struct store *store, uint64_t *offset)
+{
+    for (*offset = 0; !image_store_image(store); store = store->below) {
+        if (store->below == NULL || store->below_offset == STORE_SCATTERED)
+            return NULL;
+        *offset += store->below_offset;
+    }
+    return image_of(store);
+}

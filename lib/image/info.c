@@ -2,7 +2,7 @@
 /* info.c - facts about an open image */
 
 #include "base/cleanup.h"
-#include "image/image.h"
+#include "image/image_store.h"
 
 static uint32_t features_of(const struct header *h)
 {
@@ -54,6 +54,20 @@ static void qcow1_facts(const struct qcow2_image *image, qcow2_info *info)
     info->crypt_method = image->qcow1.crypt_method;
 }
 
+/* A raw image in another one's disk grows by the clusters of that. */
+static void raw_facts(const struct qcow2_image *image, qcow2_info *info)
+{
+    uint64_t start;
+    const struct qcow2_image *below = image_store_beneath(image->store, &start);
+
+    if (below == NULL)
+        return;
+    if (below->format == FORMAT_QCOW1)
+        info->cluster_size = UINT64_C(1) << below->qcow1.cluster_bits;
+    else if (below->tables_open)
+        info->cluster_size = below->tables.header.geometry.cluster_size;
+}
+
 int image_info(struct qcow2_image *image, qcow2_info *info)
 {
     struct store *bottom;
@@ -73,6 +87,8 @@ int image_info(struct qcow2_image *image, qcow2_info *info)
         qcow1_facts(image, info);
     else if (image->tables_open)
         qcow2_facts(image, info);
+    else if (image->format == FORMAT_RAW)
+        raw_facts(image, info);
     if (store_size(image->store, &info->file_length) == -1)
         return -1;
     bottom = store_bottom(image->store, NULL);

@@ -7,14 +7,17 @@
  */
 
 #include <errno.h>
+#include <inttypes.h>
 
 #include "base/cleanup.h"
-#include "image/image.h"
+#include "image/image_store.h"
 
 #define GATHERED 128
 
 struct walk {
     bool shallow;
+    bool inside;    /* an image in whose disk a raw one lies: all of it is of the depth of that */
+    uint64_t start; /* of the disk that is mapped, in the one that is walked */
     qcow2_extent extents[GATHERED];
     unsigned count;
 };
@@ -31,14 +34,16 @@ static bool continues(const qcow2_extent *a, const qcow2_extent *b)
 static int add(struct walk *walk, const qcow2_extent *extent)
 {
     qcow2_extent *last = walk->count ? &walk->extents[walk->count - 1] : NULL;
+    qcow2_extent mapped = *extent;
 
-    if (last != NULL && continues(last, extent)) {
-        last->length += extent->length;
+    mapped.guest_offset -= walk->start;
+    if (last != NULL && continues(last, &mapped)) {
+        last->length += mapped.length;
         return WALK_DONE;
     }
     if (walk->count == GATHERED)
         return WALK_FULL;
-    walk->extents[walk->count++] = *extent;
+    walk->extents[walk->count++] = mapped;
     return WALK_DONE;
 }
 
@@ -54,10 +59,12 @@ static uint32_t status_of(const struct extent *e)
     return 0;
 }
 
-/* The file in which clusters lie that are not compressed. */
+/* What clusters lie in that are not compressed; of a raw image, the file. */
 static const char *data_filename(const struct qcow2_image *image)
 {
-    return image->data_store ? image->data_store->name : image->filename;
+    if (image->format == FORMAT_RAW)
+        return image->filename;
+    return store_shown(image->data_store ? image->data_store : image->store);
 }
 
 static int add_extent(struct walk *walk, struct qcow2_image *image, uint32_t depth,
@@ -118,13 +125,14 @@ static int walk_image(struct walk *walk, struct qcow2_image *image, uint32_t dep
 static int add_unallocated(struct walk *walk, struct qcow2_image *image, uint32_t depth,
                            const struct extent *e)
 {
-    struct qcow2_image *backing = walk->shallow ? NULL : image->backing;
+    struct qcow2_image *backing = walk->shallow && !walk->inside ? NULL : image->backing;
     uint64_t end = e->guest_offset + e->length;
     uint64_t below = backing ? min_u64(end, backing->disk->size) : 0;
     struct extent rest = *e;
 
     if (below > e->guest_offset) {
-        int r = walk_image(walk, backing, depth + 1, below - e->guest_offset, e->guest_offset);
+        int r = walk_image(walk, backing, walk->inside ? depth : depth + 1, below - e->guest_offset,
+                           e->guest_offset);
 
         if (r != WALK_DONE)
             return r;
@@ -135,7 +143,46 @@ static int add_unallocated(struct walk *walk, struct qcow2_image *image, uint32_
     return rest.length > 0 ? add_extent(walk, image, depth, &rest) : WALK_DONE;
 }
 
-static int walk_image(struct walk *walk, struct qcow2_image *image, uint32_t depth, uint64_t count,
+static int refuse_missing(const struct qcow2_image *image)
+{
+    return error_set(EINVAL,
+                     "The backing file of '%s' was not opened: only a shallow map is possible",
+                     image->filename);
+}
+
+/* As far as its disk reaches: a raw disk ends with a whole sector. */
+static int walk_below(struct walk *walk, struct qcow2_image *below, uint32_t depth, uint64_t count,
+                      uint64_t offset)
+{
+    uint64_t size = below->disk->size;
+    uint64_t there = offset < size ? min_u64(count, size - offset) : 0;
+    struct extent rest = { EXTENT_UNALLOCATED, .guest_offset = offset + there,
+                           .length = count - there };
+    int r;
+
+    if (below->disk->backing_missing)
+        return refuse_missing(below);
+    r = there > 0 ? walk_image(walk, below, depth, there, offset) : WALK_DONE;
+    return r == WALK_DONE && rest.length > 0 ? add_extent(walk, below, depth, &rest) : r;
+}
+
+/* The disk of a raw image in another image's disk is mapped there, backing files and all. */
+static int walk_through(struct walk *walk, struct qcow2_image *below, uint64_t start,
+                        uint32_t depth, uint64_t count, uint64_t offset)
+{
+    bool inside = walk->inside;
+    int r;
+    READ_SCOPE(&below->operations);
+
+    walk->inside = true;
+    walk->start += start;
+    r = walk_below(walk, below, depth, count, start + offset);
+    walk->start -= start;
+    walk->inside = inside;
+    return r;
+}
+
+static int walk_plans(struct walk *walk, struct qcow2_image *image, uint32_t depth, uint64_t count,
                       uint64_t offset)
 {
     uint64_t end = offset + count;
@@ -162,16 +209,28 @@ static int walk_image(struct walk *walk, struct qcow2_image *image, uint32_t dep
     return 0;
 }
 
+static int walk_image(struct walk *walk, struct qcow2_image *image, uint32_t depth, uint64_t count,
+                      uint64_t offset)
+{
+    uint64_t start;
+    struct qcow2_image *below =
+        image->format == FORMAT_RAW ? image_store_beneath(image->store, &start) : NULL;
+
+    return below ? walk_through(walk, below, start, depth, count, offset)
+                 : walk_plans(walk, image, depth, count, offset);
+}
+
 static int gather(struct walk *walk, struct qcow2_image *image, uint64_t count, uint64_t offset)
 {
     READ_SCOPE(&image->operations);
 
     if (image->disk == NULL || !range_within(offset, count, image->disk->size))
-        return error_set(EINVAL, "The range to map lies beyond the end of '%s'", image->filename);
-    if (!walk->shallow && image->disk->backing_missing)
         return error_set(EINVAL,
-                         "The backing file of '%s' was not opened: only a shallow map is possible",
-                         image->filename);
+                         "The %" PRIu64 " bytes to map at offset 0x%" PRIx64
+                         " lie beyond the end of '%s', which has %" PRIu64 " bytes",
+                         count, offset, image->filename, image_size(image));
+    if (!walk->shallow && image->disk->backing_missing)
+        return refuse_missing(image);
     return walk_image(walk, image, 0, count, offset);
 }
 

@@ -283,7 +283,8 @@ struct qcow2_image *image_open_store(struct store *store, const struct qcow2_ope
     image->flags = options->flags;
     image->overlay = options->overlay;
     image->filename = strdup(store->name);
-    if (image->filename == NULL)
+    image->name = options->name ? strdup(options->name) : NULL;
+    if (image->filename == NULL || (options->name && image->name == NULL))
         error_no_memory();
     else if (openers[image->format](image, options) == 0)
         return image;
@@ -364,6 +365,7 @@ int image_close(struct qcow2_image *image)
     pthread_rwlock_destroy(&image->operations);
     free(image->qcow1_backing_file);
     free(image->filename);
+    free(image->name);
     free(image);
     return r;
 }

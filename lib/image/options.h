@@ -52,6 +52,7 @@ typedef int image_repair(struct store *store, struct header *header);
 
 struct qcow2_open_options {
     const struct qcow2_open_options *owner; /* which frees it; NULL: the caller */
+    char *name;                             /* to be shown; NULL: the file's name */
     enum image_format format;
     uint32_t flags;                  /* QCOW2_OPEN_... */
     struct qcow2_open_options *file; /* of the image in whose disk this one is; NULL: in a file */

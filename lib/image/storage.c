@@ -13,6 +13,8 @@
 #include "image/storage.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "image/image_store.h"
@@ -32,8 +34,8 @@ static struct store *store_of(struct qcow2_image *image)
     return NULL;
 }
 
-struct store *storage_open_layer(const char *filename, const struct qcow2_open_options *layer,
-                                 const struct qcow2_open_options *image, enum store_sharing sharing)
+static struct store *open_layer(const char *filename, const struct qcow2_open_options *layer,
+                                const struct qcow2_open_options *image, enum store_sharing sharing)
 {
     struct qcow2_open_options options = *layer;
     struct qcow2_image *opened;
@@ -45,6 +47,21 @@ struct store *storage_open_layer(const char *filename, const struct qcow2_open_o
     options.flags |= QCOW2_OPEN_DISCARD; /* whether there are discards is decided above */
     opened = image_open(filename, &options);
     return opened ? store_of(opened) : NULL;
+}
+
+struct store *storage_open_layer(const char *filename, const struct qcow2_open_options *layer,
+                                 const struct qcow2_open_options *image, enum store_sharing sharing)
+{
+    struct store *store = open_layer(filename, layer, image, sharing);
+
+    if (store == NULL || layer->name == NULL)
+        return store;
+    free(store->shown);
+    store->shown = strdup(layer->name);
+    if (store->shown)
+        return store;
+    store_close(store);
+    return error_no_memory();
 }
 
 static uint32_t store_flags(uint32_t flags)

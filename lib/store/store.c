@@ -8,6 +8,7 @@
 #include "store/nbd.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #define ZERO_BLOCK (16u * 1024)
 #define ZERO_BLOCKS 64
@@ -54,6 +55,14 @@ struct store *store_bottom(struct store *store, uint64_t *offset)
     if (offset)
         *offset = start;
     return store;
+}
+
+void store_close(struct store *store)
+{
+    if (store == NULL)
+        return;
+    free(store->shown);
+    store->ops->close(store);
 }
 
 int store_zero(struct store *store, uint64_t count, uint64_t offset, bool may_punch)

@@ -52,6 +52,7 @@ struct store_ops {
 struct store {
     const struct store_ops *ops;
     const char *name; /* for sentences */
+    char *shown;      /* for whom places in it are told to; NULL: as for sentences; owned */
     bool read_only;
     /* Where the bytes really are: in another store, from below_offset on; NULL: here. */
     struct store *below;
@@ -150,10 +151,12 @@ static inline int store_extent_at(struct store *store, uint64_t count, uint64_t 
     return store->ops->extent(store, count, offset, extent);
 }
 
-static inline void store_close(struct store *store)
+void store_close(struct store *store);
+
+/* What it is called where a place in it is told. */
+static inline const char *store_shown(const struct store *store)
 {
-    if (store)
-        store->ops->close(store);
+    return store->shown ? store->shown : store->name;
 }
 
 /* Write zeroes as data. */

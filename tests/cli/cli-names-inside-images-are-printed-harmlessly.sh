@@ -135,3 +135,22 @@ harmless qcow-io -c length "$typed-not"
 name=$(printf 'a\033[2Jb\001\302\233c\377d\177')
 qcow-img create -q -f qcow2 -u -b "$name" -F qcow2 shown.qcow2 1M
 qcow-img info shown.qcow2 | grep -qxF 'backing file: a\x1b[2Jb\x01\xc2\x9bc\xffd\x7f'
+
+# JSON says the same name, in escapes of its own; only bytes that are no UTF-8 are written as \xNN
+if command -v python3 >/dev/null; then
+    name_in_json() {
+        python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]], end="")' "$1"
+    }
+    name=$(printf 'a\033[2Jb\001\302\233c\177\n"\\')
+    mixed=$(printf 'a\033b\377\n.')
+    cp backing.qcow2 "$name"
+    cp backing.qcow2 "$mixed"
+    qcow-img create -q -f qcow2 -u -b "$name" -F qcow2 shown.qcow2 1M
+    for verb in info check; do
+        [ "$(qcow-img $verb --output=json "$name" | name_in_json filename)" = "$name" ]
+        [ "$(qcow-img $verb --output=json "$mixed" | name_in_json filename)" = \
+            "$(printf 'a\033b\\xff\n.')" ]
+    done
+    [ "$(qcow-img info --output=json shown.qcow2 | name_in_json backing-filename)" = "$name" ]
+    harmless qcow-img info --output=json shown.qcow2
+fi

@@ -60,6 +60,7 @@ cli_verbs_need_no_command_line_SOURCES = \
 	../cmd/decrypt.c \
 	../cmd/image-key-table.c \
 	../cmd/image-keys.c \
+	../cmd/layer-name.c \
 	../cmd/image-open.c \
 	../cmd/json-keys.c \
 	../cmd/json.c \

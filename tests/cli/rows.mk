@@ -17,6 +17,7 @@ row_tables = \
 	cli/rows/layers.rows \
 	cli/rows/map.rows \
 	cli/rows/measure.rows \
+	cli/rows/names.rows \
 	cli/rows/nbd.rows \
 	cli/rows/nbd-tls.rows \
 	cli/rows/opts.rows \

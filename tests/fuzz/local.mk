@@ -64,6 +64,7 @@ fuzz_cmd = \
 	../cmd/human.c \
 	../cmd/image-key-table.c \
 	../cmd/image-keys.c \
+	../cmd/layer-name.c \
 	../cmd/image-open.c \
 	../cmd/io-async.c \
 	../cmd/io-commands.c \
