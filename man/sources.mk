@@ -93,6 +93,7 @@ open_aliases = \
 	qcow2_open_options_set_file_options.3 \
 	qcow2_open_options_set_flags.3 \
 	qcow2_open_options_set_format.3 \
+	qcow2_open_options_set_name.3 \
 	qcow2_open_options_set_l2_cache_size.3 \
 	qcow2_open_options_set_refcount_cache_size.3 \
 	qcow2_open_options_set_snapshot.3 \
