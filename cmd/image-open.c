@@ -7,6 +7,7 @@
  *     open options    flags, policy, caches: the library's object
  */
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -250,13 +251,16 @@ int create_when_free(const char *filename, const qcow2_create_options *new, uint
 }
 
 /* Of what another program has locked, what can be done about it. */
-static char *sentence_of(const image_target *t)
+static char *sentence_of(const image_target *t, uint64_t waited)
 {
     CLEANUP_FREE char *sentence = image_open_sentence(t->filename);
     bool reads = (t->flags & QCOW2_OPEN_READ_ONLY) && !(t->flags & QCOW2_OPEN_FORCE_SHARE);
 
     if (!lock_wait_helps())
         return xstrdup(sentence);
+    if (waited > 0)
+        return xasprintf("%s (--wait=%" PRIu64 " was not long enough%s)", sentence, waited,
+                         reads ? "; -U reads it all the same" : "");
     return xasprintf("%s (--wait waits for it%s)", sentence,
                      reads ? ", -U reads it all the same" : "");
 }
@@ -272,7 +276,7 @@ qcow2_image *try_open_image(const image_source *source, char **why)
         *source->driver = t.driver;
     image = open_when_free(&t, source);
     if (!image)
-        *why = sentence_of(&t);
+        *why = sentence_of(&t, source->wait);
     return image;
 }
 

@@ -111,8 +111,9 @@ static void add_command(io_options *o, const char *command)
     o->commands[o->nb_commands++] = command;
 }
 
-/* Returns -1 when an error was reported, 1 when help was printed. */
-static int set_option(io_options *o, int letter)
+/* The next word (or NULL) is not looked at yet.  Returns -1 when an error was reported, 1 when help
+ * was printed. */
+static int set_option(io_options *o, int letter, const char *next)
 {
     image_source *source = &o->choice.source;
 
@@ -131,7 +132,7 @@ static int set_option(io_options *o, int letter)
     case 'i': return io_parse_aio(optarg, &o->choice.aio);
     case OPTION_OBJECT: return object_add(optarg);
     case OPTION_IMAGE_OPTS: source->image_opts = true; break;
-    case OPTION_WAIT: return lock_wait_parse(optarg, &source->wait);
+    case OPTION_WAIT: return lock_wait_parse(optarg, next, &source->wait);
     case OPTION_BACKING_NBD: source->flags |= QCOW2_OPEN_BACKING_NBD; break;
     case OPTION_UNTRUSTED:
         o->untrusted = true;
@@ -178,7 +179,7 @@ static int parse(io_options *o, int argc, char **argv)
             message_print_version(qcow2_get_version());
             return EXIT_SUCCESS;
         }
-        result = set_option(o, letter);
+        result = set_option(o, letter, argv[optind]);
         if (result)
             return result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     }

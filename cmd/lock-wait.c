@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "lock-wait.h"
@@ -62,11 +63,23 @@ bool lock_wait_pause(lock_wait *wait)
     return true;
 }
 
-int lock_wait_parse(const char *seconds, uint64_t *result)
+/* "--wait 5" is two words: the 5 would be taken as a file's name. */
+static bool is_time(const char *word)
+{
+    return *word && word[strspn(word, "0123456789")] == '\0' && access(word, F_OK) != 0;
+}
+
+int lock_wait_parse(const char *seconds, const char *next, uint64_t *result)
 {
     const uint64_t most = 100 * 365 * 86400UL;
     char *end;
 
+    if (!seconds && next && is_time(next)) {
+        error_report("--wait takes its seconds in the same word: --wait=%s (a file of that name: "
+                     "./%s)",
+                     next, next);
+        return -1;
+    }
     if (!seconds) {
         *result = LOCK_WAIT_FOR_EVER;
         return 0;
@@ -75,6 +88,6 @@ int lock_wait_parse(const char *seconds, uint64_t *result)
     *result = strtoull(seconds, &end, 10);
     if (!errno && end != seconds && !*end && !strchr(seconds, '-') && *result <= most)
         return 0;
-    error_report("Invalid time to wait specified: %s", seconds);
+    error_report("Invalid time to wait specified: %s (a number of seconds is expected)", seconds);
     return -1;
 }

@@ -24,7 +24,8 @@ bool lock_wait_helps(void);
  * Then it is after a pause that this returns true.  The first time it says what is waited for. */
 bool lock_wait_pause(lock_wait *wait);
 
-/* "10", or NULL for ever.  Returns -1 when it is not a number, which has been said. */
-int lock_wait_parse(const char *seconds, uint64_t *result);
+/* "10", or NULL for ever.  Returns -1 when it is not a number, which has been said, or when the
+ * next word (or NULL) must be meant, which is not of the option. */
+int lock_wait_parse(const char *seconds, const char *next, uint64_t *result);
 
 #endif /* QCOW_CMD_LOCK_WAIT_H */

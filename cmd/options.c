@@ -121,7 +121,7 @@ static int set_object(options *o, const option_row *row, const char *argument)
 static int set_wait(options *o, const option_row *row, const char *argument)
 {
     (void)row;
-    return lock_wait_parse(argument, &o->wait);
+    return lock_wait_parse(argument, o->arguments[0], &o->wait);
 }
 
 static int set_repair(options *o, const option_row *row, const char *argument)
@@ -483,6 +483,7 @@ int options_parse(options *o, verb_bit bit, int argc, char **argv)
         if (value == '?')
             return refuse_word("unrecognized option", argv);
         row = find_row(bit, value);
+        o->arguments = argv + optind; /* the words that are not looked at yet */
         result = row->set(o, row, row->argument ? optarg : NULL);
         if (result)
             return result;

@@ -142,6 +142,16 @@ static int read_header(const struct image *kernel, struct boot_params *params)
     return check_header(kernel, header);
 }
 
+int boot_files_check(const struct boot_files *files)
+{
+    struct boot_params params = { 0 };
+    struct image image;
+
+    if (look_at(&files->kernel, &image) < 0 || read_header(&image, &params) < 0)
+        return -1;
+    return files->initrd.name ? look_at(&files->initrd, &image) : 0;
+}
+
 static int load_kernel(const struct memory *memory, const struct image *kernel,
                        const struct setup_header *header)
 {

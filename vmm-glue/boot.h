@@ -36,6 +36,10 @@ struct boot_files {
 
 /* Opens the kernel and, unless it is NULL, the initrd.  To be closed even after a failure. */
 int boot_files_open(struct boot_files *files, const char *kernel, const char *initrd);
+
+/* Could a machine be started from them?  What there is of memory is not asked yet. */
+int boot_files_check(const struct boot_files *files);
+
 void boot_files_close(struct boot_files *files);
 
 /* Loads the files and fills in everything the kernel's 64-bit entry expects;

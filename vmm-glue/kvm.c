@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -52,6 +53,22 @@ static int check(int fd)
     return 0;
 }
 
+/* The processor's own word for whether it can run guests: VMX of Intel's, SVM of AMD's. */
+static bool has_virtualization(void)
+{
+    static const struct {
+        uint32_t leaf, ecx;
+    } signs[] = { { 1, 1U << 5 }, { 0x80000001, 1U << 2 } };
+
+    for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
+        uint32_t eax = signs[i].leaf, ebx, ecx = 0, edx;
+        __asm__("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
+        if (ecx & signs[i].ecx)
+            return true;
+    }
+    return false;
+}
+
 int kvm_open(void)
 {
     int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
@@ -64,6 +81,10 @@ int kvm_open(void)
         close(fd);
         return -1;
     }
+    if (fd >= 0 && !has_virtualization())
+        report("warning: this processor has no hardware virtualization (vmx or svm), so /dev/kvm "
+               "emulates: a guest runs very slowly, and a distribution's kernel hardly ever comes "
+               "up");
     return fd;
 }
 

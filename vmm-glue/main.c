@@ -115,32 +115,34 @@ static enum vm_outcome run_machines(const struct options *options, const struct 
     return outcome;
 }
 
-static enum vm_outcome run_with_disks(const struct options *options, struct nbd_disk *disks,
+static enum vm_outcome run_with_files(const struct options *options, const struct boot_files *files,
                                       int kvm_fd)
+{
+    static struct nbd_disk disks[MAX_DISKS];
+    enum vm_outcome outcome = VM_FAILED;
+    unsigned opened = 0;
+
+    if (open_disks(options, disks, &opened) == 0 && install_signals() == 0 &&
+        enter_sandbox() == 0 && start_disks(disks, options->disk_count) == 0)
+        outcome = run_machines(options, files, disks, kvm_fd);
+    while (opened)
+        nbd_disk_close(&disks[--opened]);
+    return outcome;
+}
+
+/* What was mistyped is told of before any server is started. */
+static int run(const struct options *options)
 {
     struct boot_files files;
     enum vm_outcome outcome = VM_FAILED;
 
-    if (boot_files_open(&files, options->kernel, options->initrd) == 0 && install_signals() == 0 &&
-        enter_sandbox() == 0 && start_disks(disks, options->disk_count) == 0)
-        outcome = run_machines(options, &files, disks, kvm_fd);
+    if (boot_files_open(&files, options->kernel, options->initrd) == 0 &&
+        boot_files_check(&files) == 0) {
+        CLEANUP_CLOSE int kvm_fd = kvm_open();
+        if (kvm_fd >= 0)
+            outcome = run_with_files(options, &files, kvm_fd);
+    }
     boot_files_close(&files);
-    return outcome;
-}
-
-static int run(const struct options *options)
-{
-    static struct nbd_disk disks[MAX_DISKS];
-    CLEANUP_CLOSE int kvm_fd = kvm_open();
-    enum vm_outcome outcome = VM_FAILED;
-    unsigned opened = 0;
-
-    if (kvm_fd < 0)
-        return EXIT_FAILURE;
-    if (open_disks(options, disks, &opened) == 0)
-        outcome = run_with_disks(options, disks, kvm_fd);
-    while (opened)
-        nbd_disk_close(&disks[--opened]);
     return outcome == VM_POWERED_OFF || outcome == VM_RESET ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

@@ -27,14 +27,8 @@
 
 #include "cleanup.h"
 #include "nbd-server.h"
+#include "plugin.h"
 #include "report.h"
-
-static const char *plugin(void)
-{
-    const char *named = getenv("QCOW2_PLUGIN");
-
-    return named && *named ? named : "qcow2";
-}
 
 static struct nbd_handle *new_handle(const struct disk_options *disk)
 {
@@ -80,14 +74,15 @@ static int start_nbdkit(const struct disk_options *disk, struct nbd_handle *nbd)
     CLEANUP_FREE char *file = parameter("file", disk->source);
     CLEANUP_FREE char *backing = parameter("backing", disk->backing);
     CLEANUP_FREE char *format = disk->format ? parameter("format", disk->format) : NULL;
+    CLEANUP_FREE char *plugin = plugin_of_this_program();
     const char *argv[10] = { "nbdkit", "--exit-with-parent", "--filter=exitlast" };
     unsigned argc = 3;
 
-    if (!file || !backing || (disk->format && !format))
+    if (!file || !backing || !plugin || (disk->format && !format))
         return -1;
     if (disk->readonly)
         argv[argc++] = "-r";
-    argv[argc++] = plugin();
+    argv[argc++] = plugin;
     argv[argc++] = file;
     argv[argc++] = backing;
     if (format)

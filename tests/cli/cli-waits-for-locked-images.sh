@@ -89,10 +89,20 @@ waits_for() {
     refused "$name"
     # For a while, in vain; then as long as it takes.
     if qcow-img info --wait=1 disk.qcow2 >/dev/null 2>err; then fail "info did not wait for $name"; fi
-    grep -qF -- '-U reads it' err || fail "$(cat err)"
+    grep -qF -- '(--wait=1 was not long enough; -U reads it all the same)' err || fail "$(cat err)"
     waits qcow-img snapshot --wait=600 -c "after $name" disk.qcow2
     qcow-img snapshot -l disk.qcow2 | grep -q "after $name"
 }
+
+# The seconds as a word of their own would be the image's name.
+for words in 'qcow-img info --wait 5 disk.qcow2' 'qcow-img resize --wait 5 disk.qcow2 2M' \
+    'qcow-io --wait 5 disk.qcow2'; do
+    if $words >/dev/null 2>err; then fail "$words is not refused"; fi
+    grep -qF -- '--wait=5' err || fail "$words: $(cat err)"
+done
+qcow-img create -q -f qcow2 5 1M
+qcow-img info --wait 5 >/dev/null
+rm 5
 
 # qcow-img info -U reads what is held.
 waits_for '(lt-)?qcow-io' qcow-io disk.qcow2

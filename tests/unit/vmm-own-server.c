@@ -8,6 +8,8 @@
 #include "under-valgrind.h"
 #include "vmm-guest.h"
 
+#include "../../vmm-glue/plugin.h"
+
 #include "sandbox.h"
 
 #include <libnbd.h>
@@ -36,7 +38,7 @@ static int put_script_first(void **state)
     setenv("REAL_PATH", old_path, 1);
     snprintf(path, sizeof path, "%s:%s", guest_folder, old_path);
     setenv("PATH", path, 1);
-    unsetenv("QCOW2_PLUGIN");
+    setenv("QCOW2_PLUGIN", "qcow2", 1); /* one may be installed */
     make_disk();
     return 0;
 }
@@ -90,8 +92,39 @@ static void plugin_from_the_environment(void **state)
     setenv("QCOW2_PLUGIN", "./here.so", 1);
     assert_started("disk",
                    "--exit-with-parent --filter=exitlast ./here.so file=disk backing=allow");
+    setenv("QCOW2_PLUGIN", "qcow2", 1);
+}
+
+static void assert_chosen(const char *program, const char *folder, const char *expected)
+{
+    char *chosen = plugin_choose(program, folder);
+
+    assert_non_null(chosen);
+    assert_string_equal(chosen, expected);
+    free(chosen);
+}
+
+/* nbdkit itself looks in one folder only, which need not be where this plugin was installed. */
+static void plugin_of_the_same_installation(void **state)
+{
+    static const char file[] = "here/nbdkit-qcow2-plugin.so";
+    static const char built[] = "here/nbdplugin/.libs/nbdkit-qcow2-plugin.so";
+
+    (void)state;
+    unsetenv("QCOW2_PLUGIN");
+    assert_int_equal(system("mkdir -p here/nbdplugin/.libs"), 0);
+    assert_chosen("here/bin/qcow-vmm", "here", "qcow2");
+    close(open(file, O_WRONLY | O_CREAT, 0600));
+    assert_chosen("here/bin/qcow-vmm", "here", file);
+    assert_chosen("here/vmm-glue/qcow-vmm", "here", file);
+    close(open(built, O_WRONLY | O_CREAT, 0600));
+    assert_chosen("here/vmm-glue/qcow-vmm", "here", built);
+    assert_chosen("here/bin/qcow-vmm", "here", file);
     setenv("QCOW2_PLUGIN", "", 1);
-    assert_started("disk", "--exit-with-parent --filter=exitlast qcow2 file=disk backing=allow");
+    assert_chosen("here/bin/qcow-vmm", "here", file);
+    setenv("QCOW2_PLUGIN", "qcow2", 1);
+    assert_chosen("here/vmm-glue/qcow-vmm", "here", "qcow2");
+    assert_int_equal(system("rm -r here"), 0);
 }
 
 static void server_that_does_not_start(void **state)
@@ -191,6 +224,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arguments),
         cmocka_unit_test(plugin_from_the_environment),
+        cmocka_unit_test(plugin_of_the_same_installation),
         cmocka_unit_test(server_that_does_not_start),
         cmocka_unit_test(socket_goes_when_connected),
         cmocka_unit_test(server_ends_with_a_machine_in_its_sandbox),

@@ -176,6 +176,18 @@ static void start(struct machine *machine, const struct guest *guest, const char
     machine->input = input[1];
 }
 
+/* Where the processor has no virtualization, and where the kernel has no full sandbox, each start
+ * says so. */
+static void forget_warnings(char *said)
+{
+    static const char warning[] = "qcow-vmm: warning: ";
+
+    while (strncmp(said, warning, strlen(warning)) == 0) {
+        char *next = strchr(said, '\n') + 1;
+        memmove(said, next, strlen(next) + 1);
+    }
+}
+
 /* Its exit status. */
 static int finish(struct machine *machine)
 {
@@ -185,6 +197,7 @@ static int finish(struct machine *machine)
     close(machine->input);
     read_text("output", machine->output, sizeof machine->output);
     read_text("said", machine->said, sizeof machine->said);
+    forget_warnings(machine->said);
     assert_true(WIFEXITED(status));
     return WEXITSTATUS(status);
 }
@@ -389,6 +402,10 @@ static void what_cannot_start_is_told_of(void **state)
     assert_int_equal(run(&machine, &guest, WORDS("--initrd", "/dev/null")), 1);
     assert_string_equal(machine.said,
                         "qcow-vmm: cannot load /dev/null: it is not a regular file\n");
+    assert_int_equal(run(&machine, &guest, WORDS("--disk", "missing", "--kernel", "none")), 1);
+    assert_string_equal(machine.said, "qcow-vmm: cannot open none: No such file or directory\n");
+    assert_int_equal(run(&machine, &guest, WORDS("--disk", "missing", "--kernel", ".")), 1);
+    assert_string_equal(machine.said, "qcow-vmm: cannot load .: it is not a regular file\n");
 }
 
 static int make_folder(void **state)
