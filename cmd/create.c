@@ -63,7 +63,8 @@ static qcow2_image *open_backing(const options *o, const char *path, const char 
         .filename = path,
         .format = format,
         .wait = o->wait,
-        .flags = QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_NO_IO | QCOW2_OPEN_FORCE_SHARE,
+        .flags = QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_NO_IO | QCOW2_OPEN_FORCE_SHARE |
+                 (o->backing_nbd ? QCOW2_OPEN_BACKING_NBD : 0),
         .backing = o->untrusted ? QCOW2_BACKING_REFUSE : QCOW2_BACKING_ALLOW_PROBE,
     };
     qcow2_image *image = try_open_image(&source, &why);

@@ -201,6 +201,26 @@ static int read_size_option(layer *l, const char *key, const char *value, char *
     return read_option(l, key, number, why);
 }
 
+/* Not a service's name: a URI has room for a number only. */
+static int read_port(layer *l, const char *key, const char *value, char **why)
+{
+    size_t digits = strspn(value, "0123456789");
+
+    (void)l;
+    if (digits > 0 && digits < 10 && value[digits] == '\0' && strtoul(value, NULL, 10) <= 65535)
+        return 0;
+    *why = xasprintf("Parameter '%s' expects a number from 0 to 65535, not '%s'", key, value);
+    return -1;
+}
+
+/* As qemu-img has them: any spelling of C, and below 0 as good as for ever. */
+static int read_seconds(layer *l, const char *key, const char *value, char **why)
+{
+    CLEANUP_FREE char *number = option_value_rewrite(key, VALUE_NUMBER, value, why);
+
+    return number ? read_option(l, key, number, why) : -1;
+}
+
 /* Who only asks for facts needs no password, and may name one that is not there. */
 static int read_key_secret(layer *l, const char *key, const char *value, char **why)
 {
@@ -268,16 +288,16 @@ static const struct {
 
     { IN_NBD, "server.type", read_nothing },
     { IN_NBD, "server.host", read_nothing },
-    { IN_NBD, "server.port", read_nothing },
+    { IN_NBD, "server.port", read_port },
     { IN_NBD, "server.path", read_nothing },
     { IN_NBD, "host", read_nothing },
-    { IN_NBD, "port", read_nothing },
+    { IN_NBD, "port", read_port },
     { IN_NBD, "path", read_nothing },
     { IN_NBD, "export", read_nothing },
     { IN_NBD, "tls-creds", read_nothing },
     { IN_NBD, "tls-hostname", read_option },
-    { IN_NBD, "open-timeout", read_option },
-    { IN_NBD, "reconnect-delay", read_option },
+    { IN_NBD, "open-timeout", read_seconds },
+    { IN_NBD, "reconnect-delay", read_seconds },
     { IN_NBD, "x-dirty-bitmap", read_option },
 };
 

@@ -250,12 +250,22 @@ int create_when_free(const char *filename, const qcow2_create_options *new, uint
     return result;
 }
 
-/* Of what another program has locked, what can be done about it. */
+static bool is_refused_server(const char *sentence)
+{
+    static const char end[] = "opening backing files on NBD servers is not allowed";
+    size_t length = strlen(sentence), tail = strlen(end);
+
+    return length >= tail && strcmp(sentence + length - tail, end) == 0;
+}
+
+/* Of what is locked by another program, or not allowed, what can be done about it. */
 static char *sentence_of(const image_target *t, uint64_t waited)
 {
     CLEANUP_FREE char *sentence = image_open_sentence(t->filename);
     bool reads = (t->flags & QCOW2_OPEN_READ_ONLY) && !(t->flags & QCOW2_OPEN_FORCE_SHARE);
 
+    if (is_refused_server(sentence) && !(t->flags & QCOW2_OPEN_UNTRUSTED))
+        return xasprintf("%s; --backing-nbd allows it", sentence);
     if (!lock_wait_helps())
         return xstrdup(sentence);
     if (waited > 0)

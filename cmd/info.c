@@ -282,10 +282,17 @@ static int add_next(chain *c, const options *o)
         error_report("Could not open '%s': an image names it, and --untrusted was given", name);
         return -1;
     }
+    if (!o->backing_nbd && nbd_is_name(filename)) {
+        CLEANUP_FREE char *name = printable(filename);
+
+        error_report("Could not open '%s': an image names it, and --backing-nbd was not given",
+                     name);
+        return -1;
+    }
     source.filename = filename;
     source.format = format;
     source.image_opts = false;
-    source.is_path = !(o->backing_nbd && nbd_is_name(filename));
+    source.is_path = !nbd_is_name(filename);
     source.backing = QCOW2_BACKING_IGNORE;
     probed = format ? NULL : qcow2_probe(filename);
     if (probed && strncmp(probed, "qcow", 4) != 0) {

@@ -274,9 +274,8 @@ static const option_row table[] = {
 
     FLAG(EVERY_VERB, "untrusted", "", untrusted,
          "open no file that an image names, and work in a sandbox"),
-    FLAG(VERB_BENCH | VERB_COMMIT | VERB_COMPARE | VERB_CONVERT | VERB_DD | VERB_INFO | VERB_MAP |
-             VERB_MEASURE | VERB_REBASE,
-         "backing-nbd", "", backing_nbd, "open backing files that images name on NBD servers"),
+    FLAG(EVERY_VERB & ~(VERB_AUDIT | VERB_CHECK), "backing-nbd", "", backing_nbd,
+         "open backing files that images name on NBD servers"),
     FLAG(VERB_REBASE, "backing-unsafe", "u", backing_unsafe,
          "change the recorded name only, without a look at the content"),
     FLAG(READING_VERBS | VERB_AUDIT, "force-share", "U", force_share,

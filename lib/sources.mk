@@ -224,6 +224,8 @@ libqcow2_sources += \
 	store/nbd_journal.h \
 	store/nbd_library.c \
 	store/nbd_library.h \
+	store/nbd_refusal.c \
+	store/nbd_refusal.h \
 	store/nbd_line.c \
 	store/nbd_line.h
 else

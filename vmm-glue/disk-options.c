@@ -84,9 +84,29 @@ static const char *find_word(const char *const *words, const char *value)
     return NULL;
 }
 
+static size_t count_words(const char *const *words)
+{
+    size_t count = 0;
+
+    while (words && words[count])
+        count++;
+    return count;
+}
+
+/* Tells all that are known: "on or off", "a, b or c". */
 static int unknown_word(const struct key *key, const char *value)
 {
-    report("%s=%s is not known; %s: %s", key->name, value, key->name, key->help);
+    size_t yes = count_words(key->words), count = yes + count_words(key->false_words);
+    char known[100];
+    size_t used = 0;
+
+    for (size_t i = 0; i < count && used < sizeof known; i++)
+        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s",
+                                 i < yes ? key->words[i] : key->false_words[i - yes],
+                                 i + 2 < count    ? ", "
+                                 : i + 2 == count ? " or "
+                                                  : "");
+    report("%s=%s is not known: %s is expected", key->name, value, known);
     return -1;
 }
 
@@ -154,7 +174,7 @@ static int set_key(struct disk_options *disk, enum disk_place place, const char 
         case POWER: return set_number(disk, key, value);
         }
     }
-    report("the option %s is not known for %s", name,
+    report("the option %s is not known for %s; see qcow-vmm --help", name,
            place == PLACE_DRIVE    ? "-drive"
            : place == PLACE_DEVICE ? "-device virtio-blk-pci"
                                    : "--disk");
@@ -199,7 +219,9 @@ static int parse_pair(struct disk_options *disk, enum disk_place place, char *pa
     char *value = strchr(pair, '=');
 
     if (!value) {
-        report("\"%s\" is not key=value", pair);
+        report(place == PLACE_DRIVE ? "\"%s\" is not key=value; the disk is file=FILE"
+                                    : "\"%s\" is not key=value",
+               pair);
         return -1;
     }
     *value++ = '\0';

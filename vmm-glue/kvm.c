@@ -75,6 +75,9 @@ int kvm_open(void)
 
     if (fd < 0 && errno == ENOENT)
         report("there is no /dev/kvm: this kernel has no KVM, or virtualization is off");
+    else if (fd < 0 && errno == EACCES)
+        report("cannot open /dev/kvm: %s; as a rule it is for root and the group kvm",
+               strerror(errno));
     else if (fd < 0)
         report("cannot open /dev/kvm: %s", strerror(errno));
     if (fd >= 0 && check(fd) < 0) {

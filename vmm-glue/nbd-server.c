@@ -16,6 +16,7 @@
  * the last of them; libnbd only waits for it.
  */
 
+#include <errno.h>
 #include <libnbd.h>
 #include <stdio.h>
 #include <stdint.h>
@@ -30,12 +31,23 @@
 #include "plugin.h"
 #include "report.h"
 
+/* libnbd puts the name of its function before its sentences. */
+static const char *library_sentence(void)
+{
+    const char *sentence = nbd_get_error();
+    const char *colon = sentence ? strstr(sentence, ": ") : NULL;
+
+    if (!sentence)
+        return "libnbd does not say why";
+    return strncmp(sentence, "nbd_", 4) == 0 && colon ? colon + 2 : sentence;
+}
+
 static struct nbd_handle *new_handle(const struct disk_options *disk)
 {
     struct nbd_handle *nbd = nbd_create();
 
     if (!nbd) {
-        report("cannot open disk %s: %s", disk->source, nbd_get_error());
+        report("cannot open disk %s: %s", disk->source, library_sentence());
         return NULL;
     }
     nbd_set_uri_allow_local_file(nbd, true);
@@ -49,7 +61,22 @@ static struct nbd_handle *connected(const struct disk_options *disk, struct nbd_
 {
     if (result == 0)
         return nbd;
-    report("cannot open disk %s: %s", disk->source, nbd_get_error());
+    report("cannot open disk %s: %s", disk->source, library_sentence());
+    nbd_close(nbd);
+    return NULL;
+}
+
+/* Of a server of our own libnbd only sees that it went away; why, the server has said itself. */
+static struct nbd_handle *served(const struct disk_options *disk, struct nbd_handle *nbd,
+                                 int result)
+{
+    int error = nbd_get_errno();
+
+    if (result == 0 || (error != ECONNRESET && error != EPIPE && error != ENOTCONN))
+        return connected(disk, nbd, result);
+    report("cannot open disk %s: nbdkit, which is to serve it, ended at once; what is said above "
+           "is why",
+           disk->source);
     nbd_close(nbd);
     return NULL;
 }
@@ -99,7 +126,7 @@ struct nbd_handle *nbd_server_connect(const struct disk_options *disk)
         return NULL;
     if (disk->is_uri)
         return connected(disk, nbd, nbd_connect_uri(nbd, disk->source));
-    return connected(disk, nbd, start_nbdkit(disk, nbd));
+    return served(disk, nbd, start_nbdkit(disk, nbd));
 }
 
 struct nbd_handle *nbd_server_connect_again(const struct disk_options *disk,

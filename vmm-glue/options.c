@@ -270,7 +270,11 @@ static int parse_words(struct parser *parser, int argc, char *const argv[])
     for (int i = 1; i < argc && !parser->done; i++) {
         const struct option_row *row = find_row(argv[i]);
         if (!row) {
-            report("%s is not an option; see qcow-vmm --help", argv[i]);
+            report(*argv[i] == '-'
+                       ? "%s is not an option; see qcow-vmm --help"
+                       : "%s is not an option: -kernel goes before a kernel, -disk before "
+                         "a disk",
+                   argv[i]);
             return -1;
         }
         if (row->argument && i + 1 == argc) {

@@ -37,7 +37,7 @@
 #include "base/error.h"
 #include "clock.h"
 #include "store/nbd_library.h"
-#include "words.h"
+#include "store/nbd_refusal.h"
 
 #define BASE_ALLOCATION "base:allocation"
 #define EXTENT_READS_AS_ZERO 2u /* of base:allocation */
@@ -281,26 +281,9 @@ const struct nbd_export *connection_export(const struct nbd_connection *c)
  * Connecting
  */
 
-/* libnbd puts the name of its function before its sentences. */
-static const char *library_sentence(const struct nbd_library *nbd)
-{
-    const char *sentence = nbd->nbd_get_error();
-    const char *colon;
-
-    if (sentence == NULL)
-        return "the server cannot be understood";
-    colon = strstr(sentence, ": ");
-    return begins(sentence, "nbd_") && colon ? colon + 2 : sentence;
-}
-
 static int connect_failed(const struct nbd_connection *c, const char *uri)
 {
-    const char *sentence = library_sentence(c->nbd);
-    int errnum = c->nbd->nbd_get_errno();
-
-    if (begins(sentence, "connect: ") && errnum != 0)
-        return error_system(errnum, "Failed to connect to '%s'", uri);
-    return error_set(errnum, "Could not open '%s': %s", uri, sentence);
+    return nbd_refusal(uri, c->nbd->nbd_get_error(), c->nbd->nbd_get_errno());
 }
 
 int64_t connection_clock(void)

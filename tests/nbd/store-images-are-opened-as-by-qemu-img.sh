@@ -81,12 +81,21 @@ qemu-img create -q -f qcow2 -b "$uri" -F raw top.qcow2
 if qcow-img map top.qcow2 > map.log 2>&1; then
     fail "an image had a server asked"
 fi
-grep -q 'not allowed' map.log || fail "no reason was given"
+grep -q 'not allowed; --backing-nbd allows it$' map.log || fail "no reason was given"
+if qcow-img info --backing-chain top.qcow2 > info.log 2>&1; then
+    fail "an image had a server asked"
+fi
+grep -q 'an image names it, and --backing-nbd was not given$' info.log || fail "$(cat info.log)"
 qemu-img map top.qcow2 > theirs
 qcow-img map --backing-nbd top.qcow2 > ours
 [[ $(wc -l < theirs) -eq $(wc -l < ours) ]]
 qcow-img compare --backing-nbd top.qcow2 disk.raw
 qcow-img info --backing-chain --backing-nbd top.qcow2 | grep -q '^disk size: unavailable$'
+qcow-img create -q -f qcow2 --backing-nbd -b top.qcow2 -F qcow2 above.qcow2
+qcow-img snapshot --backing-nbd -c one above.qcow2
+qcow-img amend --backing-nbd -o lazy_refcounts=on above.qcow2
+qcow-img bitmap --backing-nbd --add above.qcow2 bitmap
+qcow-img resize -q --backing-nbd above.qcow2 5M
 qcow-io -r --backing-nbd -c 'read -P 2 3M 1M' top.qcow2
 qcow-img compare --image-opts "driver=qcow2,file.filename=top.qcow2,backing.driver=raw,\
 backing.file.driver=nbd,backing.file.path=$work/base.sock" driver=raw,file.filename=disk.raw

@@ -64,6 +64,30 @@ for refused in "--object $x509,dir=$work/other --image-opts $keys,file.tls-creds
     [[ -s refused.log ]] || fail "refused without a word: $refused"
 done
 
+# says TEXT ARGUMENTS...: they are refused with it.
+says() {
+    local text=$1
+    shift
+    if timeout 20 qcow-img info "$@" > out.log 2> refused.log; then
+        fail "not refused: $*"
+    fi
+    grep -qF "$text" refused.log || fail "$*: $(cat refused.log)"
+}
+
+# The reasons, in words that are not those of the libraries.
+says 'the server wants TLS: give credentials (tls-creds' "nbd://localhost:$port"
+says 'the server wants TLS: give credentials (tls-creds' --image-opts "$keys"
+says "the server's certificate is for another host, or of an authority that" \
+    --object "$x509,dir=$work/other" --image-opts "$keys,file.tls-creds=tls"
+says 'the server hung up after the TLS handshake began' "nbds://localhost:$port"
+nbdkit --foreground --exit-with-parent --unix "$work/plain.sock" -r file disk.raw 2> plain.log &
+servers+=("$!")
+for ((i = 0; i < 100; i++)); do
+    [[ ! -S $work/plain.sock ]] || break
+    sleep 0.1
+done
+says 'the server does not speak TLS' "nbds+unix:///?socket=$work/plain.sock"
+
 # what libnbd cannot do, or not yet
 for sentence in "tls-hostname needs libnbd 1.22:$x509,dir=$work/pki:file.tls-creds=tls,file.tls-hostname=nobody" \
     "which libnbd does not speak:tls-creds-anon,id=tls,endpoint=client:file.tls-creds=tls"; do

@@ -123,7 +123,7 @@ static void wrong_options(void **state)
     ASSERT_WRONG("-kernel FILE is needed", "-m", "512M");
     ASSERT_WRONG("--frobnicate is not an option", "--frobnicate");
     ASSERT_WRONG("---kernel is not an option", "---kernel", "k");
-    ASSERT_WRONG("kernel is not an option", "kernel", "k");
+    ASSERT_WRONG("kernel is not an option: -kernel goes before", "kernel", "k");
     ASSERT_WRONG("-initrd needs FILE", "-kernel", "k", "-initrd");
     ASSERT_WRONG("not a size", "-m", "512X");
     ASSERT_WRONG("not a size", "-m", "");
@@ -148,8 +148,12 @@ static void wrong_disks(void **state)
     ASSERT_WRONG("not known for -device", "-device", "virtio-blk-pci,drive=d,cache=none");
     ASSERT_WRONG("-device e1000 is not known", "-device", "e1000");
     ASSERT_WRONG("needs drive=ID", "-device", "virtio-blk-pci");
-    ASSERT_WRONG("if=ide is not known", "-drive", "file=f,if=ide");
-    ASSERT_WRONG("readonly=yes is not known", "--disk", "f,readonly=yes");
+    ASSERT_WRONG("if=ide is not known: none or virtio is expected", "-drive", "file=f,if=ide");
+    ASSERT_WRONG("readonly=yes is not known: on or off is expected", "--disk", "f,readonly=yes");
+    ASSERT_WRONG("directsync or unsafe is expected", "--disk", "f,cache=fast");
+    ASSERT_WRONG("discard=yes is not known: on, unmap, off or ignore is expected", "--disk",
+                 "f,discard=yes");
+    ASSERT_WRONG("\"f\" is not key=value; the disk is file=FILE", "-drive", "f");
     ASSERT_WRONG("number from 1 to 16", "--disk", "f,num-queues=17");
     ASSERT_WRONG("not a power of two", "--disk", "f,queue-size=100");
     ASSERT_WRONG("number from 4 to 1024", "--disk", "f,queue-size=2");

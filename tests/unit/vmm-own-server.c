@@ -136,7 +136,7 @@ static void server_that_does_not_start(void **state)
     close(open("refuse", O_WRONLY | O_CREAT, 0600));
     assert_int_equal(disk_options_parse(&options, PLACE_DISK, "disk"), 0);
     assert_int_equal(nbd_disk_open(&disk, &options, 1), -1);
-    assert_reported("cannot open disk disk");
+    assert_reported("cannot open disk disk: nbdkit, which is to serve it, ended at once");
     disk_options_free(&options);
     unlink("refuse");
 }
