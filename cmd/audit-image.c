@@ -17,6 +17,7 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -260,12 +261,30 @@ static void examine_bitmaps(audit *a, qcow2_image *image)
 typedef struct {
     char *sentences[MANY_FINDINGS];
     size_t count;
+    uint64_t nb_beyond;                /* references to what lies beyond the end of the file, */
+    uint64_t first_beyond, end_beyond; /* and between which offsets that is */
 } check_findings;
+
+static void note_beyond(check_findings *found, const char *message)
+{
+    static const char beginning[] = "ERROR: counting reference for region exceeding the end of the "
+                                    "file by one cluster or more: offset 0x";
+    uint64_t offset, size;
+
+    if (strncmp(message, beginning, strlen(beginning)) != 0 ||
+        sscanf(message + strlen(beginning), "%" SCNx64 " size 0x%" SCNx64, &offset, &size) != 2)
+        return;
+    if (found->nb_beyond++ == 0 || offset < found->first_beyond)
+        found->first_beyond = offset;
+    if (size <= UINT64_MAX - offset && offset + size > found->end_beyond)
+        found->end_beyond = offset + size;
+}
 
 static void keep_finding(void *opaque, const char *message)
 {
     check_findings *found = opaque;
 
+    note_beyond(found, message);
     if (found->count < MANY_FINDINGS && strncmp(message, "Leaked", strlen("Leaked")) != 0)
         found->sentences[found->count++] = xstrdup(message);
 }
@@ -283,6 +302,12 @@ static void report_check(audit *a, const qcow2_info *info, const qcow2_check_res
     json_put(a->facts, "corruptions", json_number(r->corruptions));
     json_put(a->facts, "leaks", json_number(r->leaks));
     json_put(a->facts, "check-errors", json_number(r->check_errors));
+    if (found->nb_beyond > 0)
+        audit_find(a, AUDIT_DANGER, "cut-off",
+                   "it is cut off, as by a copy that did not end, or damaged: the file ends at "
+                   "0x%" PRIx64 ", its tables name what would be there from 0x%" PRIx64
+                   " to 0x%" PRIx64,
+                   info->file_length, found->first_beyond, found->end_beyond);
     if (r->corruptions && counts_are_behind(info, r)) {
         audit_find(a, AUDIT_CAUTION, "repair-needed",
                    "reference counts are behind (%" PRIu64 "), which a crash of whoever wrote it "

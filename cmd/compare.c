@@ -369,11 +369,11 @@ static void print_json(const comparison *c)
     json_print(object);
 }
 
-static void print_result(const comparison *c)
+static void print_result(comparison *c)
 {
     if (c->options->quiet)
         return;
-    progress_yield();
+    progress_end_bar(&c->progress, c->result == DIFFER_NOT);
     if (c->options->output == OUTPUT_JSON)
         print_json(c);
     else

@@ -75,11 +75,18 @@ void progress_yield(void)
     progress_bar_yield();
 }
 
+void progress_end_bar(progress *p, bool success)
+{
+    if (!p->on_terminal)
+        return;
+    progress_bar_end(&p->bar, success);
+    *p = (progress){ 0 };
+}
+
 void progress_end(progress *p, bool success)
 {
-    if (p->on_terminal) {
-        progress_bar_end(&p->bar, success);
-    } else if (p->shown) {
+    progress_end_bar(p, success);
+    if (p->shown) {
         putchar('\n');
         fflush(stdout);
     }

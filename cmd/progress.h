@@ -39,6 +39,10 @@ void progress_complete(progress *p);
 /* Something else is about to be printed on standard output.  Messages need not tell. */
 void progress_yield(void);
 
+/* The last line is about to be printed: a bar ends above it, with success or without, whatever
+ * comes later.  What is no bar goes on. */
+void progress_end_bar(progress *p, bool success);
+
 /* Ends the line. */
 void progress_end(progress *p, bool success);
 

@@ -65,6 +65,12 @@ if command -v qemu-io >/dev/null; then
     rm -f lazy.qcow2 unmarked.qcow2
 fi
 
+# A file that ends early.
+qcow-io -c 'write 0 8M' plain.qcow2 >/dev/null
+truncate -s 3M plain.qcow2
+judged 2 'caution:unprintable-name danger:cut-off danger:damage danger:damaged' plain.qcow2
+grep -q 'cut-off: it is cut off.* the file ends at 0x300000, .* from 0x300000 to 0x' out || fail "$(cat out)"
+
 # A large disk, a raw disk.
 qcow-img create -q -f qcow2 large.qcow2 17T
 judged 3 'caution:large-disk' large.qcow2

@@ -11,6 +11,8 @@ trap 'rm -rf "$top"' EXIT
 cd "$top"
 qcow-img create -q -f raw disk.raw 16M
 qcow-io -f raw -c 'write -P 1 0 16M' disk.raw >/dev/null
+cp disk.raw longer.raw
+truncate -s 17M longer.raw
 qcow-img create -q -f qcow2 -b disk.raw -F raw top.qcow2
 qcow-io -c 'write -P 2 0 4M' top.qcow2 >/dev/null
 qcow-img convert -O qcow2 disk.raw other.qcow2
@@ -104,7 +106,10 @@ want(status == 0 and re.fullmatch(DONE, look(said)[0]), said)
 said, status = run("qcow-img", "compare", "-p", "disk.raw", "other.qcow2")
 want(look(said) == ["Content mismatch at offset 15728640!", ""], said)
 said, status = run("qcow-img", "compare", "-p", "disk.raw", "disk.raw")
-want(look(said)[0] == "Images are identical." and re.fullmatch(DONE, look(said)[1]), said)
+want(re.fullmatch(DONE, look(said)[0]) and look(said)[1:] == ["Images are identical.", ""], said)
+said, status = run("qcow-img", "compare", "-p", "disk.raw", "longer.raw")
+want(look(said)[0] == "Warning: Image size mismatch!" and re.fullmatch(DONE, look(said)[1]) and
+     look(said)[2:] == ["Images are identical.", ""], said)
 said, status = run("qcow-img", "convert", "-p", "-O", "qcow2", "nothere", "new.qcow2")
 want(len(look(said)) == 2 and look(said)[0].startswith("qcow-img: Could not open 'nothere'"), said)
 said, status = run("prlimit", "--fsize=8388608", "qcow-img", "convert", "-p", *SLOWLY, "-O", "qcow2",

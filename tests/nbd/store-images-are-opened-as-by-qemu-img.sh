@@ -95,7 +95,7 @@ qcow-img create -q -f qcow2 --backing-nbd -b top.qcow2 -F qcow2 above.qcow2
 qcow-img snapshot --backing-nbd -c one above.qcow2
 qcow-img amend --backing-nbd -o lazy_refcounts=on above.qcow2
 qcow-img bitmap --backing-nbd --add above.qcow2 bitmap
-qcow-img resize -q --backing-nbd above.qcow2 5M
+qcow-img resize -q --backing-nbd above.qcow2 16M
 qcow-io -r --backing-nbd -c 'read -P 2 3M 1M' top.qcow2
 qcow-img compare --image-opts "driver=qcow2,file.filename=top.qcow2,backing.driver=raw,\
 backing.file.driver=nbd,backing.file.path=$work/base.sock" driver=raw,file.filename=disk.raw
