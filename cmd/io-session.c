@@ -163,6 +163,10 @@ static int open_chosen(io_session *session, const io_choice *choice, char **why)
         *why = xstrdup(contradiction(choice));
         return -1;
     }
+    if (choice->temporary && session->untrusted) {
+        *why = xstrdup("--untrusted opens the named image only, and -s wants a file of its own");
+        return -1;
+    }
     if (choice->temporary && session->overlay == NO_OVERLAY && make_overlay(session, &source, why))
         return -1;
     if (choice->temporary)

@@ -148,8 +148,8 @@ static unsigned terminal_columns(void)
     return size.ws_col < MAX_COLUMNS ? size.ws_col : MAX_COLUMNS;
 }
 
-/* A command in the background leaves the terminal to the one in front.  Where it cannot be asked,
- * as in a sandbox, it is ours. */
+/* A command in the background leaves the terminal to the one in front.  Where it cannot be asked it
+ * is ours. */
 static bool has_terminal(void)
 {
     pid_t group = tcgetpgrp(STDOUT_FILENO);

@@ -124,6 +124,9 @@ static const struct row rows[] = {
     CALL_IF(ioctl, FILES, 1, WHOLE, FICLONERANGE),
     CALL_IF(ioctl, ALL, 1, WHOLE, TCGETS),
     CALL_IF(ioctl, FILES, 1, WHOLE, TIOCGWINSZ),
+    CALL_IF(ioctl, FILES, 1, WHOLE, TIOCGPGRP), /* whose is it? */
+    CALL(getpgrp, FILES),
+    CALL_IF(getpgid, FILES, 0, WHOLE, 0),
 
     /* /dev/kvm and what came of it; the terminal's settings, but not TIOCSTI, which types into
      * it */

@@ -102,6 +102,12 @@ want(said.endswith("\r\n") and frames(said), said)
 said, status = run("qcow-img", "convert", "--untrusted", "-p", "-r", "16M", "-O", "raw", "disk.raw", "new.raw")
 want(status == 0 and re.fullmatch(DONE, look(said)[0]), said)
 
+# A job of a shell in the background leaves the terminal alone, and goes on.
+for how in ("", "--untrusted"):
+    words = f"qcow-img convert {how} -p -r 32M -O raw disk.raw new.raw"
+    said, status = run("bash", "-c", f"set -m; stty tostop; {words} & wait %1; echo $?")
+    want(not frames(said) and look(said)[-2:] == ["0", ""], said)
+
 # Messages have the line to themselves.
 said, status = run("qcow-img", "compare", "-p", "disk.raw", "other.qcow2")
 want(look(said) == ["Content mismatch at offset 15728640!", ""], said)

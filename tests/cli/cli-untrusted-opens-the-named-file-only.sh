@@ -33,6 +33,8 @@ done
 refused qcow-img info --untrusted --backing-chain top.qcow2
 refused qcow-img create -q --untrusted -f qcow2 -b top.qcow2 -F qcow2 new.qcow2
 refused qcow-io --untrusted -c length top.qcow2
+if qcow-io --untrusted -s -c length base.qcow2 >out 2>&1; then cat out; exit 1; fi
+grep -q -- '-s wants a file of its own$' out
 qcow-img map --untrusted base.qcow2 >/dev/null
 qcow-img create -q --untrusted -f qcow2 -b base.qcow2 -F qcow2 new.qcow2
 
