@@ -10,6 +10,7 @@
 #include "human.h"
 #include "image-key-table.h"
 #include "message.h"
+#include "option-value.h"
 #include "words.h"
 
 typedef int key_reader(layer *l, const char *key, const char *value, char **why);

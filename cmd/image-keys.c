@@ -92,15 +92,36 @@ const char *format_known(const char *name)
     return NULL;
 }
 
+/* Of QEMU's formats those that are left to it. */
+static bool is_foreign(const char *name)
+{
+    static const char *const names[] = { "bochs", "cloop", "dmg",  "parallels", "qed",
+                                         "vdi",   "vhdx",  "vmdk", "vpc" };
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+char *format_refusal(const char *name)
+{
+    return xasprintf("Unknown driver '%s'%s", name,
+                     is_foreign(name) ? ": qemu-img convert -O qcow2 makes an image of it that can "
+                                        "be opened here"
+                                      : "");
+}
+
 const char *format_to_create(const char *name, const char *filename)
 {
     const char *format = format_known(name ? name : "raw");
 
     if (format && strcmp(format, "qcow") != 0)
         return format;
-    error_report(format ? "%s%sFormat driver '%s' does not support image creation"
-                        : "%s%sUnknown file format '%s'",
-                 filename ? filename : "", filename ? ": " : "", name);
+    error_report(format ? "%s%sFormat driver '%s' does not support image creation%s"
+                        : "%s%sUnknown file format '%s'%s",
+                 filename ? filename : "", filename ? ": " : "", name,
+                 format || !is_foreign(name) ? "" : ": qcow2, raw and luks are made here");
     return NULL;
 }
 
@@ -175,7 +196,7 @@ static int find_driver(layer *l, char **why)
             l->driver = drivers[i].name;
     if (!name || l->driver)
         return 0;
-    *why = xasprintf("Unknown driver '%s'", name);
+    *why = format_refusal(name);
     return -1;
 }
 
@@ -352,7 +373,7 @@ int image_probe_format(image_target *t, char **why)
     t->format = format_known(format);
     if (t->format)
         return 0;
-    *why = xasprintf("Unknown driver '%s'", format);
+    *why = format_refusal(format);
     return -1;
 }
 

@@ -66,6 +66,9 @@ int image_probe_format(image_target *t, char **why);
 /* "qcow2", "raw", "qcow" or "luks" in a static spelling; NULL when the format is not known. */
 const char *format_known(const char *name);
 
+/* The sentence about a format that is none of them; the caller frees it. */
+char *format_refusal(const char *name);
+
 /* The same for an image to be made (NULL: "raw"); a format that cannot be written is reported, with
  * the file's name if there is one. */
 const char *format_to_create(const char *name, const char *filename);

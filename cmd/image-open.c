@@ -127,8 +127,10 @@ static int read_name(image_target *t, const image_source *source, char **why)
 {
     if (source->format) {
         t->format = format_known(source->format);
-        if (!t->format)
-            return fail(why, "Unknown driver '%s'", source->format);
+        if (!t->format) {
+            *why = format_refusal(source->format);
+            return -1;
+        }
     }
     if (source->image_opts || (!source->is_path && is_json(source->filename)))
         return read_keys(t, source, why);

@@ -134,6 +134,24 @@ static bool lacks_data_file(void)
     return lacks;
 }
 
+/* A format is never guessed, but told to who has to name it. */
+static const char *advice_on_format(void)
+{
+    static const struct {
+        const char *format, *advice;
+    } rows[] = {
+        { "raw", ": pass format=raw if it is a raw disk" },
+        { "qcow", ": it looks like version 1 of the format, format=qcow" },
+        { "luks", ": it looks like an encrypted volume, format=luks" },
+    };
+    const char *seen = qcow2_probe(parameters.file);
+
+    for (size_t i = 0; seen && i < sizeof rows / sizeof rows[0]; i++)
+        if (strcmp(rows[i].format, seen) == 0)
+            return rows[i].advice;
+    return seen && strcmp(seen, "qcow2") != 0 ? ": qemu-img convert -O qcow2 makes one of it" : "";
+}
+
 /* What the user may do about a refusal.  EPERM is the library's for a file that the image names,
  * and the system's for one that nobody may write. */
 static const char *advice(int error, bool readonly)
@@ -141,6 +159,8 @@ static const char *advice(int error, bool readonly)
     bool cannot_write = !readonly && (error == EACCES || error == EROFS ||
                                       (error == EPERM && access(parameters.file, W_OK) == -1));
 
+    if ((error == EINVAL || error == ENOTSUP) && strcmp(parameters.format->word, "qcow2") == 0)
+        return advice_on_format();
     if (error == ENOKEY)
         return ": pass passphrase=+FILENAME, a file with the passphrase";
     if (error == EBUSY && parameters.wait == 0)

@@ -65,7 +65,11 @@ static int parse_path(const struct row *row, const char *value)
         nbdkit_error("%s= needs a file name", row->key);
         return -1;
     }
-    free(*path);
+    if (*path) {
+        nbdkit_error("%s=%s: there is %s=%s already, and a server has one", row->key, value,
+                     row->key, *path);
+        return -1;
+    }
     *path = nbdkit_absolute_path(value);
     return *path ? 0 : -1;
 }

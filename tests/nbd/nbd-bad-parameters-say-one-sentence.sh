@@ -34,7 +34,12 @@ refuses snapshot qcow2 disk.raw format=raw snapshot=1
 
 refuses 'missing.qcow2' qcow2 missing.qcow2
 [[ ! -e missing.qcow2 ]] || fail "the missing file was made"
-refuses 'disk.raw' qcow2 disk.raw
+refuses "disk.raw': Image is not in qcow2 format: pass format=raw if it is a raw disk" qcow2 disk.raw
+qemu-img create -q -f vmdk disk.vmdk 1M
+refuses 'qemu-img convert -O qcow2 makes one of it' qcow2 disk.vmdk
+qemu-img create -q -f qcow old.qcow 1M
+refuses 'version 1 of the format, format=qcow' qcow2 old.qcow
+refuses '/disk.qcow2 already, and a server has one' qcow2 disk.qcow2 disk.raw
 refuses 'empty' qcow2 empty
 refuses 'elsewhere' qcow2 elsewhere/disk.qcow2
 mkdir folder
