@@ -28,6 +28,7 @@
 #include "json.h"
 #include "message.h"
 #include "path.h"
+#include "words.h"
 
 #define MIB (UINT64_C(1) << 20)
 #define TIB (UINT64_C(1) << 40)
@@ -271,7 +272,7 @@ static void note_beyond(check_findings *found, const char *message)
                                     "file by one cluster or more: offset 0x";
     uint64_t offset, size;
 
-    if (strncmp(message, beginning, strlen(beginning)) != 0 ||
+    if (!begins(message, beginning) ||
         sscanf(message + strlen(beginning), "%" SCNx64 " size 0x%" SCNx64, &offset, &size) != 2)
         return;
     if (found->nb_beyond++ == 0 || offset < found->first_beyond)

@@ -30,6 +30,7 @@
 #include "nbd-server.h"
 #include "plugin.h"
 #include "report.h"
+#include "words.h"
 
 /* libnbd puts the name of its function before its sentences. */
 static const char *library_sentence(void)
@@ -39,7 +40,7 @@ static const char *library_sentence(void)
 
     if (!sentence)
         return "libnbd does not say why";
-    return strncmp(sentence, "nbd_", 4) == 0 && colon ? colon + 2 : sentence;
+    return begins(sentence, "nbd_") && colon ? colon + 2 : sentence;
 }
 
 static struct nbd_handle *new_handle(const struct disk_options *disk)
