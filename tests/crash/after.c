@@ -124,7 +124,7 @@ static int same_disk(struct judge *j, const struct seen_disk *expected, const ch
     struct qcow2_image *image;
     int r;
 
-    image = judge_open(cut_image(j->cut), j->backing, QCOW2_OPEN_READ_ONLY, snapshot, NULL);
+    image = judge_open(judge_image(j), j->backing, QCOW2_OPEN_READ_ONLY, snapshot, NULL);
     if (image == NULL)
         return verdict_set(verdict, "later", "%s does not open: %s", what, error_message());
     r = image_read(image, bytes, expected->size, 0);
@@ -168,7 +168,7 @@ static int same_bitmaps(struct judge *j, struct verdict *verdict)
 {
     struct seen_bitmaps now = { 0 };
     struct qcow2_image *image =
-        judge_open(cut_image(j->cut), j->backing, QCOW2_OPEN_READ_ONLY, NULL, NULL);
+        judge_open(judge_image(j), j->backing, QCOW2_OPEN_READ_ONLY, NULL, NULL);
     int r;
 
     if (image == NULL)
@@ -198,13 +198,13 @@ static void note_corruption(void *opaque, const char *finding)
 static int check_again(struct judge *j, struct verdict *verdict)
 {
     struct qcow2_image *image =
-        judge_open(cut_image(j->cut), j->backing, QCOW2_OPEN_READ_ONLY, NULL, NULL);
+        judge_open(judge_image(j), j->backing, QCOW2_OPEN_READ_ONLY, NULL, NULL);
     qcow2_check_result result;
     int r;
 
     if (image == NULL)
         return verdict_set(verdict, "later", "%s", error_message());
-    r = check_run(cut_image(j->cut), &image->tables.header, note_corruption, verdict, &result);
+    r = check_run(judge_image(j), &image->tables.header, note_corruption, verdict, &result);
     image_close(image);
     if (r == -1)
         return verdict_set(verdict, "later", "The check fails: %s", error_message());
@@ -214,7 +214,7 @@ static int check_again(struct judge *j, struct verdict *verdict)
 int judge_use(struct judge *j, struct verdict *verdict)
 {
     struct qcow2_image *image =
-        judge_open(cut_image(j->cut), j->backing, j->open_flags, NULL, &j->runtime);
+        judge_open(judge_image(j), j->backing, j->open_flags, NULL, &j->runtime);
     int r, closed;
 
     if (image == NULL)
@@ -235,7 +235,9 @@ int judge_use(struct judge *j, struct verdict *verdict)
     for (size_t i = 0; i < j->snapshot_count; i++)
         if (same_disk(j, &j->snapshots[i], j->snapshots[i].name, verdict) == -1)
             return -1;
-    return j->bitmaps.count > 0 ? same_bitmaps(j, verdict) : 0;
+    if (j->bitmaps.count > 0 && same_bitmaps(j, verdict) == -1)
+        return -1;
+    return place_check(&j->place, verdict);
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -291,17 +293,15 @@ static int write_all_out(struct judge *j, const char *directory)
                : write_out(j, directory, PART_OTHER);
 }
 
-static int run_qemu(const char *path, bool encrypted, struct findings *f)
+static int run_qemu(const char *options, bool encrypted, struct findings *f)
 {
-    char command[512], line[512];
+    char command[640], line[512];
     FILE *output;
     int status;
 
     snprintf(command, sizeof command,
-             encrypted ? "qemu-img check --object secret,id=pw,data='" PASSWORD "' --image-opts "
-                         "'driver=qcow2,encrypt.key-secret=pw,file.filename=%s' 2>&1"
-                       : "qemu-img check -f qcow2 '%s' 2>&1",
-             path);
+             "qemu-img check --object secret,id=pw,data='" PASSWORD "' --image-opts '%s%s' 2>&1",
+             options, encrypted ? ",encrypt.key-secret=pw" : "");
     output = popen(command, "r");
     if (output == NULL)
         return -1;
@@ -315,15 +315,16 @@ int judge_ask_qemu(struct judge *j, const char *directory, struct verdict *verdi
 {
     struct findings ours = { 0 }, theirs = { 0 };
     struct qcow2_image *image =
-        judge_open(cut_image(j->cut), j->backing, QCOW2_OPEN_READ_ONLY, NULL, NULL);
+        judge_open(judge_image(j), j->backing, QCOW2_OPEN_READ_ONLY, NULL, NULL);
     qcow2_check_result result;
-    char path[256];
+    char path[256], options[512];
 
     snprintf(path, sizeof path, "%s/%s", directory, part_places[PART_IMAGE].name);
+    place_for_qemu(&j->place, path, options, sizeof options);
     if (image == NULL ||
-        check_run(cut_image(j->cut), &image->tables.header, count_finding, &ours, &result) == -1 ||
+        check_run(judge_image(j), &image->tables.header, count_finding, &ours, &result) == -1 ||
         write_all_out(j, directory) == -1 ||
-        run_qemu(path, image_is_encrypted(image), &theirs) == -1) {
+        run_qemu(options, image_is_encrypted(image), &theirs) == -1) {
         if (image != NULL)
             image_close(image);
         return verdict_set(verdict, "agree", "qemu-img check of %s could not be run", path);

@@ -171,8 +171,8 @@ int session_learn_chain(struct session *s)
 /* What the image shows above another file, without any care. */
 static struct frozen *freeze_above(struct session *s, struct qcow2_image *below)
 {
-    struct qcow2_image *image = judge_open(recorder_image(s->recorder), below ? below->disk : NULL,
-                                           QCOW2_OPEN_READ_ONLY, NULL, NULL);
+    struct qcow2_image *image =
+        judge_open(session_image(s), below ? below->disk : NULL, QCOW2_OPEN_READ_ONLY, NULL, NULL);
     struct frozen *frozen;
 
     if (image == NULL)
@@ -282,7 +282,7 @@ static int open_to_commit(struct session *s, unsigned depth)
     if (r == -1)
         return -1;
     oracle_settle_all(&s->oracle);
-    s->image = judge_open_chain(recorder_image(s->recorder), FORMAT_QCOW2,
+    s->image = judge_open_chain(session_image(s), FORMAT_QCOW2,
                                 s->shape->discard ? QCOW2_OPEN_DISCARD : 0, depth, &s->runtime);
     return s->image ? 0 : -1;
 }

@@ -214,7 +214,7 @@ static int compare_raw(struct judge *j, const struct qcow2_image *image, struct 
 static int see_snapshot(struct judge *j, const struct snapshot *s, struct seen_disk *seen)
 {
     struct qcow2_image *image =
-        judge_open(cut_image(j->cut), j->backing, QCOW2_OPEN_READ_ONLY, s->id, NULL);
+        judge_open(judge_image(j), j->backing, QCOW2_OPEN_READ_ONLY, s->id, NULL);
     int r;
 
     if (image == NULL)
@@ -380,32 +380,34 @@ static int compare(const struct judge *j, uint64_t moment, struct verdict *verdi
     return -1;
 }
 
-static bool is_dirty(const struct cut *cut)
+bool judge_is_dirty(struct store *image)
 {
-    uint8_t features[8] = { 0 };
+    uint8_t header[HEADER_INCOMPATIBLE_AT + 8];
 
-    memcpy(features, cut->sectors[0] + HEADER_INCOMPATIBLE_AT, sizeof features);
-    return cut->sectors[0][7] >= 3 && load_be64(features) & INCOMPATIBLE_DIRTY;
+    return store_pread(image, header, sizeof header, 0) == 0 && header[7] >= 3 &&
+           load_be64(header + HEADER_INCOMPATIBLE_AT) & INCOMPATIBLE_DIRTY;
 }
 
 int judge_look(struct judge *j, uint64_t moment, struct verdict *verdict)
 {
-    bool repair = j->damaged || is_dirty(j->cut);
+    bool repair = j->damaged || judge_is_dirty(judge_image(j));
     struct qcow2_image *image;
     int r;
 
     if (repair && judge_repair(j, verdict) == -1)
         return -1;
-    image = judge_open(cut_image(j->cut), j->backing, QCOW2_OPEN_READ_ONLY, NULL, NULL);
+    image = judge_open(judge_image(j), j->backing, QCOW2_OPEN_READ_ONLY, NULL, NULL);
     if (image == NULL)
         return verdict_set(verdict, "open", "%s", error_message());
-    r = repair ? 0 : judge_check(cut_image(j->cut), &image->tables.header, verdict);
+    r = repair ? 0 : judge_check(judge_image(j), &image->tables.header, verdict);
     if (r == 0)
         r = see_all(j, image, verdict);
     image_close(image);
     if (r == 0)
         r = compare(j, moment, verdict);
-    return r == 0 ? judge_below(j, verdict) : r;
+    if (r == 0)
+        r = judge_below(j, verdict);
+    return r == 0 ? place_check(&j->place, verdict) : r;
 }
 
 void judge_destroy(struct judge *j)

@@ -14,6 +14,7 @@
  *   durable   an active sector without unflushed writes changed
  *   snapshot  a snapshot's content changed
  *   below     an image below has neither its old content nor its new one
+ *   around    what is around the image's place changed, or does not open
  *   state     a snapshot's VM state is not what was saved
  *   bitmap    a bitmap lacks bits, or is marked as in use without need
  *   repair    a repair fails, or does not make the image clean
@@ -26,6 +27,7 @@
 
 #include "crash/cut.h"
 #include "crash/oracle.h"
+#include "crash/place.h"
 #include "image/image.h"
 
 struct verdict {
@@ -51,6 +53,7 @@ uint8_t *seen_disk_room(struct seen_disk *seen, uint64_t size);
 struct judge {
     const struct oracle *oracle;
     struct cut *cut;
+    struct place place;   /* of the image in the cut */
     struct disk *backing; /* NULL: none */
     uint32_t open_flags;  /* QCOW2_OPEN_... of writers */
     struct runtime_options runtime;
@@ -67,6 +70,11 @@ struct judge {
     struct seen_disk below;
     uint64_t random; /* state, for what is done after the cut */
 };
+
+static inline struct store *judge_image(struct judge *judge)
+{
+    return place_store(&judge->place);
+}
 
 #define PASSWORD "open sesame" /* of encrypted images */
 
@@ -94,6 +102,8 @@ int judge_repair_dirty(struct store *store, struct header *header);
 
 /* The images below the one that was looked at (chain.c). */
 int judge_below(struct judge *judge, struct verdict *verdict);
+
+bool judge_is_dirty(struct store *image);
 
 /* Anything but leaks is a finding. */
 int judge_check(struct store *store, const struct header *header, struct verdict *verdict);

@@ -56,6 +56,8 @@ crash_judging = \
 	crash/judge.h \
 	crash/oracle.c \
 	crash/oracle.h \
+	crash/place.c \
+	crash/place.h \
 	crash/random.h \
 	crash/record.c \
 	crash/record.h \

@@ -77,7 +77,7 @@ static void note_any(void *opaque, const char *finding)
 /* Before the repair. */
 static int look_at_damage(struct judge *j, const struct header *header, struct verdict *verdict)
 {
-    struct store *store = cut_image(j->cut);
+    struct store *store = judge_image(j);
     qcow2_check_result result;
     uint64_t too_low = 0;
 
@@ -98,7 +98,7 @@ static int look_at_damage(struct judge *j, const struct header *header, struct v
 
 static int repair_and_check(struct judge *j, struct header *header, struct verdict *verdict)
 {
-    struct store *store = cut_image(j->cut);
+    struct store *store = judge_image(j);
     qcow2_check_result result;
 
     if (check_repair(store, header, true, j->damaged ? NULL : note_unsound_flag, verdict,
@@ -115,7 +115,7 @@ static int repair_and_check(struct judge *j, struct header *header, struct verdi
 int judge_repair(struct judge *j, struct verdict *verdict)
 {
     struct qcow2_image *image =
-        judge_open(cut_image(j->cut), NULL, QCOW2_OPEN_CHECK | QCOW2_OPEN_NO_IO, NULL, NULL);
+        judge_open(judge_image(j), NULL, QCOW2_OPEN_CHECK | QCOW2_OPEN_NO_IO, NULL, NULL);
     int r;
 
     if (image == NULL)
@@ -251,10 +251,12 @@ static void damage(const struct victim *v)
 static int read_header(struct session *s, uint64_t cluster_size, struct header *header)
 {
     uint8_t *cluster = malloc(cluster_size);
+    uint64_t length;
     int r = -1;
 
-    if (cluster != NULL && store_pread(recorder_image(s->recorder), cluster, cluster_size, 0) == 0)
-        r = header_decode(cluster, s->recorder->length[PART_IMAGE], HEADER_FOR_CHECK, header);
+    if (cluster != NULL && store_size(session_image(s), &length) == 0 &&
+        store_pread(session_image(s), cluster, cluster_size, 0) == 0)
+        r = header_decode(cluster, length, HEADER_FOR_CHECK, header);
     free(cluster);
     return r;
 }
@@ -262,18 +264,19 @@ static int read_header(struct session *s, uint64_t cluster_size, struct header *
 /* No fault hits the damage. */
 static void damage_unhurt(struct session *s, const struct header *header)
 {
-    const struct victim victim = { s, recorder_image(s->recorder), header, &header->geometry };
+    const struct victim victim = { s, session_image(s), header, &header->geometry };
     const struct fault fault = s->recorder->fault;
 
     s->recorder->fault = (struct fault){ 0 };
     damage(&victim);
+    place_leave(&s->place);
     s->recorder->fault = fault;
     recorder_settle(s->recorder);
 }
 
 static int repair(struct session *s, struct header *header)
 {
-    struct store *store = recorder_image(s->recorder);
+    struct store *store = session_image(s);
     struct judge *j = &s->states.judge;
     qcow2_check_result result;
     int r;
@@ -289,18 +292,31 @@ static int repair(struct session *s, struct header *header)
     return r;
 }
 
-int session_damage_and_repair(struct session *s)
+/* The header of what is damaged now. */
+static int open_and_damage(struct session *s, struct header *header)
 {
-    struct qcow2_image *image = judge_open(recorder_image(s->recorder), NULL,
-                                           QCOW2_OPEN_CHECK | QCOW2_OPEN_NO_IO, NULL, NULL);
-    struct header header;
+    struct qcow2_image *image =
+        judge_open(session_image(s), NULL, QCOW2_OPEN_CHECK | QCOW2_OPEN_NO_IO, NULL, NULL);
     int r;
 
     if (image == NULL)
         return -1;
     damage_unhurt(s, &image->tables.header);
-    r = read_header(s, image->tables.geometry.cluster_size, &header);
+    r = read_header(s, image->tables.geometry.cluster_size, header);
     image_close(image);
+    return r;
+}
+
+/* No cut hits the damage. */
+int session_damage_and_repair(struct session *s)
+{
+    flush_observer *observer = s->recorder->observer;
+    struct header header;
+    int r;
+
+    s->recorder->observer = NULL;
+    r = open_and_damage(s, &header);
+    s->recorder->observer = observer;
     if (r == -1)
         return -1;
     r = repair(s, &header);

@@ -129,7 +129,7 @@ void session_check_bitmaps(struct session *s)
 
     if (session_bitmaps(s) == 0)
         return;
-    image = judge_open(recorder_image(s->recorder), s->backing, QCOW2_OPEN_READ_ONLY, NULL, NULL);
+    image = judge_open(session_image(s), s->backing, QCOW2_OPEN_READ_ONLY, NULL, NULL);
     if (image == NULL) {
         session_wrong(s, "live", "It does not open any more: %s", error_message());
         return;

@@ -38,6 +38,12 @@ void session_wrong(struct session *s, const char *rule, const char *format, ...)
     va_end(args);
 }
 
+/* Of those that somebody must be told of. */
+static uint64_t told_faults(const struct session *s)
+{
+    return s->recorder->faults - s->place.untold;
+}
+
 bool session_ask(struct session *s, const char *format, ...)
 {
     va_list args;
@@ -45,7 +51,7 @@ bool session_ask(struct session *s, const char *format, ...)
     if (s->over || s->image == NULL)
         return false;
     s->recorder->moment = ++s->oracle.moment;
-    s->faults_before = s->recorder->faults;
+    s->faults_before = told_faults(s);
     if (s->states.effort->verbose) {
         printf("  %3" PRIu64 " ", s->oracle.moment);
         va_start(args, format);
@@ -90,7 +96,7 @@ static void compare_live(struct session *s)
 /* After each request, whatever became of it. */
 static void end(struct session *s, int r)
 {
-    if (r == 0 && s->recorder->faults > s->faults_before)
+    if (r == 0 && told_faults(s) > s->faults_before)
         session_wrong(s, "fault", "A request failed below, and nobody was told");
     if (s->states.verdict.rule != NULL)
         s->over = true;
@@ -231,8 +237,7 @@ static uint32_t open_flags(const struct session *s)
 
 int session_open(struct session *s)
 {
-    s->image =
-        judge_open(recorder_image(s->recorder), s->backing, open_flags(s), NULL, &s->runtime);
+    s->image = judge_open(session_image(s), s->backing, open_flags(s), NULL, &s->runtime);
     return s->image ? 0 : -1;
 }
 
@@ -372,7 +377,7 @@ void session_freeze(struct session *s, const struct vm_state *state)
     given.name = name;
     r = image_snapshot_create_with(s->image, &given);
     if (r == 0 && state->count > 0) /* the snapshot is there, even if its state was not given up */
-        s->faults_before = s->recorder->faults;
+        s->faults_before = told_faults(s);
     session_end_change(s, "Creating a snapshot", r, !counts_suffice(s));
 }
 
@@ -425,6 +430,16 @@ void session_snapshot_delete(struct session *s, size_t index)
  * The beginning and the end
  */
 
+static int make_start(struct session *s)
+{
+    uint32_t flags = open_flags(s);
+
+    place_init(&s->place, recorder_image(s->recorder), s->shape->place, flags);
+    s->place.faults = &s->recorder->faults;
+    place_init(&s->states.judge.place, cut_image(s->states.judge.cut), s->shape->place, flags);
+    return session_make_image(s) == -1 ? -1 : session_open(s);
+}
+
 int session_begin(struct session *s, const struct shape *shape, const struct effort *effort,
                   struct hash_set *distinct, uint64_t seed)
 {
@@ -446,7 +461,7 @@ int session_begin(struct session *s, const struct shape *shape, const struct eff
         oracle_init(&s->oracle, (uint64_t)shape->size * SECTOR, bytes) == -1 ||
         states_init(&s->states, effort, s->recorder, &s->oracle, distinct, random_mix(seed)) ==
             -1 ||
-        session_make_image(s) == -1 || session_open(s) == -1) {
+        make_start(s) == -1) {
         session_wrong(s, "live", "The image could not be made: %s", error_message());
         return -1;
     }
@@ -463,20 +478,17 @@ int session_begin(struct session *s, const struct shape *shape, const struct eff
     return 0;
 }
 
-#define HEADER_VERSION_AT 4u
-
 /* Closing flushes; what is left after it is looked at, too. */
 static void close_image(struct session *s)
 {
     int r;
 
     s->recorder->moment = ++s->oracle.moment;
-    s->faults_before = s->recorder->faults;
+    s->faults_before = told_faults(s);
     r = image_close(s->image);
-    if (r == 0 && s->recorder->faults > s->faults_before)
+    if (r == 0 && told_faults(s) > s->faults_before)
         session_wrong(s, "fault", "Closing succeeded although a request failed");
-    else if (r == 0 && load_be32(s->recorder->now + HEADER_VERSION_AT) >= 3 &&
-             s->recorder->now[HEADER_INCOMPATIBLE_AT + 7] & 1)
+    else if (r == 0 && judge_is_dirty(session_image(s)))
         session_wrong(s, "live", "The closed image is marked as dirty");
     else if (r == 0 && !s->oracle.changing) {
         oracle_settle_all(&s->oracle);
@@ -489,6 +501,7 @@ void session_end(struct session *s)
 {
     if (s->image != NULL)
         close_image(s);
+    place_leave(&s->place);
     if (s->verdict.rule == NULL && s->states.judge.cut != NULL)
         states_visit(&s->states);
     if (s->verdict.rule == NULL)

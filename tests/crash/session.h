@@ -27,12 +27,13 @@ struct shape {
     const char *base_format, *other_format; /* NULL: qcow2 */
     bool deep;                              /* the other is below the base */
     uint32_t l2_cache;                      /* bytes; 0: the default */
-    uint32_t leaked;   /* clusters that are counted and never used, so that tables must grow */
-    bool extended;     /* L2 entries */
-    bool lazy;         /* refcounts */
-    bool lazy_opened;  /* the same, by an option of who opens it */
-    bool keeps;        /* clusters that are discarded stay with the guest's */
-    bool preallocated; /* host clusters for the whole disk */
+    uint32_t leaked;       /* clusters that are counted and never used, so that tables must grow */
+    bool extended;         /* L2 entries */
+    bool lazy;             /* refcounts */
+    bool lazy_opened;      /* the same, by an option of who opens it */
+    bool keeps;            /* clusters that are discarded stay with the guest's */
+    enum place_kind place; /* in its file */
+    bool preallocated;     /* host clusters for the whole disk */
     enum data_file data_file; /* then nothing is compressed, and there are no snapshots */
     bool luks;                /* encrypted; then nothing is compressed */
     bool discard;             /* punch holes for freed clusters */
@@ -44,6 +45,7 @@ struct shape {
 struct session {
     const struct shape *shape;
     struct recorder *recorder;
+    struct place place; /* of the image in the recorder */
     struct oracle oracle;
     struct states states;
     struct qcow2_image *image;
@@ -132,6 +134,11 @@ int session_make_below(struct session *session);
 int session_learn_chain(struct session *session);
 /* No image is open. */
 int session_damage_and_repair(struct session *session);
+
+static inline struct store *session_image(struct session *session)
+{
+    return place_store(&session->place);
+}
 
 static inline uint64_t session_size(const struct session *session)
 {

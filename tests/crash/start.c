@@ -133,7 +133,7 @@ static int make_ours(struct session *s)
     snprintf(data_file, sizeof data_file, "%s/disk.data", s->states.effort->directory);
     if (shape->data_file && make_data_file(s, data_file) == -1)
         return -1;
-    if (image_format_store(recorder_image(s->recorder), &options) == -1 || session_open(s) == -1)
+    if (image_format_store(session_image(s), &options) == -1 || session_open(s) == -1)
         return -1;
     return leak(s) == -1 ? (image_close(s->image), -1) : image_close(s->image);
 }
@@ -223,7 +223,7 @@ static int load(const struct qemu_image *q)
     fclose(file);
     if (count == 0)
         return error_system(errno, "Could not read '%s'", q->path);
-    return store_pwrite(recorder_image(q->session->recorder), bytes, count, 0);
+    return store_pwrite(session_image(q->session), bytes, count, 0);
 }
 
 static int make_qemus(struct session *s)
@@ -244,8 +244,9 @@ static int make_qemus(struct session *s)
 
 int session_make_image(struct session *s)
 {
-    if (make_backing(s) == -1 || (s->backing && show_backing(s) == -1) ||
-        session_make_below(s) == -1 || (s->shape->qemu ? make_qemus : make_ours)(s) == -1)
+    if (place_make(&s->place) == -1 || make_backing(s) == -1 ||
+        (s->backing && show_backing(s) == -1) || session_make_below(s) == -1 ||
+        (s->shape->qemu ? make_qemus : make_ours)(s) == -1)
         return -1;
     s->image = NULL;
     if (session_learn_chain(s) == -1)

@@ -231,11 +231,15 @@ int states_init(struct states *s, const struct effort *effort, struct recorder *
         .random = seed,
         .judge = { .oracle = oracle, .cut = cut_new(recorder) },
     };
-    return s->judge.cut ? 0 : -1;
+    if (s->judge.cut == NULL)
+        return -1;
+    place_init(&s->judge.place, cut_image(s->judge.cut), PLACE_FILE, 0);
+    return 0;
 }
 
 void states_destroy(struct states *s)
 {
+    place_leave(&s->judge.place);
     cut_free(s->judge.cut);
     judge_destroy(&s->judge);
     hash_set_destroy(&s->judged);
