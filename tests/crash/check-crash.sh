@@ -28,7 +28,7 @@ repairs         15  repairs-*
 chains          25  @(rebase|commit)*
 data-files      10  *data*
 subclusters     10  *-extended*
-places          10  *-in-@(window|image)*
+places          10  *-in-@(window|image)* --slow
 large-clusters   2  @(writes|discard|snapshots|resize|amend|compressed)-2M* --slow
 '
 

@@ -38,7 +38,7 @@ struct shape {
     bool luks;                /* encrypted; then nothing is compressed */
     bool discard;             /* punch holes for freed clusters */
     bool scribble;            /* ... which then hold garbage */
-    bool slow;                /* large clusters, or encrypted: only where that is asked for */
+    bool slow;                /* takes long: only where that is asked for */
     bool qemu;                /* made by QEMU, with compressed clusters and two snapshots */
 };
 

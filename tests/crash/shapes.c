@@ -364,7 +364,8 @@ const struct shape shapes[] = {
       .lazy = true,
       .discard = true,
       .scribble = true,
-      .place = PLACE_WINDOW },
+      .place = PLACE_WINDOW,
+      .slow = true },
     { .name = "512-in-image",
       .cluster_bits = 9,
       .refcount_bits = 16,
@@ -378,6 +379,7 @@ const struct shape shapes[] = {
       .size = 290,
       .extended = true,
       .discard = true,
-      .place = PLACE_DISK },
+      .place = PLACE_DISK,
+      .slow = true },
     { 0 },
 };

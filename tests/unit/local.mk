@@ -19,3 +19,4 @@ include $(srcdir)/unit/api-refusals.mk
 include $(srcdir)/unit/sandbox.mk
 include $(srcdir)/unit/vm-state.mk
 include $(srcdir)/unit/corrupt.mk
+include $(srcdir)/unit/lock-order.mk
