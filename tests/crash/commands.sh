@@ -31,6 +31,10 @@ trap 'rm -rf "$top"' EXIT
 done_runs=0
 qemu_every=6
 
+# How encrypted images are named, for commands of both programs.
+export keys='--object secret,id=first,data=one --object secret,id=second,data=two --object secret,id=new,data=three'
+export luks='--image-opts driver=qcow2,encrypt.key-secret=first,file.filename=luks.qcow2'
+
 rows=$(
     cat <<'ROWS'
 write|any|disk.qcow2|qcow-io -f qcow2 -c 'write -P 1 100k 300k' -c flush -c 'write -z 64k 64k' -c 'discard 512k 128k' -c flush -c 'write -P 3 700k 9k' disk.qcow2
@@ -40,6 +44,7 @@ write-subclusters|any|extended.qcow2|qcow-io -f qcow2 -c 'write -P 1 10k 90k' -c
 write-lazy|any|lazy.qcow2|qcow-io -f qcow2 -c 'write -P 1 10k 300k' -c flush -c 'write -P 2 600k 100k' lazy.qcow2
 write-data-file|any|outside.qcow2|qcow-io -f qcow2 -c 'write -P 1 10k 300k' -c flush -c 'discard 64k 128k' outside.qcow2
 write-bitmap|any|bits.qcow2|qcow-io -f qcow2 -c 'write -P 1 10k 300k' -c flush -c 'write -P 2 600k 100k' bits.qcow2
+write-encrypted|any|luks.qcow2|qcow-io $keys -c 'write -P 1 10k 300k' -c flush -c 'write -P 2 600k 100k' $luks
 bench|any|disk.qcow2|qcow-img bench -f qcow2 -w -c 40 -d 4 -s 5000 -S 20000 --flush-interval=7 disk.qcow2
 served|any|disk.qcow2|nbdkit -U - "$QCOW2_PLUGIN" disk.qcow2 --run 'qemu-img bench -f raw -w -c 60 -d 8 -s 5000 -S 17000 --flush-interval=16 "$uri"'
 snapshot-create|same|disk.qcow2|qcow-img snapshot -c second disk.qcow2
@@ -47,9 +52,14 @@ snapshot-apply|either|disk.qcow2|qcow-img snapshot -a first disk.qcow2
 snapshot-delete|same|disk.qcow2|qcow-img snapshot -d first disk.qcow2
 resize-larger|any|small.qcow2|qcow-img resize -q -f qcow2 small.qcow2 60M
 resize-full|any|small.qcow2|qcow-img resize -q -f qcow2 --preallocation=full small.qcow2 2M
+resize-metadata|any|small.qcow2|qcow-img resize -q -f qcow2 --preallocation=metadata small.qcow2 2M
+resize-falloc|any|small.qcow2|qcow-img resize -q -f qcow2 --preallocation=falloc small.qcow2 2M
 resize-smaller|any|plain.qcow2|qcow-img resize -q -f qcow2 --shrink plain.qcow2 300k
 amend-version|same|plain.qcow2|qcow-img amend -f qcow2 -o compat=v2 plain.qcow2
 amend-refcounts|same|small.qcow2|qcow-img amend -f qcow2 -o refcount_bits=64 small.qcow2
+amend-lazy|same|plain.qcow2|qcow-img amend -f qcow2 -o lazy_refcounts=on plain.qcow2
+amend-add-key|same|luks.qcow2|qcow-img amend $keys -o encrypt.state=active,encrypt.new-secret=new,encrypt.iter-time=1 $luks
+amend-erase-key|same|luks.qcow2|qcow-img amend $keys -o encrypt.state=inactive,encrypt.old-secret=second $luks
 rebase|same|overlay.qcow2|qcow-img rebase -f qcow2 -b other.qcow2 -F qcow2 overlay.qcow2
 rebase-to-nothing|same|overlay.qcow2|qcow-img rebase -f qcow2 -b '' overlay.qcow2
 rebase-unsafe|either|overlay.qcow2|qcow-img rebase -f qcow2 -u -b other.qcow2 -F qcow2 overlay.qcow2
@@ -59,7 +69,10 @@ commit-deep|same|overlay.qcow2|qcow-img commit -q -f qcow2 -t writeback -b botto
 bitmap-add|same|bits.qcow2|qcow-img bitmap -f qcow2 --add -g 4k bits.qcow2 third
 bitmap-remove|same|bits.qcow2|qcow-img bitmap -f qcow2 --remove bits.qcow2 first
 bitmap-clear|same|bits.qcow2|qcow-img bitmap -f qcow2 --clear bits.qcow2 first
+bitmap-enable|same|bits.qcow2|qcow-img bitmap -f qcow2 --enable bits.qcow2 off
+bitmap-disable|same|bits.qcow2|qcow-img bitmap -f qcow2 --disable bits.qcow2 first
 bitmap-merge|same|bits.qcow2|qcow-img bitmap -f qcow2 --merge first bits.qcow2 second
+bitmap-merge-across|same|bits.qcow2|qcow-img bitmap -f qcow2 --merge first -b more-bits.qcow2 -F qcow2 bits.qcow2 second
 repair-leaks|same|leaky.qcow2|qcow-img check -q -f qcow2 -r leaks leaky.qcow2
 repair-all|repair|damaged.qcow2|qcow-img check -q -f qcow2 -r all damaged.qcow2
 repair-extended|repair|damaged-extended.qcow2|qcow-img check -q -f qcow2 -r all damaged-extended.qcow2
@@ -70,8 +83,10 @@ convert-compressed|new|new.qcow2|qcow-img convert -c -t writeback -f raw -O qcow
 convert-small|new|new.qcow2|qcow-img convert -t writeback -f qcow2 -O qcow2 -o cluster_size=512,refcount_bits=1 disk.qcow2 new.qcow2
 convert-raw|new|new.raw|qcow-img convert -t writeback -f qcow2 -O raw disk.qcow2 new.raw
 convert-preallocated|new|new.qcow2|qcow-img convert -t writeback -f raw -O qcow2 -o preallocation=full bottom.raw new.qcow2
+convert-bitmaps|new|new.qcow2|qcow-img convert --bitmaps -t writeback -f qcow2 -O qcow2 bits.qcow2 new.qcow2
 create|new|new.qcow2|qcow-img create -q -f qcow2 -o preallocation=metadata new.qcow2 30M
 create-raw|new|new.raw|qcow-img create -q -f raw -o preallocation=full new.raw 1M
+create-overlay|new|new.qcow2|qcow-img create -q -f qcow2 -b base.qcow2 -F qcow2 -o cluster_size=512 new.qcow2
 dd|new|new.qcow2|qcow-img dd -f raw -O qcow2 bs=64k if=bottom.raw of=new.qcow2
 ROWS
 )
@@ -124,7 +139,14 @@ make_images()
     qemu-io -f qcow2 -c 'write -P 30 30k 70k' -c 'write -z 600k 40k' overlay.qcow2 >/dev/null
     qemu-img bitmap --add -g 8k bits.qcow2 first
     qemu-img bitmap --add bits.qcow2 second
+    qemu-img bitmap --add --disable bits.qcow2 off
+    cp bits.qcow2 more-bits.qcow2
     qemu-io -f qcow2 -c 'write -P 31 300k 300k' bits.qcow2 >/dev/null
+    qemu-io -f qcow2 -c 'write -P 31 10k 30k' more-bits.qcow2 >/dev/null
+    qcow-img create -q -f qcow2 $keys -o encrypt.format=luks,encrypt.key-secret=first \
+        -o encrypt.iter-time=1,cluster_size=4k luks.qcow2 1M
+    qcow-img amend $keys -o encrypt.state=active,encrypt.new-secret=second,encrypt.iter-time=1 $luks
+    qcow-io $keys -c 'write -q -P 17 0 200k' -c 'write -q -z 128k 64k' $luks
     # 16-bit refcounts, in the third cluster: cluster 40 is counted, cluster 5 is not.
     cp plain.qcow2 leaky.qcow2
     truncate -s 3M leaky.qcow2
@@ -139,10 +161,19 @@ make_images()
 # ------------------------------------------------------------------------------------------------
 # One run
 
+# The words that name the image.
+named()
+{
+    case $image in
+    luks*) echo "$keys $luks" ;;
+    *) echo "$image" ;;
+    esac
+}
+
 # What the image shows in that folder; data files are looked for from where one is.
 content()
 {
-    (cd "$top/$1" && qcow-img convert -O raw "$image" "$top/$1.raw") >"$top/said" 2>&1 ||
+    (cd "$top/$1" && qcow-img convert -O raw $(named) "$top/$1.raw") >"$top/said" 2>&1 ||
         fail "$name, $plan: the image of $1 cannot be read"
 }
 
@@ -169,14 +200,14 @@ only_leaks()
 {
     local status=0
 
-    qcow-img check -q -f qcow2 "$image" >"$top/said" 2>&1 || status=$?
+    qcow-img check -q $(named) >"$top/said" 2>&1 || status=$?
     case $status in
     0 | 3) ;;
     2) ! harmful || fail "$name, $plan: the check objects $1" ;;
     *) fail "$name, $plan: the check ends with $status $1" ;;
     esac
     [[ $((done_runs % qemu_every)) -eq 0 ]] || return 0
-    qemu-img check -f qcow2 "$image" 2>&1 | head -c 4000 >"$top/said" || true
+    qemu-img check $(named) 2>&1 | head -c 4000 >"$top/said" || true
     ! harmful || fail "$name, $plan: qemu-img check objects $1"
 }
 
@@ -193,7 +224,7 @@ look_at_old()
     either) as before || shows_the_same_as after ;;
     esac
     [[ $status -ne 0 || $rule == repair ]] || shows_the_same_as after
-    qcow-io -f qcow2 -c 'write -q -P 99 12k 100k' "$image" >"$top/said" 2>&1 ||
+    qcow-io $(named) -c 'write -q -P 99 12k 100k' >"$top/said" 2>&1 ||
         fail "$name, $plan: it does not open for writing"
     only_leaks "after it was written"
 }
