@@ -7,10 +7,10 @@
  *     kind (1 byte) | flaws (1) | flags (2) | size (8) | three block sizes (4 each) |
  *     number of operations (1) | kind, place (4), length (2) | kind, ... | moods
  *
- * The export is empty, or holds a qcow2 image.  Then the operations are done to its disk, and size
- * is what the server's answer differs by, in bits.  The store waits for nobody who says nothing,
- * asks for nothing beyond the end that it was told, and, as long as the server has not lied, shows
- * what is there.
+ * The export is empty, or holds a qcow2 image.  A lost server is waited for if the kind says so.
+ * Then the operations are done to its disk, and size is what the server's answer differs by, in
+ * bits.  The store waits for nobody who says nothing, asks for nothing beyond the end that it was
+ * told, and, as long as the server has not lied, shows what is there.
  */
 
 #include "fuzz/fuzz.h"
@@ -19,6 +19,7 @@
 
 #include "base/error.h"
 #include "fuzz/nbd-server.h"
+#include "store/nbd.h"
 
 #define HEAD_BYTES 25u
 #define OPERATION_BYTES 7u
@@ -27,6 +28,8 @@
 #define DISK_SIZE 65536u
 
 enum { EMPTY, IMAGE, IMAGE_READ_ONLY, KINDS };
+#define WAITING 0x80u /* beside the kind */
+#define SECONDS 2u
 
 struct operation {
     uint8_t kind, byte;
@@ -160,9 +163,17 @@ static struct operation decode(const uint8_t *bytes, uint8_t number)
     };
 }
 
-static void use_store(struct store *content, const uint8_t *operations, unsigned count)
+static struct store *open_export(uint32_t flags, bool waiting)
 {
-    struct store *store = store_open("nbd://fuzz", STORE_NBD, STORE_LOCK_NONE);
+    const struct nbd_options options = { .reconnect_delay = waiting ? SECONDS : 0 };
+
+    return store_nbd_open("nbd://fuzz", flags, &options);
+}
+
+static void use_store(struct store *content, bool waiting, const uint8_t *operations,
+                      unsigned count)
+{
+    struct store *store = open_export(0, waiting);
 
     if (store == NULL) {
         fuzz_require(error_message()[0] != '\0');
@@ -176,10 +187,9 @@ static void use_store(struct store *content, const uint8_t *operations, unsigned
     store_close(store);
 }
 
-static void use_image(uint32_t flags, const uint8_t *operations, unsigned count)
+static void use_image(uint32_t flags, bool waiting, const uint8_t *operations, unsigned count)
 {
-    uint32_t store_flags = STORE_NBD | (flags & QCOW2_OPEN_READ_ONLY ? STORE_READ_ONLY : 0);
-    struct store *store = store_open("nbd://fuzz", store_flags, STORE_LOCK_NONE);
+    struct store *store = open_export(flags & QCOW2_OPEN_READ_ONLY ? STORE_READ_ONLY : 0, waiting);
     struct qcow2_image *image = store ? fuzz_open(store, flags, NULL) : NULL;
 
     if (image == NULL) {
@@ -198,13 +208,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct nbd_script script;
     const uint8_t *operations;
-    bool as_long_as_it_says = true;
+    bool as_long_as_it_says = true, waiting;
     unsigned kind, count;
     size_t head;
 
     if (size < HEAD_BYTES)
         return 0;
-    kind = data[0] % KINDS;
+    kind = (data[0] & ~WAITING) % KINDS;
+    waiting = data[0] & WAITING;
     count = data[24] % (MAX_OPERATIONS + 1);
     head = HEAD_BYTES + count * OPERATION_BYTES;
     if (size < head)
@@ -232,9 +243,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     nbd_server_begin(&script);
     if (kind == EMPTY)
-        use_store(script.content, operations, count);
+        use_store(script.content, waiting, operations, count);
     else
-        use_image(kind == IMAGE ? 0 : QCOW2_OPEN_READ_ONLY, operations, count);
+        use_image(kind == IMAGE ? 0 : QCOW2_OPEN_READ_ONLY, waiting, operations, count);
     nbd_server_end();
     fuzz_require(kind == EMPTY || !as_long_as_it_says || nbd_server_has_lied() ||
                  !fuzz_is_damaged(script.content));

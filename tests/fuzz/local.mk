@@ -47,7 +47,7 @@ if HAVE_NBD_STORE
 fuzz_targets += fuzz/fuzz-nbd
 endif
 fuzz_fuzz_nbd_SOURCES = fuzz/fuzz-nbd.c fuzz/nbd-server.c fuzz/nbd-server.h $(fuzz_main)
-fuzz_fuzz_nbd_LDFLAGS = $(FUZZING_LDFLAGS)
+fuzz_fuzz_nbd_LDFLAGS = $(FUZZING_LDFLAGS) -Wl,--wrap=clock_gettime,--wrap=nanosleep
 fuzz_fuzz_open_SOURCES = fuzz/fuzz-open.c $(fuzz_main) $(fuzz_mutate)
 fuzz_fuzz_open_LDFLAGS = $(FUZZING_LDFLAGS)
 fuzz_fuzz_qcow1_SOURCES = fuzz/fuzz-qcow1.c $(fuzz_main) $(fuzz_mutate)
@@ -91,8 +91,9 @@ fuzz_cmd = \
 	../cmd/utf8.c \
 	fuzz/listen.c \
 	fuzz/listen.h
+# The program's main file is included.
 fuzz_fuzz_io_SOURCES = fuzz/fuzz-io.c $(fuzz_cmd) $(fuzz_main)
-fuzz_fuzz_io_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cmd
+fuzz_fuzz_io_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cmd -I$(top_srcdir)/sandbox
 fuzz_fuzz_io_LDADD = $(LDADD) $(JANSSON_LIBS) $(LIBCRYPTO_LIBS)
 fuzz_fuzz_io_LDFLAGS = $(FUZZING_LDFLAGS)
 fuzz_fuzz_words_SOURCES = fuzz/fuzz-words.c $(fuzz_cmd) $(fuzz_main)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fuzz/fuzz.h"
@@ -60,6 +61,7 @@ static step take_flags, take_option, take_request, take_nothing;
 static struct {
     struct nbd_script script;
     int fd; /* -1: nobody has called yet, or it is over */
+    unsigned calls;
     step *next;
     struct buffer in, out;
     bool lied, structured;
@@ -358,6 +360,8 @@ static void answer_go(uint32_t option)
         answer_option(option, REPLY_UNKNOWN, "no\033such export", 14);
         return;
     }
+    if (server.calls > 1 && server.script.flaws & NBD_OTHER_LATER)
+        server.script.size ^= 1u << 20;
     store_be64(export + 2, server.script.size);
     store_be16(export + 10, server.script.flags);
     store_be32(blocks + 2, server.script.minimum);
@@ -509,16 +513,61 @@ static struct library own_library = {
     LIBRARY_TABLE(OWN_FUNCTIONS, own),
 };
 
+/* ------------------------------------------------------------------------------------------------
+ * Time
+ */
+
+static struct timespec rested; /* by which the clock was put on for this script */
+
+int __real_clock_gettime(clockid_t clock, struct timespec *now);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
+int __wrap_nanosleep(const struct timespec *wanted, struct timespec *left);
+
+static void put_on(struct timespec *t, const struct timespec *by)
+{
+    t->tv_sec += by->tv_sec;
+    t->tv_nsec += by->tv_nsec;
+    if (t->tv_nsec >= 1000000000) {
+        t->tv_nsec -= 1000000000;
+        t->tv_sec++;
+    }
+}
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
+{
+    int r = __real_clock_gettime(clock, now);
+
+    put_on(now, &rested);
+    return r;
+}
+
+int __wrap_nanosleep(const struct timespec *wanted, struct timespec *left)
+{
+    (void)left;
+    put_on(&rested, wanted);
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Calls
+ */
+
 static int connect_here(struct nbd_handle *handle, const char *uri)
 {
     int ends[2];
 
     (void)uri;
-    fuzz_require(server.fd == -1);
+    nbd_server_end();
     fuzz_require(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0);
     server.fd = ends[1];
+    server.in.size = server.out.size = 0;
+    server.structured = false;
+    server.calls++;
     server.next = take_flags;
-    say("NBDMAGICIHAVEOPT\0\3", 18);
+    if (server.calls > 1 && server.script.flaws & NBD_NOBODY_LATER)
+        hang_up();
+    else
+        say("NBDMAGICIHAVEOPT\0\3", 18);
     return own.nbd_aio_connect_socket(handle, ends[0]);
 }
 
@@ -552,8 +601,9 @@ void nbd_server_begin(const struct nbd_script *script)
 {
     server.script = *script;
     server.fd = -1;
-    server.lied = server.structured = false;
-    server.in.size = server.out.size = 0;
+    server.calls = 0;
+    server.lied = false;
+    rested = (struct timespec){ 0 };
 }
 
 bool nbd_server_has_lied(void)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* nbd-server.h - a server at the other end of an NBD store, which answers as an input says
  *
- * It has no thread of its own.  The store's library of NBD functions is replaced by one that lets
- * the server look at what was sent whenever the store is about to wait, and that has it hang up
- * when it owes nothing: nobody waits for ever.
+ * It has no thread of its own, and who rests, so as to call again, takes no time: the clock is put
+ * on.  The store's library of NBD functions is replaced by one that lets the server look at what
+ * was sent whenever the store is about to wait, and that has it hang up when it owes nothing:
+ * nobody waits for ever.
  */
 
 #ifndef FUZZ_NBD_SERVER_H
@@ -22,6 +23,8 @@ enum nbd_flaw {
     NBD_NO_BLOCK_SIZES = 4, /* it does not tell them */
     NBD_NO_EXPORT = 8,      /* it has none of this name */
     NBD_ODD_OPTIONS = 16,   /* answers to options are those of the script, too */
+    NBD_OTHER_LATER = 32,   /* who calls again finds an export of another size, */
+    NBD_NOBODY_LATER = 64,  /* or nobody */
 };
 
 /* What it answers with: one for each request, from the script; when that ends, it is honest. */
