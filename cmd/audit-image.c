@@ -7,7 +7,8 @@
  *     encryption    a password costs what the image says it costs
  *     snapshots     states of machines, as dangerous as programs
  *     structure     the check's result
- *     content       how much comes out of how little; what the disk itself looks like
+ *     content       how much comes out of how little; what the disks themselves look like
+ *                   (audit-content.c)
  *
  * The facts: format, version, virtual-size, file-length, actual-size, features, backing-file,
  * backing-format, data-file, snapshots, corruptions, leaks, check-errors, mapped-bytes.
@@ -23,7 +24,6 @@
 
 #include "audit.h"
 #include "cleanup.h"
-#include "disguise.h"
 #include "image-open.h"
 #include "json.h"
 #include "message.h"
@@ -36,7 +36,6 @@
 enum {
     MANY_SNAPSHOTS = 1000,
     MANY_FINDINGS = 3, /* of a check, told one by one */
-    EXPANSION = 100,   /* a disk hardly ever compresses better */
 };
 
 /* The largest file that ext4 holds. */
@@ -340,84 +339,6 @@ static void examine_structure(audit *a, qcow2_image *image, const qcow2_info *in
 }
 
 /* ------------------------------------------------------------------------------------------------
- * Content
- */
-
-typedef struct {
-    uint64_t plain, compressed; /* bytes of the disk */
-} mapped_bytes;
-
-static int add_extent(void *opaque, const qcow2_extent *extent)
-{
-    mapped_bytes *sum = opaque;
-
-    if (extent->status & QCOW2_EXTENT_COMPRESSED)
-        sum->compressed += extent->length;
-    else if (extent->status & QCOW2_EXTENT_DATA)
-        sum->plain += extent->length;
-    return 0;
-}
-
-static void examine_expansion(audit *a, qcow2_image *image, const qcow2_info *info)
-{
-    mapped_bytes sum = { 0 };
-
-    if (qcow2_map(image, info->virtual_size, 0, QCOW2_MAP_SHALLOW, add_extent, &sum) == -1) {
-        audit_find(a, AUDIT_DANGER, "damaged", "%s", qcow2_get_error());
-        return;
-    }
-    json_put(a->facts, "mapped-bytes", json_number(sum.plain + sum.compressed));
-    if (sum.plain > info->file_length)
-        audit_find(a, AUDIT_DANGER, "shared-clusters",
-                   "%" PRIu64 " bytes of the disk are said to lie in a file of %" PRIu64 " bytes",
-                   sum.plain, info->file_length);
-    if (sum.compressed / EXPANSION > info->file_length)
-        audit_find(a, AUDIT_DANGER, "compressed-bomb",
-                   "%" PRIu64 " bytes of the disk are compressed into a file of %" PRIu64 " bytes",
-                   sum.compressed, info->file_length);
-}
-
-/* A raw copy of the disk would be taken for an image by whoever guesses formats. */
-static void examine_first_sector(audit *a, qcow2_image *image)
-{
-    unsigned char sector[DISGUISE_SECTOR] = "";
-    uint64_t size = qcow2_get_size(image);
-    const char *format;
-
-    if (qcow2_pread(image, sector, size < sizeof sector ? size : sizeof sector, 0, 0) == -1)
-        return; /* in a backing file, or damaged, which has been told */
-    format = disguise_of(sector);
-    if (format)
-        audit_find(a, AUDIT_DANGER, "image-inside",
-                   "the disk itself begins like a %s image: a raw copy of it would be taken for "
-                   "one",
-                   format);
-}
-
-static void examine_content(audit *a, const qcow2_info *info, uint32_t flags)
-{
-    CLEANUP_FREE char *why = NULL;
-    CLEANUP_IMAGE qcow2_image *image = NULL;
-    image_source source = {
-        .filename = a->filename,
-        .is_path = true,
-        .format = info->format,
-        .flags = flags,
-        .backing = QCOW2_BACKING_IGNORE,
-    };
-
-    if (info->crypt_method || info->features & QCOW2_FEATURE_DATA_FILE)
-        return;
-    image = try_open_image(&source, &why);
-    if (!image) {
-        audit_find(a, AUDIT_DANGER, "damaged", "%s", why);
-        return;
-    }
-    examine_expansion(a, image, info);
-    examine_first_sector(a, image);
-}
-
-/* ------------------------------------------------------------------------------------------------
  * The audit
  */
 
@@ -446,6 +367,7 @@ static void examine(audit *a, qcow2_image *image, uint32_t flags)
         audit_find(a, AUDIT_CAUTION, "raw",
                    "anybody who writes to a raw disk decides what it looks like: name the format "
                    "wherever it is used");
+        audit_content(a, &info, flags);
         return;
     }
     examine_names(a, &info);
@@ -457,7 +379,7 @@ static void examine(audit *a, qcow2_image *image, uint32_t flags)
         examine_bitmaps(a, image);
         examine_structure(a, image, &info);
     }
-    examine_content(a, &info, flags);
+    audit_content(a, &info, flags);
 }
 
 void audit_image(audit *a, uint32_t flags, uint64_t wait)

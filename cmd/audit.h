@@ -11,6 +11,8 @@
 #include <jansson.h>
 #include <stdint.h>
 
+#include "qcow2.h"
+
 typedef enum {
     AUDIT_SAFE,
     AUDIT_CAUTION, /* harmless, if those who use it know */
@@ -34,6 +36,9 @@ void audit_find(audit *a, audit_level level, const char *name, const char *forma
 /* Looks at the file, which is opened for reading, and at no other.  wait: seconds, if another
  * program has locked it. */
 void audit_image(audit *a, uint32_t flags, uint64_t wait);
+
+/* What the disk of the image holds, and the disks of its snapshots: audit-content.c. */
+void audit_content(audit *a, const qcow2_info *info, uint32_t flags);
 
 /* What was found, with depth steps of indentation and no newline at the end. */
 void audit_print_json(const audit *a, int depth);

@@ -12,11 +12,13 @@
 
 #include "disguise.h"
 
-static const struct {
+typedef struct {
     const char *format;
     size_t offset, length;
-    const char *mark;
-} marks[] = {
+    const char *bytes;
+} mark;
+
+static const mark marks[] = {
     { "QED", 0, 4, "QED\0" },
     { "VMDK", 0, 4, "KDMV" },
     { "VMDK", 0, 4, "COWD" },
@@ -28,6 +30,14 @@ static const struct {
     { "Bochs", 0, 22, "Bochs Virtual HD Image" },
     { "Parallels", 0, 16, "WithoutFreeSpace" },
     { "Parallels", 0, 16, "WithouFreSpacExt" },
+    { "cloop", 0, 22, "#!/bin/sh\n#V2.0 Format" },
+    { "COW", 0, 4, "OOOM" },
+};
+
+static const mark end_marks[] = {
+    { "VHD", 0, 8, "conectix" },
+    { "VHD", 1, 8, "conectix" }, /* of 511 bytes */
+    { "DMG", 0, 4, "koly" },
 };
 
 /* The mark, and any version but 0. */
@@ -41,14 +51,24 @@ static bool is_vmdk_in_words(const unsigned char *sector)
     return memchr("# v", sector[0], 3) && memmem(sector, DISGUISE_SECTOR, "version=", 8);
 }
 
+static const char *find_mark(const mark *list, size_t count, const unsigned char *sector)
+{
+    for (size_t i = 0; i < count; i++)
+        if (memcmp(sector + list[i].offset, list[i].bytes, list[i].length) == 0)
+            return list[i].format;
+    return NULL;
+}
+
 const char *disguise_of(const unsigned char sector[DISGUISE_SECTOR])
 {
     if (is_qcow(sector))
         return "qcow2";
     if (is_vmdk_in_words(sector))
         return "VMDK";
-    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
-        if (memcmp(sector + marks[i].offset, marks[i].mark, marks[i].length) == 0)
-            return marks[i].format;
-    return NULL;
+    return find_mark(marks, sizeof marks / sizeof *marks, sector);
+}
+
+const char *disguise_of_end(const unsigned char sector[DISGUISE_SECTOR])
+{
+    return find_mark(end_marks, sizeof end_marks / sizeof *end_marks, sector);
 }

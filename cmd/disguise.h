@@ -11,4 +11,7 @@ enum {
 /* The name of a format, or NULL: by this first sector the disk is taken for what it is. */
 const char *disguise_of(const unsigned char sector[DISGUISE_SECTOR]);
 
+/* The same by the last sector, where some formats have their header. */
+const char *disguise_of_end(const unsigned char sector[DISGUISE_SECTOR]);
+
 #endif /* QCOW_CMD_DISGUISE_H */

@@ -55,6 +55,7 @@ shared_sources = \
 qcow_img_sources = \
 	$(shared_sources) \
 	amend.c \
+	audit-content.c \
 	audit-image.c \
 	audit-report.c \
 	audit.c \

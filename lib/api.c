@@ -241,6 +241,12 @@ int qcow2_snapshot_list(qcow2_image *image, qcow2_snapshot_callback *callback, v
     return image_snapshot_list(image, callback, opaque);
 }
 
+int qcow2_snapshot_show(qcow2_image *image, uint32_t index)
+{
+    REQUIRE(image, -1);
+    return image_snapshot_show(image, index);
+}
+
 int qcow2_snapshot_create(qcow2_image *image, const char *name)
 {
     REQUIRE(image && name, -1);

@@ -411,6 +411,11 @@ typedef int qcow2_snapshot_callback(void *opaque, const qcow2_snapshot *snapshot
  * returns 0 to go on; anything else ends the list, and is returned. */
 QCOW2_PUBLIC int qcow2_snapshot_list(qcow2_image *image, qcow2_snapshot_callback *callback,
                                      void *opaque);
+/* From now on the image, which is open read-only and has no backing file open, shows the disk of
+ * the snapshot of this index, from 0, in the order of the list: its size, what is read, its map.
+ * After a failure (ENOENT: there is no such snapshot; EINVAL; EIO) nothing of it may be read until
+ * another one is shown. */
+QCOW2_PUBLIC int qcow2_snapshot_show(qcow2_image *image, uint32_t index);
 QCOW2_PUBLIC int qcow2_snapshot_create(qcow2_image *image, const char *name);
 
 /* An id is looked for first, then a name.  ENOENT if there is none. */

@@ -111,7 +111,8 @@ pread_aliases = \
 snapshot_list_aliases = \
 	qcow2_snapshot_apply.3 \
 	qcow2_snapshot_create.3 \
-	qcow2_snapshot_delete.3
+	qcow2_snapshot_delete.3 \
+	qcow2_snapshot_show.3
 vm_state_pread_aliases = \
 	qcow2_snapshot_create_with_state.3 \
 	qcow2_vm_state_pwrite.3

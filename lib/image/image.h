@@ -165,6 +165,8 @@ int64_t image_snapshot_find(const struct qcow2_image *image, const char *id_or_n
 uint64_t *image_snapshot_l1(struct qcow2_image *image, const struct snapshot *snapshot);
 /* Show the disk as a snapshot has it.  Read-only images, while they are being opened. */
 int image_show_snapshot(struct qcow2_image *image, const char *id_or_name);
+/* The same of one that is open, by its place in the list. */
+int image_snapshot_show(struct qcow2_image *image, uint32_t index);
 int image_snapshot_list(struct qcow2_image *image, qcow2_snapshot_callback *callback, void *opaque);
 
 /* ---- snapshot.c ---- */

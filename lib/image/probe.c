@@ -25,9 +25,27 @@ static const struct {
     { "luks", 0, 8, "LUKS\xba\xbe\0\1" },
     { "parallels", 0, 16, "WithoutFreeSpace" },
     { "parallels", 0, 16, "WithouFreSpacExt" },
+    { "cloop", 0, 83,
+      "#!/bin/sh\n#V2.0 Format\nmodprobe cloop file=$0 && mount -r -t iso9660 /dev/cloop $1\n" },
 };
 
 #define PROBE_SIZE 512
+
+/* Three names, each of which ends inside its field, and a version, little-endian. */
+static bool is_bochs(const char *start)
+{
+    return strcmp(start, "Bochs Virtual HD Image") == 0 && strcmp(start + 32, "Redolog") == 0 &&
+           strcmp(start + 48, "Growing") == 0 &&
+           (memcmp(start + 64, "\0\0\1", 4) == 0 || memcmp(start + 64, "\0\0\2", 4) == 0);
+}
+
+/* Such an image is known by its name: its header is at the end. */
+static bool is_dmg(const char *filename)
+{
+    size_t length = strlen(filename);
+
+    return length > 4 && strcmp(filename + length - 4, ".dmg") == 0;
+}
 
 /* A VMDK image may consist of words only, and name other files in them: comments and blank lines,
  * then its version. */
@@ -42,7 +60,7 @@ static bool is_vmdk_in_words(const char *text, const char *end)
            text[8] <= '3' && (text[9] == '\n' || (text[9] == '\r' && text[10] == '\n'));
 }
 
-static const char *format_of(const uint8_t *start)
+static const char *format_of(const uint8_t *start, const char *filename)
 {
     /* as other tools tell it: the magic and a version of at least 2 */
     if (load_be32(start) == QCOW2_MAGIC && load_be32(start + 4) >= 2)
@@ -52,7 +70,9 @@ static const char *format_of(const uint8_t *start)
             return marks[i].format;
     if (is_vmdk_in_words((const char *)start, (const char *)start + PROBE_SIZE))
         return "vmdk";
-    return "raw";
+    if (is_bochs((const char *)start))
+        return "bochs";
+    return is_dmg(filename) ? "dmg" : "raw";
 }
 
 const char *image_probe(const char *filename, const struct qcow2_open_options *options)
@@ -68,5 +88,5 @@ const char *image_probe(const char *filename, const struct qcow2_open_options *o
         return NULL;
     r = store_pread(store, start, sizeof start, 0);
     store_close(store);
-    return r == -1 ? NULL : format_of(start);
+    return r == -1 ? NULL : format_of(start, filename);
 }

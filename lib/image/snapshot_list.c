@@ -141,24 +141,45 @@ uint64_t *image_snapshot_l1(struct qcow2_image *image, const struct snapshot *s)
                                "L1 table of a snapshot");
 }
 
-int image_show_snapshot(struct qcow2_image *image, const char *id_or_name)
+static int show(struct qcow2_image *image, const struct snapshot *s)
 {
-    int64_t index = image_snapshot_find(image, id_or_name);
-    const struct snapshot *s;
-    uint64_t *l1;
+    uint64_t *l1 = image_snapshot_l1(image, s);
 
-    if (index == -1)
-        return -1;
-    if (!image_read_only(image))
-        return error_set(EINVAL, "A snapshot of '%s' can only be opened read-only",
-                         image->filename);
-    s = &image->snapshots.entries[index];
-    l1 = image_snapshot_l1(image, s);
     if (l1 == NULL)
         return -1;
     tables_show_l1(&image->tables, l1, s->l1_table_offset, s->l1_size);
     image->disk->size = round_down(s->disk_size, 512);
     return l1_check_room(&image->tables) == -1 ? image_could_not_open(image->filename) : 0;
+}
+
+static int check_showing(const struct qcow2_image *image)
+{
+    if (image_read_only(image))
+        return 0;
+    return error_set(EINVAL, "A snapshot of '%s' can only be opened read-only", image->filename);
+}
+
+int image_show_snapshot(struct qcow2_image *image, const char *id_or_name)
+{
+    int64_t index = image_snapshot_find(image, id_or_name);
+
+    if (index == -1 || check_showing(image) == -1)
+        return -1;
+    return show(image, &image->snapshots.entries[index]);
+}
+
+int image_snapshot_show(struct qcow2_image *image, uint32_t index)
+{
+    WRITE_SCOPE(&image->operations);
+
+    if (image->disk == NULL)
+        return error_set(EINVAL, "'%s' was opened for its metadata only", image->filename);
+    if (image->format != FORMAT_QCOW2 || index >= image->snapshots.count)
+        return error_set(ENOENT, "'%s' has no snapshot at index %" PRIu32, image->filename, index);
+    if (check_showing(image) == -1)
+        return -1;
+    WRITE_SCOPE(&image->tables.lock);
+    return show(image, &image->snapshots.entries[index]);
 }
 
 /* ------------------------------------------------------------------------------------------------

@@ -3,6 +3,8 @@ cli_tests = \
 	cli/cli-a-volume-that-cannot-be-costs-no-file.sh \
 	cli/cli-amend-changes-key-slots-as-qemu-img.sh \
 	cli/cli-audit-judges-images.sh \
+	cli/cli-audit-knows-what-qemu-img-takes-for-images.sh \
+	cli/cli-audit-looks-at-snapshots.sh \
 	cli/cli-bitmap-speaks-as-qemu-img.sh \
 	cli/cli-completion-offers-verbs-and-options.sh \
 	cli/cli-create-preallocates-as-qemu-img.sh \

@@ -376,6 +376,8 @@ static void nothing_is_done_without_its_arguments(void **state)
     expect_refusal(EFAULT, "qcow2_get_size");
     assert_null(qcow2_get_filename(NULL));
     expect_refusal(EFAULT, "qcow2_get_filename");
+    assert_int_equal(qcow2_snapshot_show(NULL, 0), -1);
+    expect_refusal(EFAULT, "qcow2_snapshot_show");
     assert_int_equal(qcow2_uses_file(NULL, "x"), -1);
     expect_refusal(EFAULT, "qcow2_uses_file");
     assert_null(qcow2_get_backing(NULL));
