@@ -86,20 +86,13 @@ int confine_add_file(confinement *c, const char *name, bool writable)
     return path ? add_path(c, path, writable) : -1;
 }
 
-static bool is_filename(const char *key)
-{
-    size_t length = strlen(key), tail = strlen("filename");
-
-    return length >= tail && strcmp(key + length - tail, "filename") == 0;
-}
-
 int confine_add_keys(confinement *c, const char *text, bool writable)
 {
     keyval_list keys = { 0 };
     int result = keyval_parse(&keys, text, "node-name");
 
     for (size_t i = 0; result == 0 && i < keys.count; i++)
-        if (is_filename(keys.items[i].key))
+        if (keyval_is_filename(&keys.items[i]))
             result = add_path(c, keys.items[i].value, writable);
     keyval_list_clear(&keys);
     return result;

@@ -136,6 +136,13 @@ const char *keyval_get(const keyval_list *list, const char *key)
     return item ? item->value : NULL;
 }
 
+bool keyval_is_filename(const keyval *item)
+{
+    size_t length = strlen(item->key), tail = strlen("filename");
+
+    return length >= tail && strcmp(item->key + length - tail, "filename") == 0;
+}
+
 bool keyval_wants_help(const char *text)
 {
     while (text && *text) {

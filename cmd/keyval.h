@@ -42,6 +42,9 @@ bool keyval_is_number(const keyval_list *list, const char *key);
 /* The value of the key, or NULL. */
 const char *keyval_get(const keyval_list *list, const char *key);
 
+/* True when the value is the name of a file, in whatever layer of an image. */
+bool keyval_is_filename(const keyval *item);
+
 /* True when text asks for help ("help" or "?" as one of its elements). */
 bool keyval_wants_help(const char *text);
 

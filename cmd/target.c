@@ -10,17 +10,11 @@
 #include "json-keys.h"
 #include "path.h"
 #include "target.h"
+#include "words.h"
 
 bool target_is_read(qcow2_image *image, const char *filename)
 {
     return image && qcow2_uses_file(image, filename) == 1;
-}
-
-static bool is_filename(const char *key)
-{
-    size_t length = strlen(key), tail = strlen("filename");
-
-    return length >= tail && strcmp(key + length - tail, "filename") == 0;
 }
 
 static bool keys_name(const char *text, const char *filename)
@@ -31,17 +25,16 @@ static bool keys_name(const char *text, const char *filename)
 
     if (json_keys_parse(&keys, text, &why) == 0)
         for (size_t i = 0; i < keys.count && !named; i++)
-            named =
-                is_filename(keys.items[i].key) && target_is_named(keys.items[i].value, filename);
+            named = keyval_is_filename(&keys.items[i]) &&
+                    target_is_named(keys.items[i].value, filename);
     keyval_list_clear(&keys);
     return named;
 }
 
 bool target_is_named(const char *name, const char *filename)
 {
-    if (strncmp(name, "json:", strlen("json:")) == 0)
-        return keys_name(name + strlen("json:"), filename);
-    if (strncmp(name, "file:", strlen("file:")) == 0)
-        name += strlen("file:");
+    if (begins(name, "json:"))
+        return keys_name(skip_prefix(name, "json:"), filename);
+    name = skip_prefix(name, "file:");
     return strcmp(name, filename) == 0 || path_is_same_file(name, filename);
 }

@@ -29,7 +29,7 @@ static bool may_overlap(struct store *a, struct store *b)
     store_bottom(b, &b_offset);
     return a_offset == STORE_SCATTERED || b_offset == STORE_SCATTERED ||
            store_size(a, &a_size) == -1 || store_size(b, &b_size) == -1 ||
-           (a_offset < b_offset + b_size && b_offset < a_offset + a_size);
+           ranges_overlap(a_offset, a_size, b_offset, b_size);
 }
 
 static bool is_sought(struct store *store, const struct sought *sought)
