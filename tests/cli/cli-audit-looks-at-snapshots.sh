@@ -14,7 +14,7 @@ fail() {
 # judged STATUS FINDINGS FILE: the exit status, and the names of the findings.
 judged() {
     local status=0 found
-    timeout 10 qcow-img audit "$3" >out 2>err || status=$?
+    qcow-img audit "$3" >out 2>err || status=$?
     found=$(sed -nE 's/^  (danger|caution|failed): ([^:]*): .*/\2/p' out | sort -u | paste -sd' ')
     [ "$status" = "$1" ] && [ "$found" = "$2" ] && return
     cat out err
@@ -119,7 +119,8 @@ if command -v python3 >/dev/null; then
         # shellcheck disable=SC2086
         python3 many.py many.qcow2 $shape
         status=0
-        timeout 10 qcow-img audit many.qcow2 >out 2>&1 || status=$?
+        # the sandbox stops what takes more than 11 seconds of processor time
+        qcow-img audit many.qcow2 >out 2>&1 || status=$?
         [ $status = 2 ] || fail "$shape: status $status, $(tail -c 300 out)"
         grep -qE 'image-inside: the disk of snapshot|unseen-snapshots: the disks of [0-9]+ of' out ||
             fail "$shape: neither found nor said: $(cat out)"

@@ -25,7 +25,7 @@ exec 5<base.q
 # refused ARGUMENT...: with a sentence, and nothing has changed.
 refused() {
     local status=0
-    timeout 10 qcow-img "$@" >out 2>&1 || status=$?
+    timeout 60 qcow-img "$@" >out 2>&1 || status=$?
     [ "$status" = 1 ] || fail "$*: status $status, $(head -c 300 out)"
     grep -qE 'same filename as the backing|is read from this file|of .* itself|is the image itself|lock' out ||
         fail "$*: $(head -c 300 out)"
