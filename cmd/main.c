@@ -31,7 +31,7 @@ static const verb verbs[] = {
       "copy blocks of an image into a new image", run_dd },
     { "info", VERB_INFO, "filename", "print facts about an image", run_info },
     { "map", VERB_MAP, "filename", "print where the content of an image is stored", run_map },
-    { "measure", VERB_MEASURE, "[--size size | filename]", "say how large a new image would become",
+    { "measure", VERB_MEASURE, "[filename]", "say how large a new image would become",
       run_measure },
     { "rebase", VERB_REBASE, "filename", "give an image another backing file", run_rebase },
     { "resize", VERB_RESIZE, "filename [+ | -]size", "change the size of the disk", run_resize },

@@ -149,9 +149,9 @@ static int prepare(struct qcow2_image *image, const char *name, struct walk *w)
     size = image->tables.header.size;
     if (w->offset > w->end || w->end > size)
         return error_set(EINVAL,
-                         "The range at offset %" PRIu64 " lies beyond the end of the disk '%s' "
-                         "(%" PRIu64 " bytes)",
-                         w->offset, image->filename, size);
+                         "The range at offset 0x%" PRIx64 " of %" PRIu64
+                         " bytes lies beyond the end of the disk '%s' (%" PRIu64 " bytes)",
+                         w->offset, w->end - w->offset, image->filename, size);
     w->granularity_bits = b->entry.granularity_bits;
     return 0;
 }

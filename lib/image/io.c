@@ -13,7 +13,7 @@ static int check_range(const struct qcow2_image *image, uint64_t count, uint64_t
         return error_set(EINVAL, "'%s' was opened for its metadata only", image->filename);
     if (!range_within(offset, count, image->disk->size))
         return error_set(EINVAL,
-                         "The range at offset %" PRIu64 " of %" PRIu64
+                         "The range at offset 0x%" PRIx64 " of %" PRIu64
                          " bytes lies beyond the end of the disk '%s' (%" PRIu64 " bytes)",
                          offset, count, image->filename, image->disk->size);
     return 0;

@@ -82,7 +82,7 @@ static int check_range(const struct qcow2_image *image, uint64_t count, uint64_t
 {
     if (!range_within(offset, count, INT64_MAX - vm_state_offset(image)))
         return error_set(EINVAL,
-                         "The range at offset %" PRIu64 " of %" PRIu64
+                         "The range at offset 0x%" PRIx64 " of %" PRIu64
                          " bytes lies beyond the end of every VM state of '%s'",
                          offset, count, image->filename);
     return 0;

@@ -43,15 +43,19 @@ static uint64_t limit_of(const struct window *w)
 
 static int check_change(const struct window *w, const char *what, uint64_t count, uint64_t offset)
 {
-    uint64_t limit = limit_of(w);
-
-    if (range_within(offset, count, limit))
+    if (range_within(offset, count, limit_of(w)))
         return 0;
+    if (w->size == WINDOW_TO_END)
+        return error_set(ENOSPC,
+                         "Could not %s %" PRIu64 " bytes at offset 0x%" PRIx64
+                         " of '%s': it begins at offset 0x%" PRIx64
+                         " of a file, and no file is that long",
+                         what, count, offset, w->store.name, w->offset);
     return error_set(ENOSPC,
                      "Could not %s %" PRIu64 " bytes at offset 0x%" PRIx64
                      " of '%s': it is the part of %" PRIu64 " bytes at offset 0x%" PRIx64
                      " of a file, and ends there",
-                     what, count, offset, w->store.name, limit, w->offset);
+                     what, count, offset, w->store.name, w->size, w->offset);
 }
 
 static int window_pread(struct store *store, void *buf, size_t count, uint64_t offset)

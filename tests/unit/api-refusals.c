@@ -500,6 +500,49 @@ static void what_is_below_a_disk_has_a_disk(void **state)
     open_over(qcow2_open_options_set_file_options, QCOW2_OPEN_NO_IO, QCOW2_OPEN_NO_IO, false);
 }
 
+static int ignore_bits(void *opaque, uint64_t offset, uint64_t length, bool dirty)
+{
+    (void)opaque, (void)offset, (void)length, (void)dirty;
+    return 0;
+}
+
+static void ranges_are_told_in_bytes_and_their_place_in_hexadecimal(void **state)
+{
+    qcow2_image *image = open_chain();
+    uint8_t byte;
+
+    (void)state;
+    assert_int_equal(qcow2_bitmap_add(image, "b", 0, 0), 0);
+    refused(qcow2_pread(image, &byte, 1, 200192, 0), EINVAL, "at offset 0x30e00 of 1 bytes");
+    refused(qcow2_map(image, 2, 200192, 0, ignore_extent, NULL), EINVAL,
+            "2 bytes to map at offset "
+            "0x30e00");
+    refused(qcow2_bitmap_extents(image, "b", 3, 200192, ignore_bits, NULL), EINVAL,
+            "at offset 0x30e00 of 3 bytes");
+    refused(qcow2_vm_state_pread(image, &byte, 1, INT64_MAX, 0), EINVAL,
+            "at offset 0x7fffffffffffffff of 1 bytes");
+    assert_int_equal(qcow2_bitmap_remove(image, "b"), 0);
+    assert_int_equal(qcow2_close(image), 0);
+}
+
+static void an_image_is_called_as_the_caller_says(void **state)
+{
+    qcow2_open_options *o = qcow2_open_options_new();
+    qcow2_image *image;
+
+    (void)state;
+    assert_int_equal(qcow2_open_options_set_flags(o, QCOW2_OPEN_READ_ONLY), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(qcow2_open_options_set_name(o, i ? NULL : "the old disk"), 0);
+        image = qcow2_open("old.qcow2", o);
+        assert_non_null(image);
+        assert_string_equal(qcow2_get_name(image), i ? "old.qcow2" : "the old disk");
+        assert_string_equal(qcow2_get_filename(image), "old.qcow2");
+        assert_int_equal(qcow2_close(image), 0);
+    }
+    qcow2_open_options_free(o);
+}
+
 /* What is set and taken back is not asked for. */
 static void an_amendment_may_be_taken_back(void **state)
 {
@@ -537,6 +580,8 @@ int main(void)
         cmocka_unit_test(what_progress_ends_changes_nothing),
         cmocka_unit_test(a_backing_file_that_the_caller_does_not_want_stays_closed),
         cmocka_unit_test(what_is_below_a_disk_has_a_disk),
+        cmocka_unit_test(ranges_are_told_in_bytes_and_their_place_in_hexadecimal),
+        cmocka_unit_test(an_image_is_called_as_the_caller_says),
         cmocka_unit_test(an_amendment_may_be_taken_back),
     };
 

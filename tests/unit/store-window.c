@@ -159,6 +159,7 @@ static void up_to_the_end(void **state)
     assert_int_equal(size, WHOLE + START);
     assert_int_equal(store_pwrite(w, "x", 1, (uint64_t)INT64_MAX - START), -1);
     assert_int_equal(error_errno(), ENOSPC);
+    assert_non_null(strstr(error_message(), "begins at offset 0x1200 of a file, and no file is"));
     assert_int_equal(store_truncate(w, INT64_MAX), -1);
     assert_int_equal(error_errno(), EFBIG);
     assert_int_equal(store_truncate(whole, 512), 0);
