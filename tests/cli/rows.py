@@ -312,6 +312,19 @@ def copy_folder(source, target):
         os.mkdir(target)
 
 
+def stop(server):
+    """qemu-nbd may miss the signal that comes just as a client leaves: then it gets another."""
+    for _ in range(5):
+        server.terminate()
+        try:
+            server.wait(1)
+            return
+        except subprocess.TimeoutExpired:
+            pass
+    server.kill()
+    server.wait()
+
+
 class Runner:
     def __init__(self, setups, top, verbose):
         self.setups, self.top, self.verbose = setups, top, verbose
@@ -385,8 +398,7 @@ class Runner:
             said["stderr"] += mask(done.stderr, folder, port or "no port").rstrip("\n") + "\n"
             said["status"].append(done.returncode)
         for server in servers:
-            server.terminate()
-            server.wait()
+            stop(server)
         said["files"] = sorted(name for name in os.listdir(folder) if not name.endswith(".sock"))
         return folder, said
 
