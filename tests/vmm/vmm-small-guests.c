@@ -145,6 +145,16 @@ static void read_text(const char *name, char *text, size_t size)
     close(fd);
 }
 
+/* Leaks are sought by a process that the confined one would have to start, which it cannot. */
+static void seek_no_leaks(void)
+{
+    const char *options = getenv("ASAN_OPTIONS");
+    char text[512];
+
+    snprintf(text, sizeof text, "%s:detect_leaks=0", options ? options : "");
+    setenv("ASAN_OPTIONS", text, 1);
+}
+
 static void become(const char *const *words, int input)
 {
     const char *argv[16] = { "qcow-vmm", "-kernel", "kernel", "-m", "64M" };
@@ -155,6 +165,7 @@ static void become(const char *const *words, int input)
     dup2(input, STDIN_FILENO);
     dup2(open("output", O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600), STDOUT_FILENO);
     dup2(open("said", O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600), STDERR_FILENO);
+    seek_no_leaks();
     alarm(PATIENCE);
     execvp(argv[0], (char *const *)(uintptr_t)argv);
     _exit(127);
