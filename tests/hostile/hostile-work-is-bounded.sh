@@ -6,6 +6,8 @@ set -eu
 top=$(mktemp -d)
 trap 'rm -rf "$top"' EXIT
 cd "$top"
+seconds=10
+[ -z "${ASAN_OPTIONS-}" ] || seconds=300 # a sanitizer looks at every access
 
 fail() {
     echo "$*"
@@ -44,13 +46,13 @@ for verb in map measure\ -Oraw measure\ -Oqcow2 compare\ shared.qcow2 convert\ -
     # shellcheck disable=SC2086
     for how in '' --untrusted; do
         target=$([[ $verb == convert* ]] && echo target || true)
-        if timeout 10 qcow-img $verb $how shared.qcow2 $target >out 2>err; then fail "$verb: accepted"; fi
+        if timeout $seconds qcow-img $verb $how shared.qcow2 $target >out 2>err; then fail "$verb: accepted"; fi
         grep -qF 'different ones, and the file has room for' err || fail "$verb $how: $(tail -c 300 err)"
     done
 done
-timeout 10 qcow-img info shared.qcow2 >/dev/null
-timeout 10 qcow-img audit shared.qcow2 >/dev/null && fail "audit found nothing"
-timeout 10 qcow-img check shared.qcow2 >/dev/null 2>&1 && fail "check found nothing"
+timeout $seconds qcow-img info shared.qcow2 >/dev/null
+timeout $seconds qcow-img audit shared.qcow2 >/dev/null && fail "audit found nothing"
+timeout $seconds qcow-img check shared.qcow2 >/dev/null 2>&1 && fail "check found nothing"
 
 # places FIRST STEP COUNT FLAGS: table entries that name places at equal distances.
 places() {
@@ -70,15 +72,15 @@ qcow-img create -q -f qcow2 -o cluster_size=2M holes.qcow2 32P
 l1=$((16#$(word holes.qcow2 40 8)))
 places $((32 << 20)) $((2 << 20)) 65536 128 | put holes.qcow2 "$l1"
 truncate -s $((128 << 30 | 32 << 20)) holes.qcow2
-timeout 10 qcow-img audit holes.qcow2 >/dev/null && fail "audit found nothing"
-timeout 10 qcow-img check -r all holes.qcow2 >/dev/null 2>&1 || fail "check -r: $?"
-timeout 10 qcow-img audit holes.qcow2 >out || [ $? = 3 ] || fail "audit: $(tail -c 300 out)"
+timeout $seconds qcow-img audit holes.qcow2 >/dev/null && fail "audit found nothing"
+timeout $seconds qcow-img check -r all holes.qcow2 >/dev/null 2>&1 || fail "check -r: $?"
+timeout $seconds qcow-img audit holes.qcow2 >out || [ $? = 3 ] || fail "audit: $(tail -c 300 out)"
 for verb in map 'map --untrusted' check 'compare --untrusted holes.qcow2' 'snapshot -c one' \
     'snapshot -c two' 'snapshot -a one' 'snapshot -d one' 'snapshot -d two' 'amend -o compat=0.10' \
     'resize --shrink'; do
     size=$([[ $verb != resize* ]] || echo 1G)
     # shellcheck disable=SC2086
-    timeout 10 qcow-img $verb holes.qcow2 $size >out 2>err || fail "$verb: $? $(tail -c 300 err)"
+    timeout $seconds qcow-img $verb holes.qcow2 $size >out 2>err || fail "$verb: $? $(tail -c 300 err)"
 done
 qcow-img check -q holes.qcow2
 
@@ -90,8 +92,8 @@ for step in 65536 0; do
     printf '\x00\x00\x00\x00\x00\x00\x00\x30' >>old.qcow
     places $((1 << 20)) $step 122880 0 >>old.qcow
     truncate -s 8G old.qcow
-    timeout 10 qcow-img audit old.qcow >/dev/null || [ $? -le 3 ] || fail "audit of version 1: $?"
-    timeout 10 qcow-img map --untrusted old.qcow >out 2>err && continue
+    timeout $seconds qcow-img audit old.qcow >/dev/null || [ $? -le 3 ] || fail "audit of version 1: $?"
+    timeout $seconds qcow-img map --untrusted old.qcow >out 2>err && continue
     [ $step = 0 ] && grep -qF 'but only 1 different ones' err || fail "version 1: $(cat err)"
 done
 
@@ -116,7 +118,7 @@ for _ in range(250 << 10):
     sys.stdout.buffer.write(struct.pack(">Q", cluster << 16))
     cluster += next(d for d in sorted((up, down)) + [up + down] if (cluster + d) * K % M < W)
 ' | put colliding.qcow2 "$l1"
-timeout 10 qcow-io -c length colliding.qcow2 >/dev/null || fail "an image whose tables fall on one slot is not opened in time"
+timeout $seconds qcow-io -c length colliding.qcow2 >/dev/null || fail "an image whose tables fall on one slot is not opened in time"
 
 # A key slot that takes 17 million iterations of two rounds each: fewer than are refused altogether.
 luks=(--object secret,id=s,data=x)
@@ -126,13 +128,13 @@ qcow-img info --untrusted disk.luks >/dev/null
 if qcow-img audit disk.luks >out; then fail "an audit finds nothing in a costly password"; fi
 grep -qF 'rounds of PBKDF2' out || fail "audit: $(cat out)"
 for command in 'qcow-img convert -O raw' 'qcow-img compare'; do
-    if timeout 10 $command "${luks[@]}" --untrusted --image-opts \
+    if timeout $seconds $command "${luks[@]}" --untrusted --image-opts \
         driver=luks,file.filename=disk.luks,key-secret=s target.raw >out 2>err; then
         fail "$command: the password was tried"
     fi
     grep -qF 'rounds of PBKDF2 to try a password (at most 33554432)' err || fail "$command: $(cat err)"
 done
-if timeout 10 qcow-io "${luks[@]}" --untrusted --image-opts -c length \
+if timeout $seconds qcow-io "${luks[@]}" --untrusted --image-opts -c length \
     driver=luks,file.filename=disk.luks,key-secret=s >out 2>&1; then fail "qcow-io tried the password"; fi
 grep -qF 'at most 33554432' out || fail "qcow-io: $(cat out)"
 
@@ -141,7 +143,7 @@ qcow-img create -q -f qcow2 -u -b disk.luks -F luks over.qcow2 1M
 for keys in driver=raw,file.driver=luks,file.file.filename=disk.luks,file.key-secret=s \
     driver=raw,file.driver=raw,file.file.driver=luks,file.file.key-secret=s,file.file.file.filename=disk.luks \
     driver=qcow2,file.filename=over.qcow2,backing.driver=luks,backing.file.filename=disk.luks,backing.key-secret=s; do
-    if timeout 10 qcow-io "${luks[@]}" --untrusted --image-opts -c length $keys >out 2>&1; then
+    if timeout $seconds qcow-io "${luks[@]}" --untrusted --image-opts -c length $keys >out 2>&1; then
         fail "$keys: the password was tried"
     fi
     grep -qF 'at most 33554432' out || fail "$keys: $(cat out)"
