@@ -43,6 +43,15 @@ for image in plain.qcow packed.qcow over.qcow top.qcow2 upon.qcow broken.qcow od
         rm theirs/out.raw ours/out.raw
     fi
 done
+# No such image records its backing file's format, and content proves none to be raw: it has to be named.
+both qemu-img create -f raw base.raw 8M
+both qemu-io -f raw -c 'write -P 3 0 8M' base.raw
+both qemu-img create -f qcow -b base.raw -F raw raw.qcow 8M
+both qemu-io --image-opts -c 'write -P 4 1M 3k' \
+    driver=qcow,file.filename=raw.qcow,backing.driver=raw,backing.file.filename=base.raw
+same convert --image-opts -O raw \
+    driver=qcow,file.filename=raw.qcow,backing.driver=raw,backing.file.filename=base.raw out.raw
+cmp theirs/out.raw ours/out.raw
 same info -f qcow top.qcow2
 same info -f qcow2 plain.qcow
 same map --output=json --image-opts driver=qcow,file.filename=packed.qcow
