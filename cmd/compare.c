@@ -415,8 +415,8 @@ int run_compare(const options *o)
     comparison c = { .options = o, .where = NOWHERE };
     CLEANUP_IMAGE qcow2_image *first = NULL;
     CLEANUP_IMAGE qcow2_image *second = NULL;
-    int status = EXIT_NOT_OPENED;
     uint32_t flags;
+    int status;
 
     if (o->nb_arguments != 2)
         return usage_error("Expecting two image file names");
@@ -428,9 +428,10 @@ int run_compare(const options *o)
         error_report("--image-opts and --format are mutually exclusive");
         return EXIT_NOT_OPENED;
     }
+    if (!(first = open_one(o, 0, o->format)) || !(second = open_one(o, 1, o->second_format)))
+        return EXIT_NOT_OPENED;
     progress_begin(&c.progress, o->progress && speaks(&c), PROGRESS_IN_BYTES, 2);
-    if ((first = open_one(o, 0, o->format)) && (second = open_one(o, 1, o->second_format)))
-        status = compare_images(&c, first, second);
+    status = compare_images(&c, first, second);
     progress_end(&c.progress, status == EXIT_SAME);
     return status;
 }

@@ -50,7 +50,7 @@ typedef struct {
     size_t nb_sources;
 
     const char *filename; /* of the target, */
-    location where;       /* understood, unless it is options */
+    location where;       /* understood, unless it is a description */
     const char *format;   /* of the target, unless its name is options */
     qcow2_image *target;
     uint64_t cluster_size; /* bytes, of the target if it is to be compressed; or 0 */
@@ -203,6 +203,13 @@ static char *target_refusal(conversion *c)
     return why;
 }
 
+/* A target that is not a name, but a description of what is there. */
+static bool is_described(const conversion *c)
+{
+    return c->options->target_image_opts ||
+           (c->options->no_create && image_name_is_json(c->filename));
+}
+
 static int check_options(conversion *c)
 {
     const options *o = c->options;
@@ -216,7 +223,7 @@ static int check_options(conversion *c)
     if (check_cache("cache", o->cache) == -1 || check_cache("source cache", o->source_cache) == -1)
         return -1;
     c->filename = o->arguments[o->nb_arguments - 1];
-    if (o->target_image_opts)
+    if (is_described(c))
         return 0;
     if (location_read(&c->where, c->filename, &why) == 0) {
         c->filename = c->where.name;

@@ -73,7 +73,7 @@ int cache_mode_flags(const char *name, uint32_t *flags)
  * Names
  */
 
-static bool is_json(const char *name)
+bool image_name_is_json(const char *name)
 {
     return begins(name, "json:");
 }
@@ -132,7 +132,7 @@ static int read_name(image_target *t, const image_source *source, char **why)
             return -1;
         }
     }
-    if (source->image_opts || (!source->is_path && is_json(source->filename)))
+    if (source->image_opts || (!source->is_path && image_name_is_json(source->filename)))
         return read_keys(t, source, why);
     return read_location(t, source, why);
 }

@@ -40,6 +40,9 @@ typedef struct {
     bool *guessed_raw;   /* set when raw was only a guess and writes need care; or NULL */
 } image_source;
 
+/* "json:{...}", which describes an image that is there. */
+bool image_name_is_json(const char *name);
+
 /* The image that the command line names first, to be opened with these flags. */
 image_source image_source_of(const options *o, uint32_t flags);
 

@@ -73,10 +73,39 @@ static void flatten(keyval_list *list, const char *key, const json_t *value)
     }
 }
 
+/* QEMU lets strings stand between apostrophes, too, as people write them who have used up the
+ * quotation marks for the shell.  The same with quotation marks; the caller frees it. */
+static char *with_quotation_marks(const char *text)
+{
+    char *standard = xrealloc(NULL, 2 * strlen(text) + 1), *to = standard;
+    char mark = '\0'; /* the one that ends the string we are in */
+
+    for (; *text; text++) {
+        if (!mark && (*text == '"' || *text == '\'')) {
+            mark = *text;
+            *to++ = '"';
+        } else if (mark && *text == mark) {
+            mark = '\0';
+            *to++ = '"';
+        } else if (mark && text[0] == '\\' && text[1]) {
+            if (*++text != '\'')
+                *to++ = '\\';
+            *to++ = *text;
+        } else {
+            if (mark && *text == '"')
+                *to++ = '\\';
+            *to++ = *text;
+        }
+    }
+    *to = '\0';
+    return standard;
+}
+
 int json_keys_parse(keyval_list *list, const char *text, char **why)
 {
     json_error_t error;
-    CLEANUP_JSON json_t *object = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+    CLEANUP_FREE char *standard = with_quotation_marks(text);
+    CLEANUP_JSON json_t *object = json_loads(standard, JSON_REJECT_DUPLICATES, &error);
 
     if (!object) {
         *why = xasprintf("Could not parse the JSON options: %s (at character %d)", error.text,

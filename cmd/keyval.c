@@ -43,7 +43,7 @@ static void set_element(keyval_list *list, char *element, const char *implied_ke
     }
 }
 
-/* False for lists with empty ends, which are mistakes: "", ",a=b", "a=b,". */
+/* False for lists that are mistakes: "", ",a=b", "a=b,".  No key begins with a comma. */
 static bool well_formed(const char *text)
 {
     size_t length = strlen(text);
@@ -51,7 +51,7 @@ static bool well_formed(const char *text)
 
     while (commas < length && text[length - 1 - commas] == ',')
         commas++;
-    return length > 0 && commas % 2 == 0 && (text[0] != ',' || text[1] == ',');
+    return length > 0 && commas % 2 == 0 && text[0] != ',';
 }
 
 int keyval_parse(keyval_list *list, const char *text, const char *implied_key)
@@ -145,6 +145,8 @@ bool keyval_is_filename(const keyval *item)
 
 bool keyval_wants_help(const char *text)
 {
+    if (!well_formed(text))
+        return false;
     while (text && *text) {
         CLEANUP_FREE char *element = take_element(&text);
 

@@ -45,7 +45,7 @@ const char *keyval_get(const keyval_list *list, const char *key);
 /* True when the value is the name of a file, in whatever layer of an image. */
 bool keyval_is_filename(const keyval *item);
 
-/* True when text asks for help ("help" or "?" as one of its elements). */
+/* True when text is a list that asks for help ("help" or "?" as one of its elements). */
 bool keyval_wants_help(const char *text);
 
 void keyval_list_clear(keyval_list *list);

@@ -259,9 +259,21 @@ static int holds_nothing(struct guest *g, uint64_t offset)
     return plan.extents[0].kind == EXTENT_UNALLOCATED;
 }
 
+/* Whether what a subcluster has before and behind the range reads as zeroes; -1 error. */
+static int rest_reads_zero(struct guest *g, uint64_t start, uint64_t count, uint64_t offset)
+{
+    uint64_t end = start + g->tables->geometry.subcluster_size;
+    int r = offset > start ? guest_reads_zero(g, offset - start, start) : 1;
+
+    return r == 1 && offset + count < end
+               ? guest_reads_zero(g, end - offset - count, offset + count)
+               : r;
+}
+
 /* A subcluster of which the guest zeroes a part can become zero as a whole if the rest reads as
- * zeroes, too.  1: it has, 0: it cannot, -1 error. */
-static int zero_subcluster_if_zero(struct guest *g, uint64_t start, enum change change)
+ * zeroes.  1: it has, 0: it cannot, -1 error. */
+static int zero_subcluster_if_zero(struct guest *g, uint64_t start, uint64_t count, uint64_t offset,
+                                   enum change change)
 {
     const struct geometry *geometry = &g->tables->geometry;
     uint64_t cluster = geometry_cluster_start(geometry, start);
@@ -269,7 +281,7 @@ static int zero_subcluster_if_zero(struct guest *g, uint64_t start, enum change 
     int r;
 
     inflight_reserve(&g->inflight, &reservation, cluster, cluster + geometry->cluster_size);
-    r = guest_reads_zero(g, geometry->subcluster_size, start);
+    r = rest_reads_zero(g, start, count, offset);
     if (r == 1) {
         uint64_t end = changing_end(g, start, start + geometry->subcluster_size);
 
@@ -288,7 +300,7 @@ static int zero_part(struct guest *g, uint64_t count, uint64_t offset, uint32_t 
 
     if (offset == start && offset + count == g->disk.size)
         return change_range(g, offset, offset + count, flags, change);
-    r = g->tables->header.version >= 3 ? zero_subcluster_if_zero(g, start, change)
+    r = g->tables->header.version >= 3 ? zero_subcluster_if_zero(g, start, count, offset, change)
                                        : holds_nothing(g, offset);
     return r != 0 ? (r == 1 ? 0 : -1) : zero_data(g, count, offset, flags);
 }

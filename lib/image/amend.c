@@ -10,9 +10,10 @@
  *     refcount width  all refcounts once more (table/refcount_width.c)
  *
  * A cut leaves the image as it was or as it will be, with leaked clusters at worst.  The size has
- * an instant of its own, before the others or, when the version goes up, after them: version 2 with
- * snapshots cannot be resized.  So has each key slot, before everything else (keyslots.c).  What
- * can be refused is refused before anything changes.
+ * an instant of its own, after the others or, when the version goes down, before them: version 2
+ * with snapshots cannot be resized.  So has each key slot, before everything else (keyslots.c).
+ * What can be refused is refused before anything changes; whether all refcounts fit into narrower
+ * entries is seen only while these are made.
  */
 
 #include <errno.h>
@@ -402,7 +403,7 @@ static bool changes_header(const struct amendment *a)
 
 static int apply(struct amendment *a)
 {
-    bool size_first = !is_upgrade(a);
+    bool size_first = is_downgrade(a);
 
     if (check(a) == -1 || keyslots_apply(a->image, &a->options->keyslots, &a->keyslots) == -1 ||
         (size_first && change_size(a) == -1) || (changes_header(a) && change_header(a) == -1))

@@ -118,6 +118,8 @@ want(look(said)[0] == "Warning: Image size mismatch!" and re.fullmatch(DONE, loo
      look(said)[2:] == ["Images are identical.", ""], said)
 said, status = run("qcow-img", "convert", "-p", "-O", "qcow2", "nothere", "new.qcow2")
 want(len(look(said)) == 2 and look(said)[0].startswith("qcow-img: Could not open 'nothere'"), said)
+said, status = run("qcow-img", "compare", "-p", "disk.raw", "nothere")
+want(len(look(said)) == 2 and look(said)[0].startswith("qcow-img: Could not open 'nothere'"), said)
 said, status = run("prlimit", "--fsize=8388608", "qcow-img", "convert", "-p", *SLOWLY, "-O", "qcow2",
                    "disk.raw", "fails.qcow2")
 want(status != 0 and frames(said) and len(look(said)) == 2 and "error while writing" in look(said)[0], said)
@@ -141,3 +143,7 @@ PYTHON
 qcow-img convert -p -O raw disk.raw new.raw >said
 LC_ALL=C grep -Pzq '^(    \([0-9.]+/100%\)\r)+\n\0?$' said ||
     { echo "not the percents:"; od -c said; exit 1; }
+
+# What fails before it begins has not come to 0%.
+[ -z "$(qcow-img compare -p disk.raw nothere 2>/dev/null)" ] ||
+    { echo "progress of what never began"; exit 1; }

@@ -176,6 +176,7 @@ class Player:
         if self.mixed:
             text = re.sub(r"(Image end offset|image-end-offset\"|fragmented-clusters\"): [0-9]+", r"\1: SOME", text)
             text = re.sub(r"[0-9.]+% fragmented", "SOME fragmented", text)
+            text = re.sub(r"(required size|\"required\"): [0-9]+", r"\1: SOME", text)  # of what the host has holes for
         return text
 
     def run(self, line, where):

@@ -13,6 +13,7 @@ row_tables = \
 	cli/rows/encrypted-change.rows \
 	cli/rows/encrypted-make.rows \
 	cli/rows/encrypted-read.rows \
+	cli/rows/habits.rows \
 	cli/rows/info.rows \
 	cli/rows/layers.rows \
 	cli/rows/map.rows \
