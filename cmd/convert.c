@@ -55,7 +55,8 @@ typedef struct {
     qcow2_image *target;
     uint64_t cluster_size; /* bytes, of the target if it is to be compressed; or 0 */
     bool created;          /* by us, */
-    made_file made;        /* and if it is a file: to be taken away when we fail */
+    made_file made;        /* and if it is a file: to be taken away when we fail; */
+    made_file made_data;   /* and its data file */
 
     keyval_list creation; /* -o, -b and -F together */
     char *backing_path;   /* seen from here, not from the target's directory */
@@ -384,6 +385,30 @@ static int create_in_format(conversion *c)
     return result;
 }
 
+static void note_made(conversion *c)
+{
+    const char *data_file = keyval_get(&c->creation, "data_file");
+
+    if (!c->where.nbd)
+        made_note(&c->made, c->filename);
+    if (data_file)
+        made_note(&c->made_data, data_file);
+    made_guard(&c->made);
+    made_guard(&c->made_data);
+}
+
+static void forget_made(conversion *c)
+{
+    made_forget(&c->made);
+    made_forget(&c->made_data);
+}
+
+static void take_made_away(conversion *c)
+{
+    made_take_away(&c->made);
+    made_take_away(&c->made_data);
+}
+
 static int create_target(conversion *c)
 {
     int result;
@@ -392,10 +417,8 @@ static int create_target(conversion *c)
         return -1;
     result = create_in_format(c);
     c->created = result == 0;
-    if (c->created && !c->where.nbd) {
-        made_note(&c->made, c->filename);
-        made_guard(&c->made);
-    }
+    if (c->created)
+        note_made(c);
     return result;
 }
 
@@ -433,7 +456,7 @@ static int open_target(conversion *c)
         return -1;
     c->target = open_image(&source);
     if (!c->target && lock_wait_helps()) /* somebody else was faster: it is theirs now */
-        made_forget(&c->made);
+        forget_made(c);
     if (!c->target || (o->compress && prepare_to_compress(c) == -1))
         return -1;
     if (c->created)
@@ -518,8 +541,8 @@ static int convert_with_progress(conversion *c)
     if (close_all(c) == -1)
         result = -1;
     if (result == -1)
-        made_take_away(&c->made);
-    made_forget(&c->made);
+        take_made_away(c);
+    forget_made(c);
     if (result == 0)
         progress_complete(&c->progress);
     progress_end(&c->progress, result == 0);

@@ -51,7 +51,7 @@ static bool replace_function(ending_function *from, ending_function *to)
 
 void ending_add(ending_function *function)
 {
-    if (replace_function(NULL, function))
+    if (!replace_function(function, function) && replace_function(NULL, function))
         replace_handlers(SIG_DFL, end);
 }
 

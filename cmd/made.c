@@ -24,10 +24,11 @@
 enum {
     FIRST_LOCK = 100, /* bytes 100 to 103 and 200 to 203 */
     LOCKS = 104,
+    MAX_GUARDED = 2, /* an image and its data file */
 };
 
-/* What a signal that ends the process takes away; NULL: nothing.  The signal handler reads it. */
-static const made_file *volatile guarded;
+/* What a signal that ends the process takes away; NULL: nothing.  The signal handler reads them. */
+static const made_file *volatile guarded[MAX_GUARDED];
 
 void made_note(made_file *made, const char *name)
 {
@@ -45,27 +46,45 @@ static bool is_that(const made_file *made, const struct stat *st)
 
 static void take_guarded_away(void)
 {
-    const made_file *made = guarded;
     struct stat st;
 
-    if (made && lstat(made->name, &st) == 0 && is_that(made, &st))
-        unlink(made->name);
+    for (size_t i = 0; i < MAX_GUARDED; i++) {
+        const made_file *made = guarded[i];
+
+        if (made && lstat(made->name, &st) == 0 && is_that(made, &st))
+            unlink(made->name);
+    }
+}
+
+static bool replace_guarded(const made_file *from, const made_file *to)
+{
+    for (size_t i = 0; i < MAX_GUARDED; i++) {
+        if (guarded[i] == from) {
+            guarded[i] = to;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool guards_any(void)
+{
+    for (size_t i = 0; i < MAX_GUARDED; i++)
+        if (guarded[i])
+            return true;
+    return false;
 }
 
 void made_guard(const made_file *made)
 {
-    if (!made->name)
-        return;
-    guarded = made;
-    ending_add(take_guarded_away);
+    if (made->name && replace_guarded(NULL, made))
+        ending_add(take_guarded_away);
 }
 
 void made_forget(made_file *made)
 {
-    if (made == guarded) {
-        guarded = NULL;
+    if (replace_guarded(made, NULL) && !guards_any())
         ending_remove(take_guarded_away);
-    }
     free(made->name);
     *made = (made_file){ 0 };
 }

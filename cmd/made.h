@@ -15,7 +15,7 @@ typedef struct {
 /* The file that has this name now was made here; nothing is noted of what is no regular file. */
 void made_note(made_file *made, const char *name);
 
-/* Until it is forgotten, take it away when a signal ends the process, too.  One file at a time. */
+/* Until it is forgotten, take it away when a signal ends the process, too; of two files at most. */
 void made_guard(const made_file *made);
 
 /* It is to stay. */

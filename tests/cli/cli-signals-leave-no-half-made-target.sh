@@ -50,6 +50,12 @@ for format in qcow2 raw; do
     rm target
 done
 
+for untrusted in "" --untrusted; do
+    interrupted TERM "[ -s target ] && [ -s data ] && [ \"\$(stat -c %b data)\" -gt 1000 ]" \
+        qcow-img convert $untrusted -r 1M -f raw -O qcow2 -o data_file=data disk.raw target
+    [ ! -e target ] && [ ! -e data ] || fail "the target or its data file is there"
+done
+
 what="what is whole"
 qcow-img convert -f raw -O qcow2 disk.raw target
 qcow-img compare -q -f raw -F qcow2 disk.raw target || fail "is not"

@@ -23,6 +23,11 @@ for workers in 1 8; do
     grep -q "error while writing at byte" err || fail "the message is: $(cat err)"
     gone full.qcow2
 done
+(trap '' XFSZ && ulimit -f 1024 &&
+    exec qcow-img convert -f raw -O qcow2 -o data_file=full.raw disk.raw full.qcow2) 2> err &&
+    fail "a data file of 8 MiB fits into 1 MiB"
+gone full.qcow2
+gone full.raw
 (trap '' XFSZ && ulimit -f 1024 && exec qcow-img convert -f raw disk.raw full.raw) 2> err &&
     fail "a raw disk of 8 MiB fits into 1 MiB"
 gone full.raw
@@ -51,6 +56,17 @@ ln image.qcow2 link.qcow2
 refuses "link.qcow2" convert -f qcow2 -O raw image.qcow2 link.qcow2
 refuses "" convert -n -f qcow2 -O qcow2 overlay.qcow2 image.qcow2
 refuses "" convert -n -U -f qcow2 -O qcow2 overlay.qcow2 image.qcow2
+for share in "" -U; do
+    # shellcheck disable=SC2086 # no word, or one
+    refuses "disk.raw" convert $share -f raw -O qcow2 -o data_file=disk.raw disk.raw target
+    qcow-img convert -f raw -O qcow2 -o data_file=held.raw disk.raw holder.qcow2
+    cp held.raw held
+    # shellcheck disable=SC2086
+    refuses "held.raw" convert $share -O raw holder.qcow2 held.raw
+    # shellcheck disable=SC2086
+    refuses "held.raw" dd $share if=holder.qcow2 of=held.raw
+    cmp held held.raw || fail "the data file of the source was changed"
+done
 refuses "" convert -f qcow2 -O qcow2 -B overlay.qcow2 -F qcow2 image.qcow2 overlay.qcow2
 sha256sum --quiet -c sums || fail "a source was written to"
 
