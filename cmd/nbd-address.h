@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* nbd-address.h - where an export is: the spellings that people use, and the one URI for them
  *
- *     nbd:HOST:PORT[:exportname=NAME]   nbd:unix:PATH[:exportname=NAME]   as QEMU has it from of
- * old nbd://HOST[:PORT][/NAME]          nbd+unix:///[NAME]?socket=PATH    and the others of their
- * kind driver=nbd,server.type=...        keys (image-keys.c)
+ *     nbd:HOST:PORT[:exportname=NAME]   nbd:unix:PATH[:exportname=NAME]   as QEMU once had it
+ *     nbd://HOST[:PORT][/NAME]          nbd+unix:///[NAME]?socket=PATH    and others of their kind
+ *     driver=nbd,server.type=...        keys (image-keys.c)
  */
 
 #ifndef QCOW_CMD_NBD_ADDRESS_H

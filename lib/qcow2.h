@@ -192,24 +192,27 @@ QCOW2_PUBLIC int qcow2_open_options_set_refcount_cache_size(qcow2_open_options *
                                                             uint64_t size);
 
 /* Set one option of an open image by the name and in the spelling of QEMU's --image-opts; numbers
- * are plain decimal.  EINVAL for a bad value, ENOENT for a name that no image knows: overlap-check,
- * overlap-check.template, overlap-check.CLASS  what writes are held against pass-discard-request,
- * -snapshot, -other                     what QCOW2_OPEN_DISCARD gives back cache-size,
- * l2-cache-size, l2-cache-entry-size, refcount-cache-size, cache-clean-interval discard-no-unref
- * "on": discarded clusters keep their place; refused for version 2 lazy-refcounts      in place of
- * what the image says; refused for version 2 compression-level   "default", "fast", "best", or a
- * number from 1 on (zlib: to 9, with a window of 15 to 12; zstd: to 19): how clusters that are
- * written compressed are made compression-window  zlib: log2 of the bytes that a stream refers back
- * to, 9 to 15 (12) encrypt.format      "luks" or "aes": what a qcow2 image must be encrypted with
+ * are plain decimal.  EINVAL for a bad value, ENOENT for a name that no image knows:
+ *   overlap-check, overlap-check.template, overlap-check.CLASS  what writes are held against
+ *   pass-discard-request, -snapshot, -other                     what QCOW2_OPEN_DISCARD gives back
+ *   cache-size, l2-cache-size, l2-cache-entry-size, refcount-cache-size, cache-clean-interval
+ *   discard-no-unref    "on": discarded clusters keep their place; refused for version 2
+ *   lazy-refcounts      in place of what the image says; refused for version 2
+ *   compression-level   "default", "fast", "best", or a number from 1 on (zlib: to 9, with a window
+ *                       of 15 to 12; zstd: to 19): how clusters that are compressed are made
+ *   compression-window  zlib: log2 of the bytes that a stream refers back to, 9 to 15 (12)
+ *   encrypt.format      "luks" or "aes": what a qcow2 image must be encrypted with
  *   offset, size        bytes: the part of its file that a raw image is; without a size (a multiple
- * of 512) up to the end, and it may grow open-timeout        seconds: for so long, connecting to an
- * NBD server is tried again (0: once) reconnect-delay     seconds: for so long, a lost NBD server
- * is connected to again while requests wait (0: not at all); what it had not flushed is kept in
- * memory and written once more tls-hostname        the name that the certificate of an NBD server
- * must bear, if not its host's x-dirty-bitmap      "qemu:dirty-bitmap:NAME": qcow2_map tells what
- * this bitmap of an NBD server's has (QCOW2_EXTENT_DIRTY), instead of where its holes are What the
- * image's version or compression type does not have, and what contradicts each other, makes
- * qcow2_open fail. */
+ *                       of 512) up to the end, and it may grow
+ *   open-timeout        seconds: for so long, connecting to an NBD server is tried again (0: once)
+ *   reconnect-delay     seconds: for so long, a lost NBD server is connected to again while
+ *                       requests wait (0: not at all); what it had not flushed is kept in memory
+ *                       and written once more
+ *   tls-hostname        the name that the certificate of an NBD server must bear, if not its host's
+ *   x-dirty-bitmap      "qemu:dirty-bitmap:NAME": qcow2_map tells what this bitmap of an NBD
+ *                       server's has (QCOW2_EXTENT_DIRTY), instead of where its holes are
+ * What the image's version or compression type does not have, and what contradicts each other,
+ * makes qcow2_open fail. */
 QCOW2_PUBLIC int qcow2_open_options_set(qcow2_open_options *options, const char *name,
                                         const char *value);
 
@@ -512,16 +515,20 @@ QCOW2_PUBLIC void qcow2_create_options_free(qcow2_create_options *options);
 /* Set one option by the name and in the spelling of qemu-img's -o.  Numbers are plain decimal;
  * suffixes are the caller's business.  A switch is "on" or "off", or as QEMU has it "yes", "no",
  * "true", "false", "y", "n".  EINVAL for a bad value, ENOENT for an unknown name, ENOTSUP for what
- * is not handled: size, cluster_size          bytes compat                      "0.10" or "v2",
- * "1.1" or "v3" refcount_bits               1 to 64, a power of two lazy_refcounts, extended_l2,
- * data_file_raw                  switches backing_file, backing_fmt, data_file names preallocation
- * "off", "metadata", "falloc", "full" compression_type            "zlib", "zstd" compression_level,
- * compression_window                       accepted if the image could be written with them
- * (qcow2_open_options_set), and not kept encryption                  a switch: "on" is ENOTSUP
+ * is not handled:
+ *   size, cluster_size          bytes
+ *   compat                      "0.10" or "v2", "1.1" or "v3"
+ *   refcount_bits               1 to 64, a power of two
+ *   lazy_refcounts, extended_l2, data_file_raw                  switches
+ *   backing_file, backing_fmt, data_file                        names
+ *   preallocation               "off", "metadata", "falloc", "full"
+ *   compression_type            "zlib", "zstd"
+ *   compression_level, compression_window                       accepted if the image could
+ *                               be written with them (qcow2_open_options_set), and not kept
+ *   encryption                  a switch: "on" is ENOTSUP
  *   encrypt.format              "luks"; "aes" is ENOTSUP
  *   encrypt.cipher-alg, encrypt.cipher-mode, encrypt.ivgen-alg, encrypt.ivgen-hash-alg,
- *   encrypt.hash-alg, encrypt.iter-time (milliseconds)          for the format luks without
- * "encrypt." */
+ *   encrypt.hash-alg, encrypt.iter-time (milliseconds)          for luks without "encrypt." */
 QCOW2_PUBLIC int qcow2_create_options_set(qcow2_create_options *options, const char *name,
                                           const char *value);
 /* "qcow2" (the default), "raw" or "luks". */

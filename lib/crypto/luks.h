@@ -3,7 +3,7 @@
  *
  *     0        header, 592 bytes: cipher, hash, digest of the volume key, 8 key slots
  *     4096     key material of slot 0: the volume key, split into stripes (split.h), encrypted with
- * a key made of a password
+ *              a key made of a password
  *     ...      key material of slot 7
  *     payload_offset   the encrypted disk; in a qcow2 image there is none, and the guest's clusters
  *              lie elsewhere

@@ -9,9 +9,9 @@
  *   host cluster  allocated  zero    the subcluster
  *   no            0          0       is unallocated: ask the backing image
  *   no            0          1       reads as zeroes
- *   yes           0          0       is unallocated, the place for it is there (extended entries
- * only) yes           0          1       reads as zeroes, the place for it is there yes           1
- * 0       is in the host cluster
+ *   yes           0          0       is unallocated, the place for it is there (only if extended)
+ *   yes           0          1       reads as zeroes, the place for it is there
+ *   yes           1          0       is in the host cluster
  *
  * Everything else is invalid, and one invalid subcluster makes the entry so.  Compressed clusters
  * have no subclusters.

@@ -9,7 +9,7 @@
  *   L1 entry         offset of an L2 table; 0: none
  *   L2 entry         bit 63 clear: offset of a cluster; 0: not allocated
  *                    bit 63 set: a deflate stream; its offset in the lowest 63 - cluster_bits bits,
- * its length in bytes above them
+ *                    its length in bytes above them
  *
  * The backing file name may lie anywhere, and its format is not recorded.
  */

@@ -6,15 +6,17 @@
  * What follows from that:
  *
  *   place      An entry that gives another offset is damaged.  The first cluster's offset is 0, so
- * that only COPIED tells whether it is in use (format/l2_entry.h). sharing    There is none: no
- * refcounts, no copies, no quarantine, no snapshots, no compressed clusters.  Every cluster is the
- * guest's already and is only put into use. space      A hole may be punched at once, before the L2
- * entry is durable: what the old entry then shows are the zeroes that the new one will show.  For
- * the same reason it has to be a hole that reads as zeroes, not merely discarded. length     The
- * file ends where the disk ends, not at the end of a cluster.  An entry that says there are data
- * beyond the end of the file is damaged: they are lost. raw        Where the image promises that
- * the data file alone is the disk, this holds at every power cut: zeroes reach the file even where
- * the tables say zero, and what the tables call zero is written only after they call it data.
+ *              that only COPIED tells whether it is in use (format/l2_entry.h).
+ *   sharing    There is none: no refcounts, no copies, no quarantine, no snapshots, no compressed
+ *              clusters.  Every cluster is the guest's already and is only put into use.
+ *   space      A hole may be punched at once, before the L2 entry is durable: what the old entry
+ *              then shows are the zeroes that the new one will show.  For the same reason it has to
+ *              be a hole that reads as zeroes, not merely discarded.
+ *   length     The file ends where the disk ends, not at the end of a cluster.  An entry that says
+ *              there are data beyond the end of the file is damaged: they are lost.
+ *   raw        Where the image promises that the data file alone is the disk, this holds at every
+ *              power cut: zeroes reach the file even where the tables say zero, and what the tables
+ *              call zero is written only after they call it data.
  */
 
 #ifndef QCOW2_GUEST_DATA_FILE_H

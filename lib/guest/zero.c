@@ -4,10 +4,11 @@
  * A whole cluster:
  *
  *   entry was              write zeroes            with may-unmap     discard
- *   unallocated            zero                    zero               zero if there is a backing
- * file zero, plain            -                       -                  - zero, allocated        -
- * zero, plain        zero, plain normal                 zero, allocated         zero, plain zero,
- * plain compressed             zero, plain             zero, plain        zero, plain
+ *   unallocated            zero                    zero               zero above a backing file
+ *   zero, plain            -                       -                  -
+ *   zero, allocated        -                       zero, plain        zero, plain
+ *   normal                 zero, allocated         zero, plain        zero, plain
+ *   compressed             zero, plain             zero, plain        zero, plain
  *
  * Who opened the image may want clusters to stay where they are (discard-no-unref): then a discard,
  * and zeroes with may-unmap, of a cluster that nothing shares change it as write zeroes do.

@@ -2,7 +2,7 @@
 /* commit.c - the content of an image, and of those below it, into one of its backing files
  *
  *     base made as long as the disk | what the layers above it hold, copied into the base | barrier
- * | the image emptied
+ *     | the image emptied
  *
  * The image hides what is copied beneath it, so that the guest sees the same all the time, and a
  * cut harms nothing: the base then has more or less of what the image has.  Emptying (resize.c,

@@ -2,9 +2,11 @@
 /* encryption.c - opening what is behind a password
  *
  *     LUKS inside qcow2    a header in clusters of its own; the guest's standard clusters are
- * encrypted with their host offset for an IV, so an encrypting store lies between the tables and
- * the file (store/crypt.h) AES inside qcow2     no header; the key is the password; the IV is the
- * guest offset.  Old, weak, and for reading only LUKS                 a header, and then the disk
+ *                          encrypted with their host offset for an IV, so an encrypting store lies
+ *                          between the tables and the file (store/crypt.h)
+ *     AES inside qcow2     no header; the key is the password; the IV is the guest offset.  Old,
+ *                          weak, and for reading only
+ *     LUKS                 a header, and then the disk
  */
 
 #include "image/encryption.h"

@@ -8,10 +8,12 @@
  * tables.h).
  *
  *   create   L1 copy and new snapshot table written; COPIED cleared in the active tables | barrier
- * | refcounts of the active tree raised | barrier | header: snapshot table | barrier | old snapshot
- * table released apply    a new active L1 table, copied from the snapshot's, written; COPIED
- * cleared in the snapshot's L2 tables; refcounts of its tree raised | barrier | header: size and L1
- * table | barrier | refcounts of the old active tree lowered | barrier | COPIED set where true
+ *            | refcounts of the active tree raised | barrier | header: snapshot table | barrier |
+ *            old snapshot table released
+ *   apply    a new active L1 table, copied from the snapshot's, written; COPIED cleared in the
+ *            snapshot's L2 tables; refcounts of its tree raised | barrier | header: size and L1
+ *            table | barrier | refcounts of the old active tree lowered | barrier | COPIED set
+ *            where true
  *   delete   new snapshot table written | barrier | header: snapshot table | barrier | refcounts of
  *            the snapshot's tree lowered | barrier | COPIED set where true
  *

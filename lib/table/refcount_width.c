@@ -3,8 +3,8 @@
  *
  *     1  every count fits?
  *     2  a cluster for each new block whose range holds a count that is not 0, then clusters for
- * the new table: from the allocator, so that the old structures count them, too.  That may have
- *        brought counts into ranges that had none: again, until nothing is added.
+ *        the new table: from the allocator, so that the old structures count them, too.  That may
+ *        have brought counts into ranges that had none: again, until nothing is added.
  *     3  the counts, copied into the new blocks; the new table
  *
  * What is written so counts everything that is in use, itself and the old structures.  Then the

@@ -21,10 +21,12 @@
  * A flush (flush.c) then writes in stages, each made durable by a barrier before the next:
  *
  *   stage 0   new refcount blocks, if there are any            barrier (rare; one more for each
- * that another new one counts) stage 1   refcount table entries; refcounts; new L2 tables; (the
- * data were written before) barrier, an external data file first stage 2   L2 entries of tables
- * that are already in use, L1 entries of the new ones barrier stage 3   in memory: what lost its
- * last reference in stage 2 leaves the quarantine
+ *                                                              that another new one counts)
+ *   stage 1   refcount table entries; refcounts; new L2 tables; (the data were written before)
+ *                                                              barrier, an external data file first
+ *   stage 2   L2 entries of tables that are already in use, L1 entries of the new ones
+ *                                                              barrier
+ *   stage 3   in memory: what lost its last reference in stage 2 leaves the quarantine
  *
  * If nothing waits for stage 2 there is one barrier.  Refcounts in memory obey R1 and R5 at all
  * times (a lowering waits in the quarantine, not in the cache), so a refcount block may be written

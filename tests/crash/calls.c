@@ -15,7 +15,8 @@
  *   CALLS_FILE=NAME  the changes of the file of that name, without its folder,
  *   CALLS_LOG=FILE   are appended there (calls.h)
  *   CALLS_COUNT=FILE when the program ends by itself, how many calls there were, how often memory
- * was asked for, and how many microseconds it ran, is written there, if there was any call
+ *                    was asked for, and how many microseconds it ran, is written there, if there
+ *                    was any call
  */
 
 #include <dlfcn.h>

@@ -5,8 +5,8 @@
  *   CUT_FILE=PATH   writes to this file are counted, from 1 on
  *   CUT_AT=N        the program is killed in place of write N: all before it have arrived
  *   CUT_LOSE=N      write N does not arrive; the program is killed at the next barrier, or when it
- * ends, before which a disk may hold all other writes and not this one CUT_TEAR=N      of write N
- * the first 512 bytes arrive; it is killed there
+ *                   ends, before which a disk may hold all other writes and not this one
+ *   CUT_TEAR=N      of write N the first 512 bytes arrive; it is killed there
  *
  * If it is not killed it ends as ever: then N is more than the writes it makes.
  */

@@ -2,8 +2,8 @@
 /* replay.c - the power cut at every instant of a command, or of a server with a client
  *
  *     crash-replay LOG BEFORE OLD NEW           of a command that made the disk OLD into NEW
- *     crash-replay LOG BEFORE SEED -- SERVER... a client with a seed uses the server, on standard
- * input crash-replay --stamps SECTORS SEED FILE   make a disk for a command
+ *     crash-replay LOG BEFORE SEED -- SERVER... a client with a seed uses the server, on stdin
+ *     crash-replay --stamps SECTORS SEED FILE   make a disk for a command
  *
  * LOG is what calls.c, loaded into the program, wrote of its changes of the image, BEFORE the image
  * as it was.  The changes are entered into a recorder, and each state that a cut could leave is

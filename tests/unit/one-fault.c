@@ -7,11 +7,10 @@
  * Then, for each kind of fault, again and again: the first request fails, the second, and so on
  * until there is no such request.  Each time the image is as it was made, and afterwards
  *
- *   - what failed said so, with an errno value and a sentence, and what did not say so has done
- * all;
+ *   - what failed said so, with an errno value and a sentence, and what did not say so is done;
  *   - no piece of memory is left over;
  *   - the image opens, checks without a corruption, and shows what the operation promises
- * (one-fault.h);
+ *     (one-fault.h);
  *   - if nothing has changed the operation can be done after all.
  *
  * After a failure the whole rest may fail, too (a disk that is gone): that is tried as well.  Who
