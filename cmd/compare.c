@@ -385,8 +385,8 @@ static int compare_images(comparison *c, qcow2_image *first, qcow2_image *second
     uint64_t sizes[2];
     int status;
 
-    extents_begin(&c->walk[0], first);
-    extents_begin(&c->walk[1], second);
+    extents_begin(&c->walk[0], first, 0);
+    extents_begin(&c->walk[1], second, 0);
     for (int i = 0; i < 2; i++)
         sizes[i] = round_up(c->walk[i].size, UNIT);
     c->shared = min_u64(sizes[0], sizes[1]);

@@ -25,15 +25,38 @@ static part *part_at(copier *c, uint64_t offset)
 
 static uint8_t kind_of(const copier *c, const part *p, const qcow2_extent *extent, uint64_t offset)
 {
-    bool present = extent->status & QCOW2_EXTENT_PRESENT;
+    bool held = extent->status & (QCOW2_EXTENT_PRESENT | QCOW2_EXTENT_DAMAGED);
 
     if (c->job->base_depth > 0) {
-        if (present ? extent->depth >= c->job->base_depth : offset - p->start < p->visible_end)
+        if (held ? extent->depth >= c->job->base_depth : offset - p->start < p->visible_end)
             return SKIP;
     }
-    if (present && !(extent->status & QCOW2_EXTENT_ZERO))
+    if (held && !(extent->status & (QCOW2_EXTENT_ZERO | QCOW2_EXTENT_DAMAGED)))
         return DATA;
     return offset >= c->zeroes_from ? SKIP : ZERO;
+}
+
+static void warn(const copier *c, uint64_t offset, const char *why)
+{
+    if (!c->job->quiet && !c->counting)
+        warning_report("error while reading block status at offset %" PRIu64 ": %s", offset, why);
+}
+
+static int go_on(void *opaque, const qcow2_extent *extent)
+{
+    (void)opaque;
+    (void)extent;
+    return 0;
+}
+
+/* When salvaging, what damaged tables do not tell of becomes zeroes, however much that is: nothing
+ * of it could be read.  Whoever maps it without leave to do so hears why. */
+static void warn_of_damage(const copier *c, const part *p, const qcow2_extent *extent)
+{
+    uint64_t start = extent->guest_offset;
+
+    if (!c->counting && qcow2_map(p->walk.image, 1, start, 0, go_on, NULL) == -1)
+        warn(c, p->start + start, qcow2_get_error());
 }
 
 /* Nothing is known about this place: report it, or when salvaging try to read it. */
@@ -41,9 +64,7 @@ static int unmapped_stretch(const copier *c, uint64_t offset, uint64_t end, stre
 {
     if (!c->job->salvage)
         return -1;
-    if (!c->job->quiet && !c->counting)
-        warning_report("error while reading block status at offset %" PRIu64 ": %s", offset,
-                       qcow2_get_error());
+    warn(c, offset, qcow2_get_error());
     *s = (stretch){ .end = min_u64(end, round_up(offset + 1, UNMAPPED_STEP)), .kind = DATA };
     return 0;
 }
@@ -62,6 +83,8 @@ static int next_stretch(copier *c, uint64_t offset, stretch *s)
     extent = extents_at(&p->walk, inside);
     if (!extent)
         return unmapped_stretch(c, offset, p->start + p->walk.size, s);
+    if (extent->status & QCOW2_EXTENT_DAMAGED && extent->guest_offset == inside)
+        warn_of_damage(c, p, extent);
 
     s->kind = kind_of(c, p, extent, offset);
     s->end = p->start + extent_end(extent);
@@ -152,7 +175,7 @@ void plan_begin(copier *c)
     for (size_t i = 0; i < job->nb_sources; i++) {
         part *p = &c->parts[i];
 
-        extents_begin(&p->walk, job->sources[i]);
+        extents_begin(&p->walk, job->sources[i], job->salvage ? QCOW2_MAP_DAMAGE : 0);
         p->start = i > 0 ? p[-1].end : 0;
         p->end = p->start + round_up(p->walk.size, UNIT);
         p->visible_end = job->base_depth > 0 ? visible_end(job->sources[i], job->base_depth) : 0;

@@ -6,10 +6,11 @@
 
 #define SMALLEST_WALK 512
 
-void extents_begin(extents *walk, qcow2_image *image)
+void extents_begin(extents *walk, qcow2_image *image, uint32_t flags)
 {
     walk->image = image;
     walk->size = qcow2_get_size(image);
+    walk->flags = flags;
     walk->next = walk->count = 0;
 }
 
@@ -27,8 +28,8 @@ static void refill(extents *walk, uint64_t guest_offset)
     uint64_t count = walk->size - guest_offset;
 
     walk->next = walk->count = 0;
-    while (qcow2_map(walk->image, count, guest_offset, 0, keep, walk) == -1 && walk->count == 0 &&
-           count > SMALLEST_WALK)
+    while (qcow2_map(walk->image, count, guest_offset, walk->flags, keep, walk) == -1 &&
+           walk->count == 0 && count > SMALLEST_WALK)
         count = round_up(count / 2, SMALLEST_WALK);
 }
 

@@ -16,13 +16,14 @@
 
 typedef struct {
     qcow2_image *image;
-    uint64_t size; /* bytes of the image */
-    unsigned next; /* the first kept extent that may still be asked for */
+    uint64_t size;  /* bytes of the image */
+    uint32_t flags; /* QCOW2_MAP_... */
+    unsigned next;  /* the first kept extent that may still be asked for */
     unsigned count;
     qcow2_extent kept[EXTENTS_KEPT];
 } extents;
 
-void extents_begin(extents *walk, qcow2_image *image);
+void extents_begin(extents *walk, qcow2_image *image, uint32_t flags);
 
 /* The extent that holds guest_offset, which lies inside the image and never goes backwards.  NULL
  * when the library could not tell. */

@@ -229,7 +229,7 @@ int qcow2_map(qcow2_image *image, uint64_t count, uint64_t offset, uint32_t flag
               qcow2_extent_callback *callback, void *opaque)
 {
     REQUIRE(image && callback, -1);
-    REQUIRE_FLAGS(flags, QCOW2_MAP_SHALLOW);
+    REQUIRE_FLAGS(flags, QCOW2_MAP_SHALLOW | QCOW2_MAP_DAMAGE);
     return image_map(image, count, offset, flags, callback, opaque);
 }
 

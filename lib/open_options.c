@@ -19,7 +19,13 @@ qcow2_open_options *qcow2_open_options_new(void)
 {
     qcow2_open_options *options = calloc(1, sizeof *options);
 
-    return options ? options : error_no_memory();
+    if (options == NULL)
+        return error_no_memory();
+    options->nbd.kept = nbd_kept_new();
+    if (options->nbd.kept != NULL)
+        return options;
+    free(options);
+    return NULL;
 }
 
 void qcow2_open_options_free(qcow2_open_options *options)
@@ -35,6 +41,7 @@ void qcow2_open_options_free(qcow2_open_options *options)
     qcow2_open_options_free(options->file);
     free(options->nbd.tls_hostname);
     free(options->nbd.dirty_bitmap);
+    nbd_kept_free(options->nbd.kept);
     free(options->snapshot);
     secret_clear(&options->secret);
     free(options);

@@ -232,7 +232,8 @@ QCOW2_PUBLIC int qcow2_close(qcow2_image *image);
  * A static string.  Content that a guest may write must not decide the format: see the manual. */
 QCOW2_PUBLIC const char *qcow2_probe(const char *filename);
 
-/* The same for a file that these options would open (their flags tell what its name means). */
+/* The same for a file that these options would open (their flags tell what its name means).  The
+ * connection to an NBD server is kept with the options, for the next qcow2_open with them. */
 QCOW2_PUBLIC const char *qcow2_probe_with(const char *filename, const qcow2_open_options *options);
 
 /* ------------------------------------------------------------------------------------------------
@@ -244,6 +245,7 @@ QCOW2_PUBLIC const char *qcow2_probe_with(const char *filename, const qcow2_open
 #define QCOW2_MAY_UNMAP 0x0002u /* qcow2_zero: the space may be given back */
 #define QCOW2_FAST_ZERO 0x0004u /* qcow2_zero: ENOTSUP rather than zeroes written as data */
 #define QCOW2_MAP_SHALLOW 0x0008u /* qcow2_map: this image only, do not ask its backing files */
+#define QCOW2_MAP_DAMAGE 0x0010u  /* qcow2_map: what damaged tables hide is an extent, too */
 
 /* The size of the virtual disk. */
 QCOW2_PUBLIC uint64_t qcow2_get_size(const qcow2_image *image);
@@ -282,6 +284,7 @@ QCOW2_PUBLIC int qcow2_flush(qcow2_image *image, uint32_t flags);
 #define QCOW2_EXTENT_OFFSET 0x08u /* host_offset is valid: plain bytes at that place */
 #define QCOW2_EXTENT_COMPRESSED 0x10u /* stored as compressed clusters */
 #define QCOW2_EXTENT_DIRTY 0x20u      /* a bitmap of an NBD server's has it, which was asked for */
+#define QCOW2_EXTENT_DAMAGED 0x40u    /* cannot be read; QCOW2_MAP_DAMAGE asked for that */
 
 typedef struct {
     uint64_t guest_offset; /* where on the virtual disk */

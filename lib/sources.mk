@@ -68,6 +68,8 @@ libqcow2_sources = \
 	store/range_lock.c \
 	store/range_lock.h \
 	store/nbd.h \
+	store/nbd_kept.c \
+	store/nbd_kept.h \
 	store/store.c \
 	store/store.h \
 	store/transfer.c \

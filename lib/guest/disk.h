@@ -42,6 +42,8 @@ struct extent {
 struct plan {
     struct extent extents[PLAN_EXTENTS];
     unsigned count;
+    uint64_t damaged; /* of a failure: bytes of which the tables do not tell what they are; 0: that
+                         is not why */
 };
 
 /* Flags of the changes. */
@@ -49,7 +51,8 @@ struct plan {
 #define DISK_FAST_ZERO 0x2u
 
 struct disk_ops {
-    /* Fill the plan with extents from offset on: at least one, perhaps less than count bytes. */
+    /* Fill the plan with extents from offset on: at least one, perhaps less than count bytes.
+     * damaged is 0, and is set where that is why nothing can be planned at offset. */
     int (*plan)(struct disk *disk, uint64_t count, uint64_t offset, struct plan *plan);
     int (*read)(struct disk *disk, void *buf, size_t count, uint64_t offset);
     int (*write)(struct disk *disk, const void *buf, size_t count, uint64_t offset);
@@ -73,6 +76,7 @@ struct disk {
 
 static inline int disk_plan(struct disk *disk, uint64_t count, uint64_t offset, struct plan *plan)
 {
+    plan->damaged = 0;
     return disk->ops->plan(disk, count, offset, plan);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* map.c - guest range to plan: what each L2 entry says, validated, neighbours merged */
 
+#include <errno.h>
 #include <inttypes.h>
 
 #include "base/cleanup.h"
@@ -140,19 +141,37 @@ static int add_run(struct guest *g, const struct l2_run *run, struct filling *f)
     return r;
 }
 
+/* Bytes from the next extent on to the end of so many clusters, or of the plan. */
+static uint64_t span_of(const struct geometry *geometry, uint64_t clusters, const struct filling *f)
+{
+    uint64_t span = (clusters << geometry->cluster_bits) - geometry_in_cluster(geometry, f->offset);
+
+    return min_u64(span, f->end - f->offset);
+}
+
 /* Add clusters, from that of the next extent on, of which nothing is known; 0 when the plan is
  * full. */
 static int add_unallocated(const struct geometry *geometry, uint64_t clusters, struct filling *f)
 {
-    struct extent e = { .kind = EXTENT_UNALLOCATED, .guest_offset = f->offset };
+    struct extent e = { .kind = EXTENT_UNALLOCATED,
+                        .guest_offset = f->offset,
+                        .length = span_of(geometry, clusters, f) };
 
-    e.length =
-        min_u64((clusters << geometry->cluster_bits) - geometry_in_cluster(geometry, f->offset),
-                f->end - f->offset);
     if (!plan_add(f->plan, &e))
         return 0;
     f->offset += e.length;
     return 1;
+}
+
+/* What is told of so many clusters is impossible, or could not be read.  A reader first gets what
+ * was planned before them. */
+static int give_up(const struct geometry *geometry, uint64_t clusters, struct filling *f)
+{
+    if (f->plan->count > 0 && !f->for_write)
+        return PLAN_DONE;
+    if (error_errno() != ENOMEM)
+        f->plan->damaged = span_of(geometry, clusters, f);
+    return -1;
 }
 
 static int fill(struct guest *g, uint64_t count, uint64_t offset, struct plan *plan, bool for_write,
@@ -166,7 +185,7 @@ static int fill(struct guest *g, uint64_t count, uint64_t offset, struct plan *p
         struct l2_run run;
 
         switch (l2_find(g->tables, f.offset, load, &run)) {
-        case L2_ERROR: return -1;
+        case L2_ERROR: return give_up(geometry, run.count, &f);
         case L2_NOT_LOADED: return plan->count > 0 ? PLAN_DONE : PLAN_NOT_LOADED;
         case L2_ABSENT: r = add_unallocated(geometry, run.count, &f); break;
         case L2_FOUND:
@@ -174,7 +193,7 @@ static int fill(struct guest *g, uint64_t count, uint64_t offset, struct plan *p
             break;
         }
     }
-    return r == -1 ? -1 : PLAN_DONE;
+    return r == -1 ? give_up(geometry, 1, &f) : PLAN_DONE;
 }
 
 int guest_plan(struct guest *g, uint64_t count, uint64_t offset, struct plan *plan, bool for_write)

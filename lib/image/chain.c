@@ -87,21 +87,35 @@ static int adopt_backing(struct qcow2_image *image, struct qcow2_image *backing)
     return 0;
 }
 
+static int open_as(struct qcow2_image *image, const char *name, const char *recorded,
+                   const struct qcow2_open_options *options, struct qcow2_open_options *backing)
+{
+    struct qcow2_image *opened;
+
+    inherit(backing, options);
+    if (named_check_unused(image, name, backing->flags) == -1 ||
+        backing_format(image, name, recorded, options, backing, &backing->format) == -1)
+        return -1;
+    backing->overlay = image;
+    opened = image_open(name, backing);
+    return opened ? adopt_backing(image, opened) : -1;
+}
+
 /* flags: what kind of name it is. */
 static int open_file(struct qcow2_image *image, const char *name, const char *recorded,
                      uint32_t flags, const struct qcow2_open_options *options)
 {
     struct qcow2_open_options backing = options->backing ? *options->backing : as_image(options);
-    struct qcow2_image *opened;
+    struct nbd_kept *kept = nbd_kept_new();
+    int r;
 
-    inherit(&backing, options);
-    backing.flags |= flags;
-    if (named_check_unused(image, name, backing.flags) == -1 ||
-        backing_format(image, name, recorded, options, &backing, &backing.format) == -1)
+    if (kept == NULL)
         return -1;
-    backing.overlay = image;
-    opened = image_open(name, &backing);
-    return opened ? adopt_backing(image, opened) : -1;
+    backing.flags |= flags;
+    backing.nbd.kept = kept;
+    r = open_as(image, name, recorded, options, &backing);
+    nbd_kept_free(kept);
+    return r;
 }
 
 /* What the caller says of the format counts more than what the image records. */

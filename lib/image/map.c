@@ -16,6 +16,7 @@
 
 struct walk {
     bool shallow;
+    bool damage;    /* what the tables do not tell is an extent, too */
     bool inside;    /* an image in whose disk a raw one lies: all of it is of the depth of that */
     uint64_t start; /* of the disk that is mapped, in the one that is walked */
     qcow2_extent extents[GATHERED];
@@ -182,6 +183,28 @@ static int walk_through(struct walk *walk, struct qcow2_image *below, uint64_t s
     return r;
 }
 
+static int add_damaged(struct walk *walk, uint32_t depth, uint64_t length, uint64_t offset)
+{
+    const qcow2_extent out = {
+        .guest_offset = offset,
+        .length = length,
+        .status = QCOW2_EXTENT_DAMAGED,
+        .depth = depth,
+    };
+
+    return add(walk, &out);
+}
+
+static int add_planned(struct walk *walk, struct qcow2_image *image, uint32_t depth, bool holes,
+                       const struct extent *e)
+{
+    if (e->kind == EXTENT_UNALLOCATED)
+        return add_unallocated(walk, image, depth, e);
+    if (e->kind == EXTENT_DATA && holes)
+        return add_sparse_data(walk, image, depth, e);
+    return add_extent(walk, image, depth, e);
+}
+
 static int walk_plans(struct walk *walk, struct qcow2_image *image, uint32_t depth, uint64_t count,
                       uint64_t offset)
 {
@@ -192,19 +215,21 @@ static int walk_plans(struct walk *walk, struct qcow2_image *image, uint32_t dep
         return -1;
     while (offset < end) {
         struct plan plan;
+        int r = disk_plan(image->disk, end - offset, offset, &plan);
 
-        if (disk_plan(image->disk, end - offset, offset, &plan) == -1)
+        if (r == -1 && (!walk->damage || plan.damaged == 0))
             return -1;
-        for (unsigned i = 0; i < plan.count; i++) {
-            const struct extent *e = &plan.extents[i];
-            int r = e->kind == EXTENT_UNALLOCATED     ? add_unallocated(walk, image, depth, e)
-                    : e->kind == EXTENT_DATA && holes ? add_sparse_data(walk, image, depth, e)
-                                                      : add_extent(walk, image, depth, e);
-
-            if (r != WALK_DONE)
-                return r;
-            offset += e->length;
+        if (r == -1) {
+            r = add_damaged(walk, depth, plan.damaged, offset);
+            offset += plan.damaged;
+            plan.count = 0;
         }
+        for (unsigned i = 0; i < plan.count && r == WALK_DONE; i++) {
+            r = add_planned(walk, image, depth, holes, &plan.extents[i]);
+            offset += plan.extents[i].length;
+        }
+        if (r != WALK_DONE)
+            return r;
     }
     return 0;
 }
@@ -249,7 +274,10 @@ static int hand_out(const struct walk *walk, unsigned count, qcow2_extent_callba
 int image_map(struct qcow2_image *image, uint64_t count, uint64_t offset, uint32_t flags,
               qcow2_extent_callback *callback, void *opaque)
 {
-    struct walk walk = { .shallow = flags & QCOW2_MAP_SHALLOW };
+    struct walk walk = {
+        .shallow = flags & QCOW2_MAP_SHALLOW,
+        .damage = flags & QCOW2_MAP_DAMAGE,
+    };
 
     while (count > 0) {
         int r = gather(&walk, image, count, offset), stop;

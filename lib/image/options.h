@@ -15,8 +15,10 @@ struct store;
 
 enum image_format { FORMAT_QCOW2, FORMAT_RAW, FORMAT_QCOW1, FORMAT_LUKS };
 
-/* Besides the flags of qcow2.h: the name comes from an image. */
+/* Besides the flags of qcow2.h: the name comes from an image; it is opened to look at, and again
+ * soon. */
 #define QCOW2_OPEN_FOREIGN_NAME 0x80000000u
+#define QCOW2_OPEN_LOOK 0x40000000u
 
 struct overlap_template {
     const char *name;

@@ -82,7 +82,7 @@ const char *image_probe(const char *filename, const struct qcow2_open_options *o
     uint8_t start[PROBE_SIZE];
     int r;
 
-    reading.flags = (reading.flags & ~QCOW2_OPEN_CHECK) | QCOW2_OPEN_READ_ONLY;
+    reading.flags = (reading.flags & ~QCOW2_OPEN_CHECK) | QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_LOOK;
     store = storage_open(filename, &reading, STORE_LOCK_NONE);
     if (store == NULL)
         return NULL;

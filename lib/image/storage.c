@@ -23,7 +23,7 @@
 /* What is said of an image and holds for the layers below it. */
 #define FROM_ABOVE                                                                            \
     (QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_FORCE_SHARE | QCOW2_OPEN_NO_LOCK | QCOW2_OPEN_DIRECT | \
-     QCOW2_OPEN_UNSAFE | QCOW2_OPEN_UNTRUSTED)
+     QCOW2_OPEN_UNSAFE | QCOW2_OPEN_UNTRUSTED | QCOW2_OPEN_LOOK)
 
 static struct store *store_of(struct qcow2_image *image)
 {
@@ -70,7 +70,8 @@ static uint32_t store_flags(uint32_t flags)
            (flags & QCOW2_OPEN_DIRECT ? STORE_DIRECT : 0) |
            (flags & QCOW2_OPEN_UNSAFE ? STORE_UNSAFE : 0) |
            (flags & QCOW2_OPEN_NBD ? STORE_NBD : 0) |
-           (flags & QCOW2_OPEN_FOREIGN_NAME ? STORE_FOREIGN_NAME : 0);
+           (flags & QCOW2_OPEN_FOREIGN_NAME ? STORE_FOREIGN_NAME : 0) |
+           (flags & QCOW2_OPEN_LOOK ? STORE_LOOK : 0);
 }
 
 static struct store *open_named(const char *filename, const struct qcow2_open_options *options,

@@ -23,6 +23,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "store/iov.h"
+#include "store/nbd_kept.h"
 #include "store/nbd_line.h"
 
 #define MAX_GATHER (2u << 20)        /* bytes that are put together from several buffers */
@@ -32,7 +33,9 @@
 struct nbd {
     struct store store;
     struct nbd_way way;
-    bool unsafe; /* flush does nothing */
+    uint64_t reconnect_delay; /* seconds */
+    bool unsafe;              /* flush does nothing */
+    struct nbd_kept *kept;    /* where it goes instead of being closed; NULL: nowhere */
     struct nbd_line *line;
     struct nbd_export export;
     atomic_bool changed;        /* a change was completed since the last flush began */
@@ -460,10 +463,23 @@ static int nbd_allocated(struct store *store, uint64_t *bytes)
  * Opening and closing
  */
 
+static void nbd_store_keep(struct nbd *nbd)
+{
+    struct nbd_kept *kept = nbd->kept;
+
+    nbd->kept = NULL;
+    nbd->store.shown = NULL;
+    nbd_kept_put(kept, &nbd->store);
+}
+
 static void nbd_store_close(struct store *store)
 {
     struct nbd *nbd = to_nbd(store);
 
+    if (nbd->kept != NULL) {
+        nbd_store_keep(nbd);
+        return;
+    }
     line_close(nbd->line);
     pthread_mutex_destroy(&nbd->flush_lock);
     pthread_mutex_destroy(&nbd->ahead_lock);
@@ -500,7 +516,7 @@ static struct nbd *nbd_new(const char *uri, uint32_t flags, const struct nbd_opt
 
     if (nbd == NULL)
         return error_no_memory();
-    nbd->unsafe = (flags & STORE_UNSAFE) != 0;
+    nbd->reconnect_delay = options->reconnect_delay;
     nbd->way.may_name_files = (flags & STORE_FOREIGN_NAME) == 0;
     atomic_init(&nbd->changed, true);
     pthread_rwlock_init(&nbd->blocks, NULL);
@@ -511,13 +527,11 @@ static struct nbd *nbd_new(const char *uri, uint32_t flags, const struct nbd_opt
         nbd_store_close(&nbd->store);
         return error_no_memory();
     }
-    nbd->store = (struct store){ .ops = &nbd_ops,
-                                 .name = nbd->way.uri,
-                                 .read_only = (flags & STORE_READ_ONLY) != 0 };
+    nbd->store = (struct store){ .ops = &nbd_ops, .name = nbd->way.uri };
     return nbd;
 }
 
-struct store *store_nbd_open(const char *uri, uint32_t flags, const struct nbd_options *options)
+static struct nbd *nbd_connect(const char *uri, uint32_t flags, const struct nbd_options *options)
 {
     struct nbd *nbd = nbd_new(uri, flags, options);
 
@@ -526,10 +540,48 @@ struct store *store_nbd_open(const char *uri, uint32_t flags, const struct nbd_o
     nbd->line = line_open(&nbd->way, options->open_timeout, options->reconnect_delay);
     if (nbd->line != NULL) {
         nbd->export = *line_export(nbd->line);
-        if (nbd->store.read_only || !nbd->export.read_only)
-            return &nbd->store;
-        error_set(EACCES, "Could not open '%s': the export is read-only", uri);
+        return nbd;
     }
+    nbd_store_close(&nbd->store);
+    return NULL;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* The export that was looked at before, if it was reached in the same way. */
+static struct nbd *nbd_take_kept(const char *uri, uint32_t flags, const struct nbd_options *options)
+{
+    struct store *store = options->kept ? nbd_kept_take(options->kept) : NULL;
+    struct nbd *nbd = store ? to_nbd(store) : NULL;
+
+    if (nbd == NULL || (strcmp(nbd->way.uri, uri) == 0 &&
+                        nbd->way.may_name_files == ((flags & STORE_FOREIGN_NAME) == 0) &&
+                        same_text(nbd->way.tls_hostname, options->tls_hostname) &&
+                        same_text(nbd->way.dirty_bitmap, options->dirty_bitmap) &&
+                        nbd->reconnect_delay == options->reconnect_delay))
+        return nbd;
+    nbd_store_close(store);
+    return NULL;
+}
+
+struct store *store_nbd_open(const char *uri, uint32_t flags, const struct nbd_options *options)
+{
+    struct nbd *nbd = nbd_take_kept(uri, flags, options);
+
+    if (nbd == NULL)
+        nbd = nbd_connect(uri, flags, options);
+    if (nbd == NULL)
+        return NULL;
+    nbd->unsafe = (flags & STORE_UNSAFE) != 0;
+    nbd->store.read_only = (flags & STORE_READ_ONLY) != 0;
+    if (nbd->store.read_only || !nbd->export.read_only) {
+        nbd->kept = flags & STORE_LOOK ? options->kept : NULL;
+        return &nbd->store;
+    }
+    error_set(EACCES, "Could not open '%s': the export is read-only", uri);
     nbd_store_close(&nbd->store);
     return NULL;
 }

@@ -71,6 +71,7 @@ struct store {
 #define STORE_NBD 0x10u          /* the name is the URI of an NBD export, */
 #define STORE_FOREIGN_NAME 0x20u /* which must not make files be read (of keys, for TLS) */
 #define STORE_KEEP 0x40u         /* to be created: what is there is kept until store_file_empty */
+#define STORE_LOOK 0x80u         /* to be opened again soon: an export stays connected (nbd.h) */
 
 /* Who else may hold the file, as QEMU's byte-range locks say it (lock.h). */
 enum store_sharing {

@@ -65,14 +65,18 @@ enum l2_result l2_find(struct tables *t, uint64_t guest_offset, bool load, struc
     uint64_t l1_entry = t->l1[l1_index];
     uint64_t table, at;
 
-    *run = (struct l2_run){ .exclusive = l1_entry & ENTRY_COPIED };
+    *run = (struct l2_run){
+        .exclusive = l1_entry & ENTRY_COPIED,
+        .count = t->geometry.l2_entries - l2_index,
+    };
     if (l2_table_offset(t, l1_entry, l1_index, &table) == -1)
         return L2_ERROR;
-    if (table == 0) {
-        run->count = t->geometry.l2_entries - l2_index;
+    if (table == 0)
         return L2_ABSENT;
-    }
     at = table + l2_index * t->geometry.l2_entry_size;
+    run->offset = at;
+    run->count = (cache_slice_start(&t->l2_cache, at) + t->l2_cache.slice_size - at) /
+                 t->geometry.l2_entry_size;
     run->entries = cache_find(&t->l2_cache, at);
     if (run->entries == NULL && !load)
         return L2_NOT_LOADED;
@@ -82,9 +86,6 @@ enum l2_result l2_find(struct tables *t, uint64_t guest_offset, bool load, struc
             return L2_ERROR;
         run->zeroes = count_zeroes(t, table, at, run->entries);
     }
-    run->offset = at;
-    run->count = (cache_slice_start(&t->l2_cache, at) + t->l2_cache.slice_size - at) /
-                 t->geometry.l2_entry_size;
     return L2_FOUND;
 }
 

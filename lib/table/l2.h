@@ -18,7 +18,8 @@ enum l2_result {
 struct l2_run {
     uint8_t *entries; /* as on disk; NULL unless L2_FOUND */
     uint64_t offset;  /* of entries, in the store */
-    uint64_t count;   /* clusters the answer speaks for: entries in the slice, or of the table */
+    uint64_t count;   /* clusters the answer, or failure, speaks for: entries in the slice, or of
+                         the table */
     uint64_t zeroes;  /* entries that are known to be 0, when the slice was loaded just now: beyond
                          it, too */
     bool exclusive;   /* the table has COPIED set: entries may be changed in place */

@@ -23,6 +23,7 @@ convert_tests = \
 	interop/convert-qcow2-to-raw-as-qemu-does.sh \
 	interop/convert-raw-to-qcow2-as-qemu-does.sh \
 	interop/convert-reads-a-snapshot.sh \
+	interop/convert-salvages-around-damaged-tables.sh \
 	interop/convert-salvages-what-can-be-read.sh \
 	interop/convert-same-bytes-for-any-number-of-workers.sh \
 	interop/convert-shows-progress.sh \

@@ -6,6 +6,7 @@ nbd_store_tests = \
 	nbd/store-images-are-written-there.sh \
 	nbd/store-lost-servers-end-the-work.sh \
 	nbd/store-lost-servers-are-waited-for.sh \
+	nbd/store-one-connection-is-enough.sh \
 	nbd/store-servers-speak-tls.sh
 EXTRA_DIST += $(nbd_store_tests)
 
