@@ -377,7 +377,8 @@ static int create_in_format(conversion *c)
         create_options_expect(chosen, &c->creation, c->sources, c->nb_sources,
                               c->options->bitmaps) == 0 &&
         qcow2_create_options_set_flags(chosen, c->where.nbd ? QCOW2_CREATE_NBD : 0) == 0)
-        result = create_when_free(c->filename, chosen, c->options->wait);
+        result = create_when_free(c->filename, keyval_get(&c->creation, "data_file"), chosen,
+                                  c->options->wait);
     if (result == -1)
         error_report("%s: error while converting %s: %s", c->filename, c->format,
                      why ? why : qcow2_get_error());

@@ -170,7 +170,7 @@ static int create_at(const options *o, const location *where, const char *format
     int result = -1;
 
     if (chosen && qcow2_create_options_set_flags(chosen, where->nbd ? QCOW2_CREATE_NBD : 0) == 0)
-        result = create_when_free(where->name, chosen, o->wait);
+        result = create_when_free(where->name, keyval_get(list, "data_file"), chosen, o->wait);
     qcow2_create_options_free(chosen);
     return result;
 }

@@ -122,7 +122,7 @@ static int create_output(const operands *o, const location *where, const char *f
     keyval_set(&list, "size", size);
     chosen = create_options_make(&list, format, &why);
     if (chosen && qcow2_create_options_set_flags(chosen, where->nbd ? QCOW2_CREATE_NBD : 0) == 0)
-        result = create_when_free(where->name, chosen, o->wait);
+        result = create_when_free(where->name, NULL, chosen, o->wait);
     if (result)
         error_report("%s: error while creating output image: %s", o->output,
                      why ? why : qcow2_get_error());
@@ -205,18 +205,20 @@ static int dd(const options *o, const operands *words)
     image_source source = image_source_of(o, QCOW2_OPEN_READ_ONLY);
     CLEANUP_IMAGE qcow2_image *input = NULL;
     CLEANUP_LOCATION location where = { 0 };
-    CLEANUP_FREE char *why = NULL;
+    CLEANUP_FREE char *why = NULL, *hint = NULL;
 
     source.filename = words->input;
     input = open_image(&source);
     if (!input)
         return -1;
-    if (!format)
-        error_report("Unknown file format");
-    else if (location_read(&where, words->output, &why))
+    if (!format) {
+        hint = format_not_made(o->target_format);
+        error_report("Unknown file format%s", hint);
+    } else if (location_read(&where, words->output, &why)) {
         error_report("%s", why);
-    else
+    } else {
         return copy_into(words, &where, format, input);
+    }
     return -1;
 }
 

@@ -21,18 +21,28 @@ int image_keys_fail_library(char **why)
     return -1;
 }
 
+/* Can the key have such a value?  Names can be texts only, and null stands for no key at all, but
+ * for a backing file it says that there is none. */
+static bool counts(const char *key, keyval_kind kind)
+{
+    if (kind == KEYVAL_NULL)
+        return strcmp(key, "backing") == 0;
+    return kind == KEYVAL_TEXT || (strcmp(key, "driver") != 0 && strcmp(key, "filename") != 0);
+}
+
 const char *layer_get(const layer *l, const char *key)
 {
     CLEANUP_FREE char *whole = xasprintf("%s%s", l->prefix, key);
+    const char *value = keyval_get(l->keys, whole);
 
-    return keyval_get(l->keys, whole);
+    return value && counts(key, keyval_kind_of(l->keys, whole)) ? value : NULL;
 }
 
 bool layer_is_number(const layer *l, const char *key)
 {
     CLEANUP_FREE char *whole = xasprintf("%s%s", l->prefix, key);
 
-    return keyval_is_number(l->keys, whole);
+    return keyval_get(l->keys, whole) && keyval_kind_of(l->keys, whole) == KEYVAL_NUMBER;
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -306,7 +316,7 @@ int layer_read_key(layer *l, int here, const char *key, const char *value, char 
 {
     for (size_t i = 0; i < sizeof key_table / sizeof *key_table; i++)
         if ((key_table[i].where & here) && strcmp(key_table[i].key, key) == 0)
-            return key_table[i].read(l, key, value, why);
+            return layer_get(l, key) ? key_table[i].read(l, key, value, why) : 0;
     if (strcmp(key, "backing") == 0 || strncmp(key, "backing.", strlen("backing.")) == 0)
         *why = xstrdup("Driver doesn't support backing files");
     else if (here & IN_PROTOCOL)

@@ -92,8 +92,7 @@ const char *format_known(const char *name)
     return NULL;
 }
 
-/* Of QEMU's formats those that are left to it. */
-static bool is_foreign(const char *name)
+bool format_is_foreign(const char *name)
 {
     static const char *const names[] = { "bochs", "cloop", "dmg",  "parallels", "qed",
                                          "vdi",   "vhdx",  "vmdk", "vpc" };
@@ -107,21 +106,31 @@ static bool is_foreign(const char *name)
 char *format_refusal(const char *name)
 {
     return xasprintf("Unknown driver '%s'%s", name,
-                     is_foreign(name) ? ": qemu-img convert -O qcow2 makes an image of it that can "
-                                        "be opened here"
-                                      : "");
+                     format_is_foreign(name)
+                         ? ": qemu-img convert -O qcow2 makes an image of it that can "
+                           "be opened here"
+                         : "");
+}
+
+char *format_not_made(const char *name)
+{
+    return format_is_foreign(name) ? xasprintf(": qcow2, raw and luks are made here, and qemu-img "
+                                               "convert -O %s makes it of one of them",
+                                               name)
+                                   : xstrdup("");
 }
 
 const char *format_to_create(const char *name, const char *filename)
 {
     const char *format = format_known(name ? name : "raw");
+    CLEANUP_FREE char *hint = NULL;
 
     if (format && strcmp(format, "qcow") != 0)
         return format;
+    hint = format_not_made(name);
     error_report(format ? "%s%sFormat driver '%s' does not support image creation%s"
                         : "%s%sUnknown file format '%s'%s",
-                 filename ? filename : "", filename ? ": " : "", name,
-                 format || !is_foreign(name) ? "" : ": qcow2, raw and luks are made here");
+                 filename ? filename : "", filename ? ": " : "", name, hint);
     return NULL;
 }
 

@@ -69,8 +69,14 @@ const char *format_known(const char *name);
 /* The sentence about a format that is none of them; the caller frees it. */
 char *format_refusal(const char *name);
 
-/* The same for an image to be made (NULL: "raw"); a format that cannot be written is reported, with
- * the file's name if there is one. */
+/* One of QEMU's formats that are left to it? */
+bool format_is_foreign(const char *name);
+
+/* ": " and where an image of such a format can be made, "" for other names; the caller frees it. */
+char *format_not_made(const char *name);
+
+/* The known format of an image to be made (NULL: "raw"); a format that cannot be written is
+ * reported, with the file's name if there is one. */
 const char *format_to_create(const char *name, const char *filename);
 
 #endif /* QCOW_CMD_IMAGE_KEYS_H */

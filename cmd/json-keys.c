@@ -46,6 +46,16 @@ static void flatten_array(keyval_list *list, const char *prefix, const json_t *a
     }
 }
 
+static keyval_kind kind_of(const json_t *scalar)
+{
+    switch (json_typeof(scalar)) {
+    case JSON_STRING: return KEYVAL_TEXT;
+    case JSON_INTEGER: return KEYVAL_NUMBER;
+    case JSON_NULL: return KEYVAL_NULL;
+    default: return KEYVAL_OTHER;
+    }
+}
+
 /* The caller frees it. */
 static char *text_of(const json_t *scalar)
 {
@@ -69,7 +79,7 @@ static void flatten(keyval_list *list, const char *key, const json_t *value)
         flatten_array(list, key, value);
     } else {
         text = text_of(value);
-        (json_is_integer(value) ? keyval_set_number : keyval_set)(list, key, text);
+        keyval_set_kind(list, key, text, kind_of(value));
     }
 }
 

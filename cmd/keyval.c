@@ -9,16 +9,22 @@
 #include "message.h"
 #include "words.h"
 
-/* Takes the element that *text starts with, its doubled commas made single, and moves *text behind
- * the comma that ends it, or to NULL at the end of the list. */
-static char *take_element(const char **text)
+/* Is the next element a name alone? */
+static bool is_bare(const char *text)
+{
+    return text[strcspn(text, "=,")] != '=';
+}
+
+/* Takes the element that *text starts with, its doubled commas made single unless they are none,
+ * and moves *text behind the comma that ends it, or to NULL at the end of the list. */
+static char *take_element(const char **text, bool doubled)
 {
     const char *from = *text;
     char *element = xrealloc(NULL, strlen(from) + 1);
     char *to = element;
 
     while (*from) {
-        if (*from == ',' && *++from != ',')
+        if (*from == ',' && (*++from != ',' || !doubled))
             break;
         *to++ = *from++;
     }
@@ -61,7 +67,7 @@ int keyval_parse(keyval_list *list, const char *text, const char *implied_key)
         return -1;
     }
     while (text && *text) {
-        CLEANUP_FREE char *element = take_element(&text);
+        CLEANUP_FREE char *element = take_element(&text, implied_key || !is_bare(text));
 
         set_element(list, element, implied_key);
         implied_key = NULL;
@@ -72,7 +78,7 @@ int keyval_parse(keyval_list *list, const char *text, const char *implied_key)
 int keyval_parse_strictly(keyval_list *list, const char *text, const char *implied_key, char **why)
 {
     while (text && *text) {
-        CLEANUP_FREE char *element = take_element(&text);
+        CLEANUP_FREE char *element = take_element(&text, true);
         size_t length;
 
         if (!strchr(element, '=') && !implied_key) {
@@ -108,7 +114,7 @@ static keyval *set(keyval_list *list, const char *key, const char *value)
         item->key = xstrdup(key);
     }
     item->value = xstrdup(value);
-    item->is_number = false;
+    item->kind = KEYVAL_TEXT;
     return item;
 }
 
@@ -117,16 +123,14 @@ void keyval_set(keyval_list *list, const char *key, const char *value)
     set(list, key, value);
 }
 
-void keyval_set_number(keyval_list *list, const char *key, const char *value)
+void keyval_set_kind(keyval_list *list, const char *key, const char *value, keyval_kind kind)
 {
-    set(list, key, value)->is_number = true;
+    set(list, key, value)->kind = kind;
 }
 
-bool keyval_is_number(const keyval_list *list, const char *key)
+keyval_kind keyval_kind_of(const keyval_list *list, const char *key)
 {
-    const keyval *item = find(list, key);
-
-    return item && item->is_number;
+    return find(list, key)->kind;
 }
 
 const char *keyval_get(const keyval_list *list, const char *key)
@@ -148,7 +152,7 @@ bool keyval_wants_help(const char *text)
     if (!well_formed(text))
         return false;
     while (text && *text) {
-        CLEANUP_FREE char *element = take_element(&text);
+        CLEANUP_FREE char *element = take_element(&text, !is_bare(text));
 
         if (strcmp(element, "help") == 0 || strcmp(element, "?") == 0)
             return true;

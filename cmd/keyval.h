@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* keyval.h - lists of "key=value,key2=value2", the spelling of -o and --image-opts
  *
- * A comma inside a value is written twice.  A key without "=" means "on", and with a leading "no"
- * the rest of it means "off".
+ * A comma inside a value is written twice, but one behind a key without "=" ends it.  Such a key
+ * means "on", and with a leading "no" the rest of it means "off".
  */
 
 #ifndef QCOW_CMD_KEYVAL_H
@@ -11,10 +11,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* What a value was where it comes from. */
+typedef enum { KEYVAL_TEXT, KEYVAL_NUMBER, KEYVAL_OTHER, KEYVAL_NULL } keyval_kind;
+
 typedef struct {
     char *key;
     char *value;
-    bool is_number; /* where it comes from, numbers differ from texts */
+    keyval_kind kind;
 } keyval;
 
 typedef struct {
@@ -34,10 +37,11 @@ int keyval_parse_strictly(keyval_list *list, const char *text, const char *impli
 /* Sets or replaces one pair. */
 void keyval_set(keyval_list *list, const char *key, const char *value);
 
-/* The same with a value that was a number. */
-void keyval_set_number(keyval_list *list, const char *key, const char *value);
+/* The same with a value that may have been something else than a text. */
+void keyval_set_kind(keyval_list *list, const char *key, const char *value, keyval_kind kind);
 
-bool keyval_is_number(const keyval_list *list, const char *key);
+/* Of a key that is there. */
+keyval_kind keyval_kind_of(const keyval_list *list, const char *key);
 
 /* The value of the key, or NULL. */
 const char *keyval_get(const keyval_list *list, const char *key);

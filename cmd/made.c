@@ -7,7 +7,8 @@
  * keeps it.
  *
  * When a signal ends the process, the file is still open, and those locks are our own: it is
- * enough that the name leads to that file. */
+ * enough that the name leads to that file.  While it is being made, the library does that, and
+ * which file it is shows in that it is open here and was not there before. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +26,7 @@ enum {
     FIRST_LOCK = 100, /* bytes 100 to 103 and 200 to 203 */
     LOCKS = 104,
     MAX_GUARDED = 2, /* an image and its data file */
+    MAX_OPEN = 256,  /* as low are the numbers of files that are open */
 };
 
 /* What a signal that ends the process takes away; NULL: nothing.  The signal handler reads them. */
@@ -36,12 +38,31 @@ void made_note(made_file *made, const char *name)
 
     *made = (made_file){ 0 };
     if (lstat(name, &st) == 0 && S_ISREG(st.st_mode))
-        *made = (made_file){ xstrdup(name), st.st_dev, st.st_ino };
+        *made = (made_file){ xstrdup(name), st.st_dev, st.st_ino, false };
+}
+
+void made_expect(made_file *made, const char *name)
+{
+    struct stat st;
+
+    *made = (made_file){ 0 };
+    if (lstat(name, &st) < 0 && errno == ENOENT)
+        *made = (made_file){ .name = xstrdup(name), .expected = true };
 }
 
 static bool is_that(const made_file *made, const struct stat *st)
 {
     return st->st_dev == made->device && st->st_ino == made->inode;
+}
+
+static bool is_open_here(const struct stat *st)
+{
+    struct stat open;
+
+    for (int fd = 0; fd < MAX_OPEN; fd++)
+        if (fstat(fd, &open) == 0 && open.st_dev == st->st_dev && open.st_ino == st->st_ino)
+            return true;
+    return false;
 }
 
 static void take_guarded_away(void)
@@ -51,7 +72,8 @@ static void take_guarded_away(void)
     for (size_t i = 0; i < MAX_GUARDED; i++) {
         const made_file *made = guarded[i];
 
-        if (made && lstat(made->name, &st) == 0 && is_that(made, &st))
+        if (made && lstat(made->name, &st) == 0 &&
+            (made->expected ? S_ISREG(st.st_mode) && is_open_here(&st) : is_that(made, &st)))
             unlink(made->name);
     }
 }

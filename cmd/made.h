@@ -4,16 +4,22 @@
 #ifndef QCOW_CMD_MADE_H
 #define QCOW_CMD_MADE_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 typedef struct {
     char *name; /* NULL: none */
     dev_t device;
     ino_t inode;
+    bool expected; /* not there yet: whatever we make of that name */
 } made_file;
 
 /* The file that has this name now was made here; nothing is noted of what is no regular file. */
 void made_note(made_file *made, const char *name);
+
+/* A file of this name is about to be made here.  Nothing is noted if one is there already: until it
+ * is emptied it is what it was. */
+void made_expect(made_file *made, const char *name);
 
 /* Until it is forgotten, take it away when a signal ends the process, too; of two files at most. */
 void made_guard(const made_file *made);

@@ -156,8 +156,8 @@ int run_measure(const options *o)
     const char *format = format_known(wanted);
     CLEANUP_IMAGE qcow2_image *source = NULL;
 
-    if (format && strcmp(format, "qcow") == 0) {
-        error_report("Block driver '%s' does not support size measurement", format);
+    if ((format && strcmp(format, "qcow") == 0) || format_is_foreign(wanted)) {
+        error_report("Block driver '%s' does not support size measurement", wanted);
         return EXIT_FAILURE;
     }
     if (format && o->creation_help) {

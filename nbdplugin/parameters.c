@@ -3,7 +3,7 @@
  *
  * PARAMETERS has a row for each: its key, how its value is parsed, where the value goes, and what
  * nbdkit --help says about it.  A parameter given twice has the value given last, as everywhere in
- * nbdkit.
+ * nbdkit, but a second file is refused: it would not be served.
  */
 
 #define NBDKIT_API_VERSION 2
@@ -57,12 +57,24 @@ struct row {
     void *target;
 };
 
+static bool is_server(const char *value)
+{
+    return strncmp(value, "nbd", 3) == 0 && strncmp(value + strcspn(value, ":"), "://", 3) == 0;
+}
+
 static int parse_path(const struct row *row, const char *value)
 {
     char **path = row->target;
 
     if (*value == '\0') {
         nbdkit_error("%s= needs a file name", row->key);
+        return -1;
+    }
+    if (is_server(value)) {
+        nbdkit_error(
+            "%s=%s: only files are served here: nbdcopy brings an image from a server into a "
+            "file, and nbdkit's nbd plugin passes on the disk that a server has",
+            row->key, value);
         return -1;
     }
     if (*path) {
