@@ -18,6 +18,7 @@
 #include "image-open.h"
 #include "json.h"
 #include "location.h"
+#include "made.h"
 #include "message.h"
 #include "path.h"
 #include "target.h"

@@ -21,13 +21,24 @@ int image_keys_fail_library(char **why)
     return -1;
 }
 
-/* Can the key have such a value?  Names can be texts only, and null stands for no key at all, but
- * for a backing file it says that there is none. */
+/* Is the value the name of something, which only a text can be? */
+static bool is_name(const char *key)
+{
+    static const char *const names[] = { "backing", "data-file", "driver", "file", "filename" };
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], key) == 0)
+            return true;
+    return false;
+}
+
+/* Can the key have such a value?  null stands for no key at all, but of a backing file it says that
+ * there is none. */
 static bool counts(const char *key, keyval_kind kind)
 {
     if (kind == KEYVAL_NULL)
         return strcmp(key, "backing") == 0;
-    return kind == KEYVAL_TEXT || (strcmp(key, "driver") != 0 && strcmp(key, "filename") != 0);
+    return kind == KEYVAL_TEXT || !is_name(key);
 }
 
 const char *layer_get(const layer *l, const char *key)

@@ -19,7 +19,6 @@
 #include "json-keys.h"
 #include "location.h"
 #include "lock-wait.h"
-#include "made.h"
 #include "message.h"
 #include "path.h"
 #include "words.h"
@@ -240,36 +239,6 @@ static qcow2_image *open_when_free(const image_target *t, const image_source *so
         image = qcow2_open(t->filename, t->options);
     } while (!image && lock_wait_pause(&wait));
     return image;
-}
-
-/* Preallocation may take long. */
-static int create_guarded(const char *filename, const char *data_file,
-                          const qcow2_create_options *new)
-{
-    made_file made, made_data = { 0 };
-    int result;
-
-    made_expect(&made, filename);
-    if (data_file)
-        made_expect(&made_data, data_file);
-    made_guard(&made);
-    made_guard(&made_data);
-    result = qcow2_create(filename, new);
-    made_forget(&made);
-    made_forget(&made_data);
-    return result;
-}
-
-int create_when_free(const char *filename, const char *data_file, const qcow2_create_options *new,
-                     uint64_t seconds)
-{
-    lock_wait wait = { .seconds = seconds };
-    int result;
-
-    do {
-        result = create_guarded(filename, data_file, new);
-    } while (result && lock_wait_pause(&wait));
-    return result;
 }
 
 static bool is_refused_server(const char *sentence)

@@ -52,12 +52,6 @@ qcow2_image *try_open_image(const image_source *source, char **why);
 /* The same, but reports the failure: "Could not open 'x': WHY". */
 qcow2_image *open_image(const image_source *source);
 
-/* qcow2_create, which waits so many seconds for a file that another program has locked.  If a
- * signal ends the process meanwhile, neither the file nor its data file (NULL: none) stays that was
- * not there before. */
-int create_when_free(const char *filename, const char *data_file, const qcow2_create_options *new,
-                     uint64_t wait);
-
 /* Flags of a cache mode ("none", "writeback", "writethrough", "directsync", "unsafe"); -1 when
  * there is none of that name. */
 int cache_mode_flags(const char *name, uint32_t *flags);

@@ -19,6 +19,7 @@
 
 #include "cleanup.h"
 #include "ending.h"
+#include "lock-wait.h"
 #include "made.h"
 #include "message.h"
 
@@ -131,4 +132,34 @@ void made_take_away(made_file *made)
     if (fd >= 0)
         close(fd);
     made_forget(made);
+}
+
+/* Preallocation may take long. */
+static int create_guarded(const char *filename, const char *data_file,
+                          const qcow2_create_options *new)
+{
+    made_file made, made_data = { 0 };
+    int result;
+
+    made_expect(&made, filename);
+    if (data_file)
+        made_expect(&made_data, data_file);
+    made_guard(&made);
+    made_guard(&made_data);
+    result = qcow2_create(filename, new);
+    made_forget(&made);
+    made_forget(&made_data);
+    return result;
+}
+
+int create_when_free(const char *filename, const char *data_file, const qcow2_create_options *new,
+                     uint64_t seconds)
+{
+    lock_wait wait = { .seconds = seconds };
+    int result;
+
+    do {
+        result = create_guarded(filename, data_file, new);
+    } while (result && lock_wait_pause(&wait));
+    return result;
 }

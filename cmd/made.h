@@ -5,7 +5,10 @@
 #define QCOW_CMD_MADE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
+
+#include "qcow2.h"
 
 typedef struct {
     char *name; /* NULL: none */
@@ -29,5 +32,11 @@ void made_forget(made_file *made);
 
 /* Remove the name, if it still leads to that file and nobody else has locked it; then forget it. */
 void made_take_away(made_file *made);
+
+/* qcow2_create, which waits so many seconds for a file that another program has locked.  If a
+ * signal ends the process meanwhile, neither the file nor its data file (NULL: none) stays that was
+ * not there before. */
+int create_when_free(const char *filename, const char *data_file, const qcow2_create_options *new,
+                     uint64_t wait);
 
 #endif /* QCOW_CMD_MADE_H */

@@ -150,17 +150,23 @@ static qcow2_image *open_source(const options *o)
     return o->snapshot ? open_image_snapshot(&source, o->snapshot) : open_image(&source);
 }
 
+static int refuse_format(const char *name)
+{
+    error_report(format_known(name) || format_is_foreign(name)
+                     ? "Block driver '%s' does not support size measurement"
+                     : "Unknown file format '%s'",
+                 name);
+    return EXIT_FAILURE;
+}
+
 int run_measure(const options *o)
 {
     const char *wanted = o->target_format ? o->target_format : "raw";
     const char *format = format_known(wanted);
+    bool measured = format && strcmp(format, "qcow") != 0;
     CLEANUP_IMAGE qcow2_image *source = NULL;
 
-    if ((format && strcmp(format, "qcow") == 0) || format_is_foreign(wanted)) {
-        error_report("Block driver '%s' does not support size measurement", wanted);
-        return EXIT_FAILURE;
-    }
-    if (format && o->creation_help) {
+    if (measured && o->creation_help) {
         create_options_print_help(format, false, false);
         return EXIT_SUCCESS;
     }
@@ -171,9 +177,7 @@ int run_measure(const options *o)
         if (!source)
             return EXIT_FAILURE;
     }
-    if (!format) {
-        error_report("Unknown file format '%s'", wanted);
-        return EXIT_FAILURE;
-    }
+    if (!measured)
+        return refuse_format(wanted);
     return measure(o, format, source) ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -64,6 +64,19 @@ static void append(struct error *error, const char *format, va_list args)
     make_printable(error->message + used);
 }
 
+/* Of a sentence that has become long by a long name, the end says what is wrong. */
+static void make_room(struct error *error, size_t length)
+{
+    static const char cut[] = "...";
+    size_t end = sizeof error->message - sizeof cut - length;
+
+    if (strlen(error->message) <= end)
+        return;
+    while ((error->message[end] & 0xc0) == 0x80) /* not amid a character */
+        end--;
+    strcpy(error->message + end, cut);
+}
+
 static void append_text(struct error *error, const char *text)
 {
     size_t used = strlen(error->message);
@@ -87,13 +100,16 @@ int error_system(int errnum, const char *format, ...)
 {
     struct error next = { .errnum = errnum ? errnum : EIO };
     char words[128];
+    const char *reason;
     va_list args;
 
     va_start(args, format);
     append(&next, format, args);
     va_end(args);
+    reason = strerror_r(next.errnum, words, sizeof words);
+    make_room(&next, strlen(": ") + strlen(reason));
     append_text(&next, ": ");
-    append_text(&next, strerror_r(next.errnum, words, sizeof words));
+    append_text(&next, reason);
     current = next;
     return -1;
 }

@@ -11,13 +11,12 @@ while read -r name; do
     [ -n "$(find "$abs_top_srcdir/tests" -name "$name")" ] || { echo "there is no test $name"; exit 1; }
 done < <(grep -o '[a-z-]*\.sh' "$cli/rows/without")
 
-# It can fail: an option without a row is told.
+# It can fail: an option without a row is told, and so is a verb without a reason.
 list=$(mktemp)
-trap 'rm -f "$list"' EXIT
-grep -v -e --untrusted "$cli/rows/without" > "$list"
-if python3 -B "$cli/covered.py" "$list" "$cli"/rows/*.rows > "$list.said"; then
+trap 'rm -f "$list" "$list.said"' EXIT
+if python3 -B "$cli/covered.py" "$list" $(ls "$cli"/rows/*.rows | grep -v /more.rows) > "$list.said"; then
     echo "an option without a row is not told"
     exit 1
 fi
 grep -qx 'no row has convert --untrusted' "$list.said"
-rm "$list.said"
+grep -qx 'no row has audit --output' "$list.said"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# A signal that ends convert or dd takes away what they have made so far, so that nobody takes it for the
-# whole; a target that was there before the command, one that has become another file, and one that is
+# A signal that ends convert, dd or create takes away what they have made so far, so that nobody takes it
+# for the whole; a target that was there before the command, one that has become another file, and one that is
 # whole, stay.  The process ends by the signal.
 set -eu
 tmp=$(mktemp -d)
@@ -26,6 +26,7 @@ interrupted() {
 }
 
 head -c 4M /dev/urandom >disk.raw
+truncate -s 8G large.raw
 begun='[ -s target ] && [ "$(stat -c %b target)" -gt 1000 ]' # half a MiB, at 1 MiB a second
 for format in qcow2 raw; do
     for signal in INT TERM HUP QUIT; do
@@ -55,6 +56,24 @@ for untrusted in "" --untrusted; do
         qcow-img convert $untrusted -r 1M -f raw -O qcow2 -o data_file=data disk.raw target
     [ ! -e target ] && [ ! -e data ] || fail "the target or its data file is there"
 done
+
+# What is being made is not there either, but what was there before keeps its name.
+for format in qcow2 raw; do
+    for untrusted in "" --untrusted; do
+        interrupted INT "$begun" qcow-img create $untrusted -q -f $format -o preallocation=full target 8G
+        [ ! -e target ] || fail "the target is there"
+    done
+    interrupted TERM "$begun" qcow-img convert -f raw -O $format -o preallocation=full large.raw target
+    [ ! -e target ] || fail "the target is there"
+    echo old >target
+    interrupted TERM "$begun" qcow-img create -q -f $format -o preallocation=full target 8G
+    [ -e target ] || fail "the name of a file that was there is gone"
+    [ $format = raw ] || ! head -c 3 target | grep -q QFI || fail "it looks like an image"
+    rm target
+done
+interrupted HUP '[ -s data ] && [ "$(stat -c %b data)" -gt 1000 ]' \
+    qcow-img create -q -f qcow2 -o data_file=data,preallocation=full target 8G
+[ ! -e target ] && [ ! -e data ] || fail "the target or its data file is there"
 
 what="what is whole"
 qcow-img convert -f raw -O qcow2 disk.raw target

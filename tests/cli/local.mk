@@ -64,6 +64,8 @@ cli_verbs_need_no_command_line_SOURCES = \
 	../cmd/image-key-table.c \
 	../cmd/image-keys.c \
 	../cmd/layer-name.c \
+	../cmd/ending.c \
+	../cmd/made.c \
 	../cmd/image-open.c \
 	../cmd/json-keys.c \
 	../cmd/json.c \

@@ -18,6 +18,7 @@ row_tables = \
 	cli/rows/layers.rows \
 	cli/rows/map.rows \
 	cli/rows/measure.rows \
+	cli/rows/more.rows \
 	cli/rows/names.rows \
 	cli/rows/nbd.rows \
 	cli/rows/nbd-tls.rows \

@@ -40,6 +40,11 @@ refuses 'qemu-img convert -O qcow2 makes one of it' qcow2 disk.vmdk
 qemu-img create -q -f qcow old.qcow 1M
 refuses 'version 1 of the format, format=qcow' qcow2 old.qcow
 refuses '/disk.qcow2 already, and a server has one' qcow2 disk.qcow2 disk.raw
+for server in nbd://localhost/disk nbds://localhost 'nbd+unix:///?socket=/tmp/none'; do
+    refuses 'only files are served here: nbdcopy' qcow2 file="$server"
+    refuses 'only files are served here: nbdcopy' qcow2 disk.qcow2 data-file="$server"
+done
+refuses '/disk.raw already, and a server has one' qcow2 disk.qcow2 data-file=disk.raw data-file=empty
 refuses 'empty' qcow2 empty
 refuses 'elsewhere' qcow2 elsewhere/disk.qcow2
 mkdir folder

@@ -30,6 +30,24 @@ static void missing_file(void **state)
     assert_int_equal(access("missing", F_OK), -1);
 }
 
+/* What is wrong is said behind however much of the name has room. */
+static void long_name(void **state)
+{
+    char name[4200] = { 0 };
+    const char *end;
+
+    (void)state;
+    for (size_t i = 0; i < 4100; i += 2)
+        memcpy(name + i, "\xc3\xa4", 2);
+    assert_null(store_file_open(name, STORE_READ_ONLY, STORE_LOCK_NONE));
+    assert_int_equal(error_errno(), ENAMETOOLONG);
+    end = strstr(error_message(), "...");
+    assert_non_null(end);
+    assert_string_equal(end, "...: File name too long");
+    assert_null(strchr(error_message(), '?'));
+    assert_memory_equal(end - 2, "\xc3\xa4", 2);
+}
+
 static void folder(void **state)
 {
     (void)state;
@@ -107,6 +125,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(missing_file),
+        cmocka_unit_test(long_name),
         cmocka_unit_test(folder),
         cmocka_unit_test(fifo),
         cmocka_unit_test(socket_file),
