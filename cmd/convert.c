@@ -346,19 +346,16 @@ static int check_new_target(const conversion *c)
     return 0;
 }
 
-/* The same for a target that was there, and its data file. */
+/* The same for a target that was there, with the files that it was opened with. */
 static int check_old_target(const conversion *c)
 {
-    const char *filename = qcow2_get_filename(c->target);
-    CLEANUP_FREE char *data_file = NULL;
-    qcow2_info info;
-
-    if (qcow2_get_info(c->target, &info, sizeof info) == 0 && info.data_file)
-        data_file = path_beside(filename, info.data_file);
     for (size_t i = 0; i < c->nb_sources; i++) {
-        if (check_not_read(c->sources[i], filename) == -1 ||
-            (data_file && check_not_read(c->sources[i], data_file) == -1))
-            return -1;
+        if (qcow2_uses_file_of(c->sources[i], c->target) == 0)
+            continue;
+        error_report("%s: error while converting: the image '%s' is read from this file or its "
+                     "data file",
+                     qcow2_get_filename(c->target), qcow2_get_filename(c->sources[i]));
+        return -1;
     }
     return 0;
 }

@@ -136,6 +136,12 @@ int qcow2_uses_file(qcow2_image *image, const char *filename)
     return stat(filename, &st) == 0 && image_uses_file(image, &st);
 }
 
+int qcow2_uses_file_of(qcow2_image *image, qcow2_image *written)
+{
+    REQUIRE(image && written, -1);
+    return image_uses_file_of(image, written);
+}
+
 int qcow2_get_info(qcow2_image *image, qcow2_info *info, size_t info_size)
 {
     qcow2_info whole;

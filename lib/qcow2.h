@@ -393,8 +393,14 @@ QCOW2_PUBLIC qcow2_image *qcow2_get_backing(qcow2_image *image);
 /* 1: the image, a layer below it, a data file, or a backing file of one of these is stored in this
  * file, by whatever names they were opened and the file is named: to write to the file is to write
  * to them.  0: not, or there is no such file.  Exports on servers are never recognized.  -1 on
- * failure. */
+ * failure.  Of a data file that was not opened (QCOW2_OPEN_NO_IO) only the name is known: a file
+ * of this name beside the image, and one in the working directory, both count. */
 QCOW2_PUBLIC int qcow2_uses_file(qcow2_image *image, const char *filename);
+
+/* 1: what is changed in the other image is written to bytes of a file in which the first one is
+ * stored, as above; the other one's backing files are not written.  0: not.  -1 on failure.  Parts
+ * of a file that do not overlap are different files.  The images may be the same one. */
+QCOW2_PUBLIC int qcow2_uses_file_of(qcow2_image *image, qcow2_image *written);
 
 /* ------------------------------------------------------------------------------------------------
  * Internal snapshots (ENOTSUP for raw, luks and qcow)
@@ -419,8 +425,8 @@ QCOW2_PUBLIC int qcow2_snapshot_list(qcow2_image *image, qcow2_snapshot_callback
                                      void *opaque);
 /* From now on the image, which is open read-only and has no backing file open, shows the disk of
  * the snapshot of this index, from 0, in the order of the list: its size, what is read, its map.
- * After a failure (ENOENT: there is no such snapshot; EINVAL; EIO) nothing of it may be read until
- * another one is shown. */
+ * EINVAL: it is not so open.  After a failure (ENOENT: there is no such snapshot; EINVAL; EIO)
+ * nothing of it may be read until another one is shown. */
 QCOW2_PUBLIC int qcow2_snapshot_show(qcow2_image *image, uint32_t index);
 QCOW2_PUBLIC int qcow2_snapshot_create(qcow2_image *image, const char *name);
 

@@ -78,7 +78,8 @@ get_info_aliases = \
 	qcow2_get_filename.3 \
 	qcow2_get_name.3 \
 	qcow2_get_size.3 \
-	qcow2_uses_file.3
+	qcow2_uses_file.3 \
+	qcow2_uses_file_of.3
 open_aliases = \
 	qcow2_close.3 \
 	qcow2_open_options_free.3 \

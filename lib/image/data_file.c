@@ -95,14 +95,26 @@ static struct store *open_recorded(const struct qcow2_image *image,
     return path ? open_file(image, path, &plain_file, options) : NULL;
 }
 
-bool image_names_data_file(const struct qcow2_image *image, const struct stat *file)
+int image_data_file_candidates(struct qcow2_image *image,
+                               struct stat candidates[DATA_FILE_CANDIDATES])
 {
-    const char *name = image->tables_open ? image->tables.header.data_file : NULL;
-    bool unopened = name && name[0] && image->data_store == NULL;
-    CLEANUP_FREE char *path = unopened ? find(image, name) : NULL;
-    struct stat st;
+    bool unopened = image->tables_open && image->data_store == NULL;
+    CLEANUP_FREE char *beside = NULL;
+    const char *name;
+    int count = 0;
+    READ_SCOPE(&image->operations);
 
-    return path && stat(path, &st) == 0 && st.st_dev == file->st_dev && st.st_ino == file->st_ino;
+    name = unopened && tables_has_data_file(&image->tables) ? image->tables.header.data_file : NULL;
+    if (name == NULL || name[0] == '\0')
+        return 0;
+    beside = named_resolve(image, name);
+    if (beside == NULL)
+        return -1;
+    if (stat(beside, &candidates[count]) == 0)
+        count++;
+    if (stat(name, &candidates[count]) == 0)
+        count++;
+    return count;
 }
 
 int image_open_data_file(struct qcow2_image *image, const struct qcow2_open_options *options)

@@ -11,8 +11,12 @@
 /* Open the data file that the image needs, as far as the options allow. */
 int image_open_data_file(struct qcow2_image *image, const struct qcow2_open_options *options);
 
-/* Does the image, which was opened without its data file, name this one? */
-bool image_names_data_file(const struct qcow2_image *image, const struct stat *file);
+/* The files of which one is the data file of an image that was opened without it: beside the image,
+ * and in the working directory.  Returns how many there are, or -1 with the error set.  Takes
+ * operations. */
+#define DATA_FILE_CANDIDATES 2
+int image_data_file_candidates(struct qcow2_image *image,
+                               struct stat candidates[DATA_FILE_CANDIDATES]);
 
 /* The disk is about to grow from old_size, or has shrunk to size: bring the data file to the same
  * length.  What a raw one has beyond the old end becomes zeroes. */

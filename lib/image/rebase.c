@@ -260,13 +260,6 @@ static int change_names(struct qcow2_image *image, const char *backing_file,
     return r;
 }
 
-/* What is written to the image would be read in its backing file. */
-static bool image_is_in(struct qcow2_image *new_backing, const struct qcow2_image *image)
-{
-    return image_uses_place(new_backing, image->store) ||
-           (image->data_store && image_uses_place(new_backing, image->data_store));
-}
-
 static int check_names(const struct qcow2_image *image, const char *backing_file,
                        const char *backing_format)
 {
@@ -292,6 +285,8 @@ int image_rebase(struct qcow2_image *image, const char *backing_file, const char
 {
     const char *file = backing_file && *backing_file ? backing_file : NULL;
     bool unsafe = flags & QCOW2_REBASE_UNSAFE;
+    /* With no lock held: it takes those of both, one after the other. */
+    bool is_loop = new_backing && image_uses_file_of(new_backing, image);
     WRITE_SCOPE(&image->operations);
 
     if (image_require_writable_qcow2(image, "Rebasing") == -1 ||
@@ -302,7 +297,7 @@ int image_rebase(struct qcow2_image *image, const char *backing_file, const char
                          image->filename);
     if (!unsafe && file && (new_backing == NULL || new_backing->disk == NULL))
         return error_set(EINVAL, "Rebasing '%s' needs the new backing file", image->filename);
-    if (new_backing && image_is_in(new_backing, image))
+    if (is_loop)
         return error_set(ELOOP, "'%s' is read from the file of '%s' itself", file, image->filename);
     if (!unsafe && keep_content(image, file ? new_backing : NULL, progress, opaque) == -1)
         return -1;

@@ -178,6 +178,11 @@ int image_snapshot_show(struct qcow2_image *image, uint32_t index)
         return error_set(ENOENT, "'%s' has no snapshot at index %" PRIu32, image->filename, index);
     if (check_showing(image) == -1)
         return -1;
+    if (image->backing)
+        return error_set(EINVAL,
+                         "Snapshots of '%s' are not shown one after the other while its backing "
+                         "file is open",
+                         image->filename);
     WRITE_SCOPE(&image->tables.lock);
     return show(image, &image->snapshots.entries[index]);
 }

@@ -8,6 +8,12 @@
  *
  * Of a file that is more than one disk (partitions), parts are told from each other by their place,
  * as far as that is known.
+ *
+ * Of a data file that was not opened only the name is known, which may mean more than one file: all
+ * of them count.
+ *
+ * Locks: the operations of one image at a time, to read that name; nothing else here changes while
+ * an image is open.
  */
 
 #include "image/uses.h"
@@ -39,6 +45,25 @@ static bool is_sought(struct store *store, const struct sought *sought)
     return store_same_file(store, sought->place) && may_overlap(store, sought->place);
 }
 
+static bool is_sought_file(const struct stat *file, const struct sought *sought)
+{
+    if (sought->file)
+        return file->st_dev == sought->file->st_dev && file->st_ino == sought->file->st_ino;
+    return store_is_file(sought->place, file);
+}
+
+/* Where it cannot be found out, it may be. */
+static bool may_be_data_file(struct qcow2_image *image, const struct sought *sought)
+{
+    struct stat candidates[DATA_FILE_CANDIDATES];
+    int count = image_data_file_candidates(image, candidates);
+
+    for (int i = 0; i < count; i++)
+        if (is_sought_file(&candidates[i], sought))
+            return true;
+    return count == -1;
+}
+
 static bool image_has(struct qcow2_image *image, const struct sought *sought);
 
 static bool store_has(struct store *store, const struct sought *sought)
@@ -60,7 +85,7 @@ static bool image_has(struct qcow2_image *image, const struct sought *sought)
 {
     for (; image; image = image->backing)
         if (store_has(image->store, sought) || store_has(image->data_store, sought) ||
-            (sought->file && image_names_data_file(image, sought->file)))
+            may_be_data_file(image, sought))
             return true;
     return false;
 }
@@ -70,7 +95,29 @@ bool image_uses_file(struct qcow2_image *image, const struct stat *file)
     return image_has(image, &(struct sought){ .file = file });
 }
 
-bool image_uses_place(struct qcow2_image *image, struct store *place)
+static bool uses_store(struct qcow2_image *image, struct store *written)
 {
-    return image_has(image, &(struct sought){ .place = place });
+    if (written == NULL)
+        return false;
+    if (image_has(image, &(struct sought){ .place = written }))
+        return true;
+    for (; written; written = written->below) {
+        struct qcow2_image *inside = image_store_image(written);
+
+        if (inside)
+            return image_uses_file_of(image, inside);
+    }
+    return false;
+}
+
+bool image_uses_file_of(struct qcow2_image *image, struct qcow2_image *written)
+{
+    struct stat candidates[DATA_FILE_CANDIDATES];
+    int count = image_data_file_candidates(written, candidates);
+
+    for (int i = 0; i < count; i++)
+        if (image_uses_file(image, &candidates[i]))
+            return true;
+    return count == -1 || uses_store(image, written->store) ||
+           uses_store(image, written->data_store);
 }

@@ -11,7 +11,8 @@
 /* Is the image, a layer of it, a data file or a backing file of these stored in this file? */
 bool image_uses_file(struct qcow2_image *image, const struct stat *file);
 
-/* The same of the bytes of the file that this store shows. */
-bool image_uses_place(struct qcow2_image *image, struct store *place);
+/* Is it stored where a change of the other image is written: in the same bytes of a file that the
+ * other one, a layer of it or a data file of these is stored in? */
+bool image_uses_file_of(struct qcow2_image *image, struct qcow2_image *written);
 
 #endif

@@ -69,6 +69,64 @@ refused convert -U -O raw "$(inside d.q)" data.raw
 refused convert -U -n -O qcow2 -f raw data.raw d.q
 refused dd -U -f qcow2 -O raw if=d.q of=data.raw
 
+# The data file by every name: what its image records, a description, a link, from another folder, and
+# found in the working directory because it is not beside the image.
+mkdir dir away
+(cd dir && qcow-img create -q -f qcow2 -o data_file=in.raw in.q 1M)
+qcow-img create -q -f qcow2 -o data_file=here.raw dir/fallback.q 1M
+for image in dir/in.q dir/fallback.q; do
+    qcow-io -c 'write -q -P 7 0 64k' $image
+done
+qcow-img create -q -f qcow2 -b "$PWD/dir/in.q" -F qcow2 dir/over.q
+ln dir/in.raw hard.raw
+ln -s dir/in.raw soft.raw
+sha256sum dir/* here.raw >>sums
+keys() { # IMAGE DATA-FILE
+    printf 'json:{"driver":"qcow2","file.filename":"%s","data-file":{"driver":"file","filename":"%s"}}' "$1" "$2"
+}
+offset() { # FILE
+    printf 'json:{"driver":"raw","offset":65536,"file.filename":"%s"}' "$1"
+}
+
+for data in ./dir/in.raw hard.raw soft.raw "$PWD/dir/in.raw"; do
+    refused create -q -f qcow2 -b "$PWD/dir/in.q" -F qcow2 "$data"
+    refused create -q -f qcow2 -b dir/over.q -F qcow2 -o data_file="$data" out.q
+    refused convert -U -O raw dir/over.q "$data"
+    refused convert -U -n -O qcow2 -f raw "$data" dir/in.q
+    refused convert -U -n -O qcow2 "$(offset "$data")" "$(keys d.q dir/in.raw)"
+    refused dd -U -f qcow2 -O raw if=dir/in.q of="$data"
+done
+for source in dir/in.q "$(keys dir/in.q soft.raw)"; do
+    refused convert -U -O qcow2 -o data_file=hard.raw "$source" out.q
+    refused convert -U -n -O raw "$source" hard.raw
+done
+refused convert -O qcow2 -B dir/over.q -F qcow2 -o data_file=hard.raw base.q out.q
+refused create -q -f qcow2 -b "$PWD/dir/fallback.q" -F qcow2 ./here.raw
+refused create -q -f qcow2 -b dir/fallback.q -F qcow2 -o data_file=here.raw out.q
+refused convert -U -O raw dir/fallback.q "$PWD/here.raw"
+refused convert -U -n -O qcow2 "$(offset here.raw)" dir/fallback.q
+refused dd -U -f qcow2 -O raw if=dir/fallback.q of=here.raw
+cd away
+sed 's|  |  ../|' ../sums >sums
+for data in ../dir/in.raw ../soft.raw; do
+    refused create -q -f qcow2 -b "$top/dir/in.q" -F qcow2 "$data"
+    refused convert -U -n -O qcow2 -f raw "$data" ../dir/in.q
+    refused dd -U -f qcow2 -O raw if=../dir/in.q of="$data"
+done
+cd "$top"
+
+# Two files of the name that the image records: either may be meant.
+echo other >in.raw
+sha256sum in.raw >>sums
+for data in in.raw dir/in.raw; do
+    refused create -q -f qcow2 -b dir/in.q -F qcow2 -o data_file=$data out.q
+    refused create -q -f qcow2 -b "$PWD/dir/over.q" -F qcow2 $data
+    refused create -q -f qcow2 -b dir/over.q -F qcow2 -o data_file=$data out.q
+    refused convert -O qcow2 -B dir/in.q -F qcow2 -o data_file=$data base.q out.q
+done
+rm in.raw
+sed -i '/  in.raw$/d' sums
+
 # An image is not its own backing file.
 for how in '' -U -u; do
     refused rebase $how -F qcow2 -b base.q base.q

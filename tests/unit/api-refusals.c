@@ -380,6 +380,7 @@ static void nothing_is_done_without_its_arguments(void **state)
     expect_refusal(EFAULT, "qcow2_snapshot_show");
     assert_int_equal(qcow2_uses_file(NULL, "x"), -1);
     expect_refusal(EFAULT, "qcow2_uses_file");
+    refused(qcow2_uses_file_of(image, NULL), EFAULT, "qcow2_uses_file_of");
     assert_null(qcow2_get_backing(NULL));
     expect_refusal(EFAULT, "qcow2_get_backing");
     refused(qcow2_get_info(image, NULL, 0), EFAULT, "qcow2_get_info");
@@ -569,6 +570,25 @@ static void an_amendment_may_be_taken_back(void **state)
     qcow2_amend_options_free(o);
 }
 
+/* Of the disk alone, so that what is below it need not be told apart. */
+static void snapshots_are_shown_without_the_backing_file(void **state)
+{
+    qcow2_image *image = open_chain();
+
+    (void)state;
+    assert_int_equal(qcow2_snapshot_create(image, "kept"), 0);
+    refused(qcow2_snapshot_show(image, 0), EINVAL, "can only be opened read-only");
+    assert_int_equal(qcow2_close(image), 0);
+    image = open_with("disk.qcow2", QCOW2_OPEN_READ_ONLY, QCOW2_BACKING_ALLOW, 0);
+    assert_non_null(image);
+    refused(qcow2_snapshot_show(image, 0), EINVAL, "while its backing file is open");
+    assert_int_equal(qcow2_close(image), 0);
+    image = open_with("disk.qcow2", QCOW2_OPEN_READ_ONLY, QCOW2_BACKING_IGNORE, 0);
+    assert_non_null(image);
+    assert_int_equal(qcow2_snapshot_show(image, 0), 0);
+    assert_int_equal(qcow2_close(image), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -583,6 +603,7 @@ int main(void)
         cmocka_unit_test(ranges_are_told_in_bytes_and_their_place_in_hexadecimal),
         cmocka_unit_test(an_image_is_called_as_the_caller_says),
         cmocka_unit_test(an_amendment_may_be_taken_back),
+        cmocka_unit_test(snapshots_are_shown_without_the_backing_file),
     };
 
     return cmocka_run_group_tests(tests, make_images, scratch_teardown);

@@ -198,6 +198,11 @@ static void test_no_two_images_are_locked_in_both_orders(void **state)
     present = "committing";
     assert_int_equal(qcow2_commit(top, 1, 0, 0, NULL, NULL), 0);
     merge_all();
+    present = "asking what is stored in the same file";
+    for (unsigned i = 0; i < nb_watched; i++)
+        for (unsigned k = 0; k < nb_watched; k++)
+            assert_int_equal(qcow2_uses_file_of(image_number(i), image_number(k)),
+                             i == k || (i == 0 && k == 1));
     change(top, 0);
     present = "rebasing onto another image";
     assert_int_equal(qcow2_rebase(top, "first", "qcow2", others[0], 0, NULL, NULL), 0);
@@ -239,6 +244,31 @@ static void test_the_size_of_what_is_measured_is_read_under_its_lock(void **stat
     assert_int_equal(qcow2_close(image), 0);
 }
 
+static unsigned nb_asked;
+
+static void note_asking(void)
+{
+    nb_asked++;
+}
+
+/* The name of the data file may be changed meanwhile. */
+static void test_files_are_compared_under_the_lock(void **state)
+{
+    qcow2_image *image;
+
+    (void)state;
+    make("disk", NULL);
+    image = open_chain("disk", 0);
+    watch_chain(image);
+    present = "asking for a file";
+    before_taking = note_asking;
+    assert_int_equal(qcow2_uses_file(image, "/"), 0);
+    before_taking = NULL;
+    assert_int_equal(nb_asked, 1);
+    nb_watched = 0;
+    assert_int_equal(qcow2_close(image), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
 
 int main(void)
@@ -246,6 +276,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         TEST(test_no_two_images_are_locked_in_both_orders),
         TEST(test_the_size_of_what_is_measured_is_read_under_its_lock),
+        TEST(test_files_are_compared_under_the_lock),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
