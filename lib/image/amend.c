@@ -11,9 +11,8 @@
  *
  * A cut leaves the image as it was or as it will be, with leaked clusters at worst.  The size has
  * an instant of its own, after the others or, when the version goes down, before them: version 2
- * with snapshots cannot be resized.  So has each key slot, before everything else (keyslots.c).
- * What can be refused is refused before anything changes; whether all refcounts fit into narrower
- * entries is seen only while these are made.
+ * with snapshots cannot be resized.  So has each key slot, after everything else (keyslots.c).  What
+ * can be refused is refused before anything changes, by check().
  */
 
 #include <errno.h>
@@ -25,6 +24,7 @@
 #include "guest/guest.h"
 #include "image/keyslots.h"
 #include "image/progress.h"
+#include "image/size.h"
 #include "table/expand_zeroes.h"
 #include "table/flush.h"
 #include "table/header_update.h"
@@ -90,6 +90,15 @@ static int has_compressed(struct amendment *a, const struct tree *tree, bool act
     return tree_has_compressed(&a->image->tables, tree);
 }
 
+/* Its L1 table is there. */
+static int is_readable(struct amendment *a, const struct tree *tree, bool active)
+{
+    (void)a;
+    (void)tree;
+    (void)active;
+    return 0;
+}
+
 static int expand_zeroes(struct amendment *a, const struct tree *tree, bool active)
 {
     const struct expansion expansion = {
@@ -148,13 +157,10 @@ static int check_size(const struct amendment *a)
 {
     const struct header *h = &a->image->tables.header;
 
-    if (a->size == h->size)
-        return 0;
-    if (!is_aligned(a->size, 512))
-        return error_set(EINVAL, "The new size must be a multiple of 512");
-    if (h->version < 3 && a->version < 3 && a->image->snapshots.count > 0)
-        return error_set(ENOTSUP, "Can't resize a v2 image which has snapshots");
-    return 0;
+    /* the size changes while the version is the higher of the two */
+    return a->size == h->size ? 0
+                              : image_check_size(a->image, a->size,
+                                                 is_downgrade(a) ? h->version : a->version, false);
 }
 
 static int check_version_2(const struct amendment *a)
@@ -204,15 +210,16 @@ static int check_downgrade(struct amendment *a)
         return error_set(ENOTSUP,
                          "Cannot downgrade an image with incompatible features 0x%" PRIx64 " set",
                          h->incompatible_features & ~possible);
-    return check_compression(a);
+    return for_each_tree(a, is_readable) == -1 ? -1 : check_compression(a);
 }
 
-static int check(struct amendment *a)
+static int check_refcounts(const struct amendment *a)
 {
-    if (check_names(a) == -1 || check_size(a) == -1 || check_version_2(a) == -1 ||
-        tables_settle(&a->image->tables) == -1 || check_downgrade(a) == -1)
-        return -1;
-    return check_keyslots(a);
+    struct tables *t = &a->image->tables;
+
+    return a->refcount_order < t->geometry.refcount_order
+               ? refcount_width_fits(t, a->refcount_order)
+               : 0;
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -241,7 +248,6 @@ static int prepare_upgrade(struct amendment *a)
         return -1;
     if (a->snapshots_offset != 0)
         a->header.snapshots_offset = a->snapshots_offset;
-    a->header.version = 3;
     return 0;
 }
 
@@ -264,16 +270,7 @@ static int prepare_without_bitmaps(struct amendment *a)
 
 static int prepare_downgrade(struct amendment *a)
 {
-    struct header *h = &a->header;
-
-    if (for_each_tree(a, expand_zeroes) == -1 || prepare_without_bitmaps(a) == -1)
-        return -1;
-    h->version = 2;
-    h->incompatible_features = h->compatible_features = h->autoclear_features = 0;
-    h->compression_type = COMPRESSION_DEFLATE;
-    free(h->unknown_fields.data);
-    h->unknown_fields = (struct header_bytes){ 0 };
-    return 0;
+    return for_each_tree(a, expand_zeroes) == -1 ? -1 : prepare_without_bitmaps(a);
 }
 
 static int prepare_refcounts(struct amendment *a)
@@ -291,6 +288,10 @@ static int prepare_refcounts(struct amendment *a)
     return 0;
 }
 
+/* ------------------------------------------------------------------------------------------------
+ * The new header
+ */
+
 static void set_switch(uint64_t *features, uint64_t bit, enum amend_switch value)
 {
     if (value == AMEND_ON)
@@ -299,13 +300,32 @@ static void set_switch(uint64_t *features, uint64_t bit, enum amend_switch value
         *features &= ~bit;
 }
 
-static int prepare_fields(struct amendment *a)
+static void set_version(struct amendment *a)
+{
+    struct header *h = &a->header;
+
+    h->version = a->version;
+    if (!is_downgrade(a))
+        return;
+    h->incompatible_features = h->compatible_features = h->autoclear_features = 0;
+    h->compression_type = COMPRESSION_DEFLATE;
+    h->has_bitmaps = false;
+    free(h->unknown_fields.data);
+    h->unknown_fields = (struct header_bytes){ 0 };
+}
+
+/* All that does not depend on what is made for it. */
+static int draft_header(struct amendment *a)
 {
     const struct qcow2_amend_options *o = a->options;
     struct header *h = &a->header;
 
+    if (header_copy(h, &a->image->tables.header) == -1)
+        return -1;
+
     set_switch(&h->compatible_features, COMPATIBLE_LAZY_REFCOUNTS, o->lazy_refcounts);
     set_switch(&h->autoclear_features, AUTOCLEAR_RAW_DATA_FILE, o->data_file_raw);
+    set_version(a);
     if (o->data_file == NULL)
         return 0;
     free(h->data_file);
@@ -313,11 +333,42 @@ static int prepare_fields(struct amendment *a)
     return *o->data_file && h->data_file == NULL ? (error_no_memory(), -1) : 0;
 }
 
+static bool changes_header(const struct amendment *a)
+{
+    const struct header *h = &a->image->tables.header;
+    const struct qcow2_amend_options *o = a->options;
+
+    return a->version != h->version || a->refcount_order != h->geometry.refcount_order ||
+           o->lazy_refcounts != AMEND_AS_IT_IS || o->data_file != NULL ||
+           o->data_file_raw != AMEND_AS_IT_IS;
+}
+
+/* Is there room for it? */
+static int check_header(struct amendment *a)
+{
+    int r = -1;
+
+    if (!changes_header(a))
+        return 0;
+    if (draft_header(a) == 0)
+        r = header_update_fits(&a->image->tables, &a->header);
+    header_destroy(&a->header);
+    a->header = (struct header){ 0 };
+    return r;
+}
+
+static int check(struct amendment *a)
+{
+    if (check_names(a) == -1 || check_size(a) == -1 || check_version_2(a) == -1 ||
+        tables_settle(&a->image->tables) == -1 || check_downgrade(a) == -1 ||
+        check_refcounts(a) == -1 || check_header(a) == -1)
+        return -1;
+    return check_keyslots(a);
+}
+
 static int prepare(struct amendment *a)
 {
-    if (header_copy(&a->header, &a->image->tables.header) == -1 || prepare_fields(a) == -1)
-        return -1;
-    if ((is_upgrade(a) && prepare_upgrade(a) == -1) ||
+    if (draft_header(a) == -1 || (is_upgrade(a) && prepare_upgrade(a) == -1) ||
         (is_downgrade(a) && prepare_downgrade(a) == -1))
         return -1;
     return prepare_refcounts(a);
@@ -391,24 +442,14 @@ static int change_size(struct amendment *a)
                : image_resize_locked(a->image, a->size, QCOW2_RESIZE_SHRINK);
 }
 
-static bool changes_header(const struct amendment *a)
-{
-    const struct header *h = &a->image->tables.header;
-    const struct qcow2_amend_options *o = a->options;
-
-    return a->version != h->version || a->refcount_order != h->geometry.refcount_order ||
-           o->lazy_refcounts != AMEND_AS_IT_IS || o->data_file != NULL ||
-           o->data_file_raw != AMEND_AS_IT_IS;
-}
-
 static int apply(struct amendment *a)
 {
     bool size_first = is_downgrade(a);
 
-    if (check(a) == -1 || keyslots_apply(a->image, &a->options->keyslots, &a->keyslots) == -1 ||
-        (size_first && change_size(a) == -1) || (changes_header(a) && change_header(a) == -1))
+    if (check(a) == -1 || (size_first && change_size(a) == -1) ||
+        (changes_header(a) && change_header(a) == -1) || (!size_first && change_size(a) == -1))
         return -1;
-    return size_first ? 0 : change_size(a);
+    return keyslots_apply(a->image, &a->options->keyslots, &a->keyslots);
 }
 
 /* L1 entries that an expansion looks at, refcount blocks that are allocated, looked for again and

@@ -25,6 +25,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "guest/guest.h"
@@ -85,12 +86,6 @@ static int cover_backing(struct qcow2_image *image, uint64_t size, enum prealloc
 
     if (end <= old_size)
         return 0;
-    if (image->tables.header.version < 3 && mode == PREALLOCATION_OFF)
-        return error_set(ENOTSUP,
-                         "'%s' is a version 2 image and its backing file is longer than the disk: "
-                         "it cannot grow without showing the backing file's content, unless the "
-                         "new part is preallocated",
-                         image->filename);
     if (image_extend_l1(image, geometry_l1_entries(&image->tables.geometry, size)) == -1)
         return -1;
     if (image->tables.header.version < 3)
@@ -258,6 +253,53 @@ static int shrink(struct qcow2_image *image, uint64_t size)
 }
 
 /* ------------------------------------------------------------------------------------------------
+ * Refusals: all of them come before the first change
+ */
+
+static int check_bitmaps(const struct qcow2_image *image, uint64_t size)
+{
+    const struct geometry *g = &image->tables.geometry;
+
+    for (uint32_t i = 0; i < image->bitmaps.count; i++) {
+        const struct bitmap *b = image->bitmaps.list[i];
+        uint64_t bits = bitmap_bits(size, b->entry.granularity_bits);
+
+        if (!bitmap_is_inconsistent(b) &&
+            bitmap_table_entries(bits, g) > MAX_BITMAP_BYTES / g->cluster_size)
+            return error_set(EFBIG,
+                             "Too much space will be occupied by the bitmap '%s': a larger "
+                             "granularity is needed for a disk of %" PRIu64 " bytes",
+                             b->entry.name, size);
+    }
+    return 0;
+}
+
+int image_check_size(struct qcow2_image *image, uint64_t size, uint32_t version, bool new_clusters)
+{
+    const struct disk *disk = image->disk;
+
+    if (!is_aligned(size, 512))
+        return error_set(EINVAL, "The new size must be a multiple of 512");
+    if (size > INT64_MAX)
+        return error_set(EFBIG, "The size %" PRIu64 " is too large", size);
+    if (disk->backing_missing)
+        return error_set(EINVAL, "Resizing '%s' needs its backing file, which was not opened",
+                         image->filename);
+    if (version < 3 && image->snapshots.count > 0)
+        return error_set(ENOTSUP, "Can't resize a v2 image which has snapshots");
+    if (geometry_l1_entries(&image->tables.geometry, size) > MAX_L1_BYTES / L1_ENTRY_SIZE)
+        return error_set(EFBIG, "Failed to grow the L1 table: %s", strerror(EFBIG));
+    if (version < 3 && !new_clusters && disk->backing &&
+        min_u64(size, disk->backing->size) > disk->size)
+        return error_set(ENOTSUP,
+                         "'%s' is a version 2 image and its backing file is longer than the disk: "
+                         "it cannot grow without showing the backing file's content, unless the "
+                         "new part is preallocated",
+                         image->filename);
+    return size > disk->size ? check_bitmaps(image, size) : 0;
+}
+
+/* ------------------------------------------------------------------------------------------------
  * The whole
  */
 
@@ -295,15 +337,9 @@ static int resize_qcow2(struct qcow2_image *image, uint64_t size, enum prealloca
 
     if (image_require_writable_qcow2(image, "Resizing") == -1)
         return -1;
-    if (!is_aligned(size, 512))
-        return error_set(EINVAL, "The new size must be a multiple of 512");
-    if (size > INT64_MAX)
-        return error_set(EFBIG, "The size %" PRIu64 " is too large", size);
-    if (image->disk->backing_missing)
-        return error_set(EINVAL, "Resizing '%s' needs its backing file, which was not opened",
-                         image->filename);
-    if (image->tables.header.version < 3 && image->snapshots.count > 0)
-        return error_set(ENOTSUP, "Can't resize a v2 image which has snapshots");
+    if (image_check_size(image, size, image->tables.header.version, mode != PREALLOCATION_OFF) ==
+        -1)
+        return -1;
     if (size == old_size)
         return 0;
     if (bitmaps_mark(image) == -1)

@@ -7,6 +7,10 @@
 
 #include "image/image.h"
 
+/* May the disk of a qcow2 image become so large, or so small, once the image has that version?
+ * new_clusters: what is new is preallocated.  -1 with the reason; nothing is written. */
+int image_check_size(struct qcow2_image *image, uint64_t size, uint32_t version, bool new_clusters);
+
 /* Set a larger size, a multiple of 512, of a quiet image, without regard to what a backing file
  * would show.  Durable when it returns 0. */
 int image_set_size(struct qcow2_image *image, uint64_t size);

@@ -232,20 +232,41 @@ static int update(struct update *u)
     return finish(u, form) == -1 ? tables_fail(u->t) : 0;
 }
 
+/* With the header that is in force.  The caller frees disk and cluster. */
+static int begin(struct update *u)
+{
+    u->disk = malloc(u->size);
+    u->cluster = malloc(u->size);
+    if (u->disk == NULL || u->cluster == NULL)
+        return error_no_memory(), -1;
+    if (tables_usable(u->t) == -1 || store_pread(u->t->store, u->disk, u->size, 0) == -1)
+        return -1;
+    header_used_by(u->disk, u->size, &u->old);
+    return 0;
+}
+
+static void end(struct update *u)
+{
+    free(u->disk);
+    free(u->cluster);
+}
+
+int header_update_fits(struct tables *t, const struct header *changed)
+{
+    struct update u = { .t = t, .changed = changed, .size = t->geometry.cluster_size };
+    int r = begin(&u) == 0 && find_form(&u) ? 0 : -1;
+
+    end(&u);
+    return r;
+}
+
 int header_update(struct tables *t, struct header *changed)
 {
-    uint64_t size = t->geometry.cluster_size;
-    CLEANUP_FREE uint8_t *disk = malloc(size), *cluster = malloc(size);
-    struct update u = {
-        .t = t, .changed = changed, .size = size, .disk = disk, .cluster = cluster
-    };
+    struct update u = { .t = t, .changed = changed, .size = t->geometry.cluster_size };
+    int r = begin(&u) == 0 && update(&u) == 0 ? 0 : -1;
 
-    if (disk == NULL || cluster == NULL)
-        return error_no_memory(), -1;
-    if (tables_usable(t) == -1 || store_pread(t->store, disk, size, 0) == -1)
-        return -1;
-    header_used_by(disk, size, &u.old);
-    if (update(&u) == -1)
+    end(&u);
+    if (r == -1)
         return -1;
     header_destroy(&t->header);
     t->header = *changed;

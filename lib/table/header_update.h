@@ -16,4 +16,7 @@
  * No request under way, or nobody else knows the image. */
 int header_update(struct tables *tables, struct header *changed);
 
+/* Would there be room for it?  -1 with ENOSPC if not; nothing is written. */
+int header_update_fits(struct tables *tables, const struct header *changed);
+
 #endif

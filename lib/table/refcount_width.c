@@ -246,6 +246,14 @@ static int write_table(struct build *b)
     return store_pwrite(b->t->store, bytes, width->table_bytes, width->table_offset);
 }
 
+int refcount_width_fits(struct tables *t, uint32_t refcount_order)
+{
+    struct geometry width = t->geometry;
+
+    geometry_set_refcount_order(&width, refcount_order);
+    return check_counts(t, &width);
+}
+
 int refcount_width_build(struct tables *t, uint32_t refcount_order, struct refcount_width *width,
                          refcount_width_step *step, void *opaque)
 {
