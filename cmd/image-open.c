@@ -281,6 +281,16 @@ qcow2_image *try_open_image(const image_source *source, char **why)
     return image;
 }
 
+bool warn_of_lost_snapshots(qcow2_image *image, const char *name)
+{
+    qcow2_info info;
+
+    if (qcow2_get_info(image, &info, sizeof info) == -1 || !info.snapshots_lost)
+        return false;
+    warning_report("'%s' is not whole, its snapshots are lost: %s", name, info.snapshots_lost);
+    return true;
+}
+
 qcow2_image *open_image(const image_source *source)
 {
     CLEANUP_FREE char *why = NULL;
@@ -290,6 +300,8 @@ qcow2_image *open_image(const image_source *source)
 
     if (!image)
         error_report("Could not open '%s': %s", name, why);
+    else
+        warn_of_lost_snapshots(image, name);
     return image;
 }
 

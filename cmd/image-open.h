@@ -49,6 +49,10 @@ image_source image_source_of(const options *o, uint32_t flags);
 /* Opens the image.  On failure returns NULL and in *why a sentence that the caller frees. */
 qcow2_image *try_open_image(const image_source *source, char **why);
 
+/* Say so if the file ends before the snapshot table does: the disk can be read all the same.  name
+ * can be printed. */
+bool warn_of_lost_snapshots(qcow2_image *image, const char *name);
+
 /* The same, but reports the failure: "Could not open 'x': WHY". */
 qcow2_image *open_image(const image_source *source);
 

@@ -222,8 +222,10 @@ static qcow2_image *open_for_facts(const image_source *source, bool *cut)
     CLEANUP_FREE char *why = NULL, *name = printable(source->filename);
     qcow2_image *image = try_open_image(source, &why);
 
-    if (image)
+    if (image) {
+        *cut = warn_of_lost_snapshots(image, name);
         return image;
+    }
     image = open_cut(source);
     *cut = image;
     if (image)

@@ -343,6 +343,8 @@ typedef struct {
     bool unknown_features;        /* compatible or autoclear ones that this version does not know */
     uint64_t l1_table_size;       /* bytes; 0 for other formats than qcow2 */
     uint64_t refcount_table_size; /* the same */
+    const char *snapshots_lost;   /* why their table is not in the file, which is open read-only; or
+                                     NULL */
 } qcow2_info;
 
 /* info_size is sizeof(qcow2_info) of the caller's header. */

@@ -190,6 +190,7 @@ static qcow2_image *open_when_free(const qcow2_open_options *options)
 static int open_locked(bool readonly)
 {
     qcow2_open_options *options = qcow2_open_options_new();
+    qcow2_info info;
 
     if (options && set_options(options, readonly) == 0)
         disk = open_when_free(options);
@@ -201,6 +202,8 @@ static int open_locked(bool readonly)
         free(sentence);
     }
     qcow2_open_options_free(options);
+    if (disk && qcow2_get_info(disk, &info, sizeof info) == 0 && info.snapshots_lost)
+        nbdkit_error("the snapshots are lost: %s", info.snapshots_lost);
     return disk ? 0 : -1;
 }
 

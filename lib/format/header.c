@@ -149,7 +149,8 @@ static int validate_tables(struct header *h, uint64_t file_length, uint32_t flag
                          h->nb_snapshots, MAX_SNAPSHOTS);
     return validate_table("Snapshot table", h->snapshots_offset,
                           min_u64(h->nb_snapshots, MAX_SNAPSHOTS) * sizeof(struct disk_snapshot),
-                          MAX_SNAPSHOT_TABLE_BYTES, end, g);
+                          MAX_SNAPSHOT_TABLE_BYTES, flags & HEADER_FOR_READING ? INT64_MAX : end,
+                          g);
 }
 
 /* ------------------------------------------------------------------------------------------------

@@ -56,6 +56,8 @@ struct header {
 
 /* Set when the image is opened only to be checked: tables may be damaged. */
 #define HEADER_FOR_CHECK 0x1u
+/* Set when it is opened to be read only: the disk can be read without the snapshot table. */
+#define HEADER_FOR_READING 0x2u
 
 /* log2 of the cluster size from the first 512 bytes, validated; -1 with the error set. */
 int header_decode_cluster_bits(const uint8_t *sector);

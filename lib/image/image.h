@@ -43,6 +43,8 @@ struct qcow2_image {
     struct store *crypt;             /* what is behind it, in plain text; NULL: not unlocked */
     uint64_t locked_size;            /* bytes; of the disk of a LUKS volume opened without I/O */
     struct snapshot_table snapshots; /* changed with operations held alone */
+    char *snapshots_lost;            /* why the file does not hold their table, or NULL: then the
+                                        image is read-only */
     struct qcow1_header qcow1;       /* qcow, version 1, only; so is the next */
     char *qcow1_backing_file;        /* as recorded; NULL: none */
     struct bitmaps bitmaps;

@@ -39,6 +39,7 @@ static void qcow2_facts(const struct qcow2_image *image, qcow2_info *info)
     info->compression_type = h->compression_type;
     info->crypt_method = h->crypt_method;
     info->nb_snapshots = image->snapshots.count;
+    info->snapshots_lost = image->snapshots_lost;
     info->backing_format = image->full_backing_file ? h->backing_format : NULL;
     info->data_file = h->data_file;
     info->unknown_features = (h->compatible_features & ~COMPATIBLE_LAZY_REFCOUNTS) != 0 ||

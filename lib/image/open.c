@@ -43,6 +43,12 @@ int image_require_writable_qcow2(struct qcow2_image *image, const char *operatio
  * The header
  */
 
+static uint32_t header_flags(uint32_t flags)
+{
+    return (flags & QCOW2_OPEN_CHECK ? HEADER_FOR_CHECK : 0) |
+           (flags & QCOW2_OPEN_READ_ONLY ? HEADER_FOR_READING : 0);
+}
+
 /* The first cluster, each byte read once. */
 static uint8_t *read_first_cluster(struct store *store)
 {
@@ -74,8 +80,7 @@ static int read_header(struct store *store, uint32_t flags, struct header *heade
 
     if (cluster == NULL || store_size(store, &length) == -1)
         return -1;
-    if (header_decode(cluster, length, flags & QCOW2_OPEN_CHECK ? HEADER_FOR_CHECK : 0, header) ==
-        -1)
+    if (header_decode(cluster, length, header_flags(flags), header) == -1)
         return image_could_not_open(store->name);
     return 0;
 }
@@ -164,6 +169,7 @@ static int close_parts(struct qcow2_image *image)
     if (image->tables_open)
         tables_close(&image->tables);
     snapshot_table_destroy(&image->snapshots);
+    free(image->snapshots_lost);
     if (image->backing)
         r = image_close(image->backing);
     store_close(image->crypt);
@@ -175,6 +181,7 @@ static int close_parts(struct qcow2_image *image)
     image->disk = image->vm_state = NULL;
     image->tables_open = image->data_store_lent = false;
     image->snapshots = (struct snapshot_table){ 0 };
+    image->snapshots_lost = NULL;
     image->backing = NULL;
     image->crypt = image->data_store = NULL;
     image->luks = NULL;

@@ -16,6 +16,27 @@
 
 #define FIRST_READ 65536u /* enough for most lists */
 
+/* Does the file end before the table does? */
+static bool is_cut(const struct header *h, uint64_t available)
+{
+    return error_errno() == ENODATA ||
+           available < (uint64_t)h->nb_snapshots * sizeof(struct disk_snapshot);
+}
+
+/* The disk can be read without them. */
+static int read_without(struct qcow2_image *image, uint64_t length)
+{
+    const struct header *h = &image->tables.header;
+
+    if (length <= h->snapshots_offset)
+        error_set(ENODATA,
+                  "Snapshot table lies beyond the end of the file: it starts at 0x%" PRIx64
+                  ", the file ends at 0x%" PRIx64,
+                  h->snapshots_offset, length);
+    image->snapshots_lost = strdup(error_message());
+    return image->snapshots_lost ? 0 : (error_no_memory(), -1);
+}
+
 /* The table's length is known only when it is decoded: read more until it fits. */
 int image_load_snapshots(struct qcow2_image *image)
 {
@@ -39,8 +60,11 @@ int image_load_snapshots(struct qcow2_image *image)
         if (snapshot_table_decode(&image->snapshots, h->nb_snapshots, buf, size, h->size,
                                   &h->geometry) == 0)
             return 0;
-        if (size == available)
-            return image_could_not_open(image->filename);
+        if (size < available)
+            continue;
+        if (image_read_only(image) && is_cut(h, available))
+            return read_without(image, length);
+        return image_could_not_open(image->filename);
     }
 }
 
@@ -111,10 +135,19 @@ int image_map_snapshots(struct qcow2_image *image)
  * One of them
  */
 
+static int require_list(const struct qcow2_image *image)
+{
+    return image->snapshots_lost ? error_set(ENODATA, "The snapshots of '%s' are lost: %s",
+                                             image->filename, image->snapshots_lost)
+                                 : 0;
+}
+
 int64_t image_snapshot_find(const struct qcow2_image *image, const char *id_or_name)
 {
     const struct snapshot_table *table = &image->snapshots;
 
+    if (require_list(image) == -1)
+        return -1;
     for (uint32_t i = 0; i < table->count; i++)
         if (strcmp(table->entries[i].id, id_or_name) == 0)
             return i;
@@ -247,6 +280,8 @@ int image_snapshot_list(struct qcow2_image *image, qcow2_snapshot_callback *call
     if (image->format != FORMAT_QCOW2)
         return error_set(ENOTSUP, "'%s' is a %s image: it has no snapshots", image->filename,
                          image_format_name(image->format));
+    if (require_list(image) == -1)
+        return -1;
     list = copy_list(image, &count);
     if (list == NULL)
         return -1;

@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# A file that ends before its snapshot table: the disk can be read, with one warning; the snapshots
+# cannot, nor can anything be changed; a repair of all errors, and no other, gives the snapshots up,
+# but never those of a table that is there in part.
+set -eu
+
+command -v qemu-img >/dev/null && command -v qemu-io >/dev/null || {
+    echo "skipped: qemu-img and qemu-io are not installed"
+    exit 77
+}
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cd "$dir"
+
+fail() {
+    echo "$*"
+    exit 1
+}
+
+qemu-img create -q -f qcow2 whole.qcow2 4M
+qemu-io -c 'write -P 7 0 1M' whole.qcow2 >/dev/null
+qemu-img snapshot -c one whole.qcow2
+qemu-io -c 'write -P 8 0 256k' whole.qcow2 >/dev/null
+qemu-img snapshot -c two whole.qcow2
+qemu-img convert -O raw whole.qcow2 want.raw
+table=$((16#$(od -An -tx1 -j64 -N8 whole.qcow2 | tr -d ' \n')))
+test $((table + 65536)) -ge "$(stat -c %s whole.qcow2)" || fail "the table is not the last cluster"
+
+cut_at() {
+    cp whole.qcow2 cut.qcow2
+    truncate -s "$1" cut.qcow2
+    cp cut.qcow2 before.qcow2
+}
+
+# One warning, and the disk.
+read_all() {
+    for options in "" "--salvage -U" "-U"; do
+        # shellcheck disable=SC2086
+        qcow-img convert $options -O raw cut.qcow2 got.raw 2>said
+        cmp want.raw got.raw
+        grep -c 'snapshots are lost' said | grep -qx 1 || fail "convert $options says $(cat said)"
+    done
+    for verb in "map" "info" "measure -O qcow2" "compare want.raw"; do
+        # shellcheck disable=SC2086
+        qcow-img $verb cut.qcow2 >/dev/null 2>said || fail "$verb: $(cat said)"
+        grep -c 'snapshots are lost' said | grep -qx 1 || fail "$verb says $(cat said)"
+    done
+    qcow-io -r -c 'read -P 8 0 256k' cut.qcow2 >/dev/null
+}
+
+refuse_the_rest() {
+    for command in "snapshot -l" "snapshot -c three" "snapshot -a one" "snapshot -d one" \
+        "convert -l one -O raw" "amend -o lazy_refcounts=on" "resize" "check -r leaks"; do
+        set -- cut.qcow2
+        case $command in convert*) set -- cut.qcow2 x.raw ;; resize) set -- cut.qcow2 8M ;; esac
+        # shellcheck disable=SC2086
+        qcow-img $command "$@" >/dev/null 2>&1 && fail "$command was not refused"
+        cmp before.qcow2 cut.qcow2
+    done
+    qcow-io -c 'write 0 64k' cut.qcow2 >/dev/null 2>&1 && fail "it was written"
+    cmp before.qcow2 cut.qcow2
+}
+
+cut_at $table
+read_all
+refuse_the_rest
+status=0
+qcow-img check cut.qcow2 >said 2>&1 || status=$?
+test $status = 2 || fail "check ended with $status"
+grep -q 'snapshot table at offset .* lies beyond the end of the file: 2 snapshots are lost' said
+qcow-img check -r all cut.qcow2 >said 2>&1 || fail "it was not repaired: $(cat said)"
+grep -q 'Dropping 2 snapshots: their table at offset .* lies beyond the end' said
+qcow-img check -q cut.qcow2
+qemu-img check -q cut.qcow2
+qemu-img compare -q want.raw cut.qcow2
+test -z "$(qcow-img snapshot -l cut.qcow2)"
+# The counts of the table's own clusters are seen when the file reaches there again.
+qemu-io -c 'write -P 9 0 2M' cut.qcow2 >/dev/null
+qcow-img check -q -r leaks cut.qcow2
+qemu-img check -q cut.qcow2
+
+# Some of it is there: somebody may want to look at that.
+cut_at $((table + 60))
+read_all
+refuse_the_rest
+qcow-img check -r all cut.qcow2 >/dev/null 2>&1 && fail "a table that is there in part was dropped"
+cmp before.qcow2 cut.qcow2
