@@ -2,8 +2,8 @@
 /* snapshots.c - the snapshot table under check: reading, counting, writing it anew
  *
  * A table that cannot be decoded ends the check before anything is changed, even if only one entry
- * is bad: what it refers to would seem to be free.  One that begins beyond the end of the file names
- * nothing any more: the rest of the image is compared without it.
+ * is bad: what it refers to would seem to be free.  One that begins beyond the end of the file
+ * names nothing any more: the rest of the image is compared without it.
  */
 
 #include <errno.h>

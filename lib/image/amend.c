@@ -11,8 +11,8 @@
  *
  * A cut leaves the image as it was or as it will be, with leaked clusters at worst.  The size has
  * an instant of its own, after the others or, when the version goes down, before them: version 2
- * with snapshots cannot be resized.  So has each key slot, after everything else (keyslots.c).  What
- * can be refused is refused before anything changes, by check().
+ * with snapshots cannot be resized.  So has each key slot, after everything else (keyslots.c).
+ * What can be refused is refused before anything changes, by check().
  */
 
 #include <errno.h>
