@@ -64,7 +64,8 @@ static void print_program_help(void)
     printf("\n'%s VERB --help' tells more about a verb.\n"
            "Sizes are in bytes, or with one of the suffixes k, M, G, T, P, E (powers of 1024).\n"
            "Images in the format qcow are only read.\n\n"
-           "Supported formats: file host_device luks nbd qcow qcow2 raw\n",
+           "Supported formats: luks qcow qcow2 raw\n"
+           "Supported protocols: file host_device nbd\n",
            message_program());
 }
 

@@ -397,13 +397,64 @@ static void for_each(verb_bit bit, void (*fn)(void *opaque, const option_row *ro
 
 /* ------------------------------------------------------------------------------------------------
  * Parsing
+ *
+ * A long name may be shortened as far as one option remains.  Names that qemu-img 7.2 does not have
+ * must not spoil what it takes: what is ambiguous among all names is looked for among these.
  */
+
+static const struct {
+    const char *name;
+    uint32_t verbs; /* where qemu-img 7.2 has it */
+} classic_names[] = {
+    { "add", VERB_BITMAP },
+    { "backing-chain", VERB_INFO },
+    { "bitmaps", VERB_CONVERT },
+    { "clear", VERB_BITMAP },
+    { "disable", VERB_BITMAP },
+    { "enable", VERB_BITMAP },
+    { "flush-interval", VERB_BENCH },
+    { "force", VERB_AMEND },
+    { "force-share", READING_VERBS },
+    { "format", VERB_CHECK | VERB_INFO | VERB_MAP },
+    { "granularity", VERB_BITMAP },
+    { "help", EVERY_VERB },
+    { "image-opts", OPENING_VERBS },
+    { "max-length", VERB_MAP },
+    { "merge", VERB_BITMAP },
+    { "no-drain", VERB_BENCH },
+    { "object", EVERY_VERB & ~VERB_BENCH },
+    { "output", VERB_CHECK | VERB_INFO | VERB_MAP | VERB_MEASURE },
+    { "pattern", VERB_BENCH },
+    { "preallocation", VERB_RESIZE },
+    { "remove", VERB_BITMAP },
+    { "repair", VERB_CHECK },
+    { "salvage", VERB_CONVERT },
+    { "shrink", VERB_RESIZE },
+    { "size", VERB_MEASURE },
+    { "skip-broken-bitmaps", VERB_CONVERT },
+    { "source-file", VERB_BITMAP },
+    { "source-format", VERB_BITMAP },
+    { "start-offset", VERB_MAP },
+    { "target-image-opts", VERB_CONVERT },
+    { "target-is-zero", VERB_CONVERT },
+};
+
+static bool is_classic(verb_bit bit, const char *name)
+{
+    for (size_t i = 0; i < sizeof classic_names / sizeof *classic_names; i++)
+        if ((classic_names[i].verbs & bit) && strcmp(name, classic_names[i].name) == 0)
+            return true;
+    return false;
+}
 
 typedef struct {
     char letters[2 * TABLE_ROWS + 3];
     size_t nb_letters;
     struct option names[TABLE_ROWS + 1];
     size_t nb_names;
+    struct option classic[TABLE_ROWS + 1]; /* those of the names that qemu-img 7.2 has, too */
+    size_t nb_classic;
+    verb_bit bit;
 } grammar;
 
 static int takes_argument(const option_row *row)
@@ -427,6 +478,19 @@ static void add_to_grammar(void *opaque, const option_row *row)
         .has_arg = takes_argument(row),
         .val = ROW_VALUES + (int)(row - table),
     };
+    if (is_classic(g->bit, row->name))
+        g->classic[g->nb_classic++] = g->names[g->nb_names - 1];
+}
+
+/* The next option, as getopt_long. */
+static int next_option(const grammar *g, int nb_words, char **argv)
+{
+    int value = getopt_long(nb_words, argv, g->letters, g->names, NULL);
+
+    if (value != '?' || optopt != 0)
+        return value;
+    optind--; /* a long name that is none, or ambiguous */
+    return getopt_long(nb_words, argv, g->letters, g->classic, NULL);
 }
 
 static const option_row *find_row(verb_bit bit, int value)
@@ -461,7 +525,7 @@ static int count_words(verb_bit bit, int argc, char **argv)
 int options_parse(options *o, verb_bit bit, int argc, char **argv)
 {
     /* A first ":" makes getopt tell a missing argument from an unknown option, in silence. */
-    grammar g = { .letters = ":", .nb_letters = 1 };
+    grammar g = { .letters = ":", .nb_letters = 1, .bit = bit };
     int words = count_words(bit, argc, argv);
     int value, result;
 
@@ -474,7 +538,7 @@ int options_parse(options *o, verb_bit bit, int argc, char **argv)
     };
     for_each(bit, add_to_grammar, &g);
     optind = 0;
-    while ((value = getopt_long(words, argv, g.letters, g.names, NULL)) != -1) {
+    while ((value = next_option(&g, words, argv)) != -1) {
         const option_row *row;
 
         if (value == ':')

@@ -62,15 +62,23 @@ _qcow_offer() {
     done
 }
 
-# _qcow_offer_files PREFIX
+# _qcow_offer_files PREFIX: what precedes ":" in an operand is a protocol, unless a "/" comes before.
 _qcow_offer_files() {
     local name
 
     compopt -o filenames
     while IFS= read -r name; do
+        [[ $1 = *filename= || $1 = *path= || $name != *:* || ${name%%:*} = */* ]] || name=./$name
         name=$1$name
         COMPREPLY+=("${name#"$replaced_from"}")
     done < <(compgen -f -- "${current#"$1"}")
+}
+
+# When matches are only listed, after a second TAB, what precedes the last "," of each is left out.
+_qcow_shorten() {
+    local word=${current#"$replaced_from"}
+
+    [[ ${COMP_TYPE-} != 63 || $word != *,* ]] || COMPREPLY=("${COMPREPLY[@]#"${word%,*},"}")
 }
 
 # _qcow_given LETTER LONG: the argument of that option.
@@ -351,6 +359,13 @@ _qcow_offer_kind() {
     esac
 }
 
+# Names of options; after a mere "-" letters, too.
+_qcow_list_options() {
+    "$program" ${verb:+"$verb"} --help 2>/dev/null | grep -o -e '--[a-z][a-z-]*'
+    [ "$current" != - ] || "$program" ${verb:+"$verb"} --help 2>/dev/null |
+        sed -n '/^  -/p' | grep -o -e '-[a-zA-Z], ' | tr -d ', '
+}
+
 # Options, and what they take; false: the argument is none of an option.
 _qcow_offer_options() {
     local option kind
@@ -359,8 +374,7 @@ _qcow_offer_options() {
         --*=*) ! _qcow_find "${current%%=*}" || _qcow_offer_argument "${current%%=*}=" ;;
         -*)
             # shellcheck disable=SC2046
-            _qcow_offer "" "" $("$program" ${verb:+"$verb"} --help 2>/dev/null |
-                grep -o -e '--[a-z][a-z-]*')
+            _qcow_offer "" "" $(_qcow_list_options)
             ;;
         *) [[ ${arguments[-2]} = -* ]] && _qcow_find "${arguments[-2]}" && _qcow_offer_argument "" ;;
     esac
@@ -399,6 +413,7 @@ _qcow_img() {
     else
         _qcow_offer_options || _qcow_offer_operand
     fi
+    _qcow_shorten
 }
 
 complete -F _qcow_img qcow-img

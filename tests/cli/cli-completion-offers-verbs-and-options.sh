@@ -54,6 +54,9 @@ offers snapshot qcow-img ''
 offers --version qcow-img --v
 offers --backing-chain qcow-img info --b
 offers --untrusted qcow-img map --
+offers -f qcow-img info -
+offers -U qcow-img convert -
+offers -f qcow-io -
 offers json qcow-img check --output j
 offers writeback qcow-img info --cache w
 offers qcow2 qcow-img convert --target-format q
@@ -148,6 +151,16 @@ offers disk.raw qcow-img dd if = di
 offers b.raw qcow-img info a = b
 offers disk.raw qcow-img info --image-opts driver = raw,file.filename = d
 offers disk.raw qcow-img create -f qcow2 -o data_file = d
+
+touch 'co:lon.raw'
+offers ./co:lon.raw qcow-img info co
+offers ./co:lon.raw qcow-img dd if = co
+offers co:lon.raw qcow-img info --image-opts file.filename = co
+
+# what a second TAB lists is not preceded by the rest of the list
+COMP_TYPE=63
+offers_all 'compat= compression_type=' qcow-img create -f qcow2 -o cluster_size = 64k,comp
+COMP_TYPE=9
 
 # names inside images
 qcow-img create -q -f qcow2 disk.qcow2 1M

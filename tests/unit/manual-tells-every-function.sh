@@ -45,6 +45,11 @@ for function in $functions; do
         complain "$pages does not declare $function as qcow2.h does: $declared"
 done
 
+while read -r page; do
+    [[ $(page_text libqcow2.3 | grep -cxE "\.BR ${page%.3} \(3\)[,.]?") -ge 2 ]] ||
+        complain "libqcow2.3 does not list $page both among the pages and under SEE ALSO"
+done < <(cd "$man" && ls qcow2_*.3)
+
 while read -r name; do
     cat "$man"/qcow2_*.3 | has_word "$name" || complain "no page tells what $name means"
 done < <(grep -oE '\bQCOW2_[A-Z0-9_]*[A-Z0-9]\b' "$header" | sort -u | grep -vxE 'QCOW2_(H|PUBLIC)')
