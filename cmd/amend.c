@@ -15,6 +15,7 @@
 #include "progress.h"
 #include "secret.h"
 #include "verb.h"
+#include "words.h"
 
 #define ENCRYPT "encrypt."
 
@@ -54,7 +55,7 @@ static const char *row_name(int row, const char *format)
 {
     if (strcmp(format, "luks") != 0)
         return table[row].name;
-    if (strncmp(table[row].name, ENCRYPT, strlen(ENCRYPT)) != 0)
+    if (!begins(table[row].name, ENCRYPT))
         return NULL;
     return table[row].name + strlen(ENCRYPT);
 }

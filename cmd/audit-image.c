@@ -76,7 +76,7 @@ static void find_in_name(audit *a, const char *what, const char *name)
         audit_find(a, AUDIT_DANGER, "absolute-name",
                    "the name of the %s is absolute: it means the same file wherever the image is",
                    what);
-    else if (strncmp(name, "../", 3) == 0 || strstr(name, "/../"))
+    else if (begins(name, "../") || strstr(name, "/../"))
         audit_find(a, AUDIT_DANGER, "upward-name",
                    "the name of the %s leads out of the image's folder", what);
     find_unprintable(a, what, name);
@@ -285,7 +285,7 @@ static void keep_finding(void *opaque, const char *message)
     check_findings *found = opaque;
 
     note_beyond(found, message);
-    if (found->count < MANY_FINDINGS && strncmp(message, "Leaked", strlen("Leaked")) != 0)
+    if (found->count < MANY_FINDINGS && !begins(message, "Leaked"))
         found->sentences[found->count++] = xstrdup(message);
 }
 

@@ -328,7 +328,7 @@ int layer_read_key(layer *l, int here, const char *key, const char *value, char 
     for (size_t i = 0; i < sizeof key_table / sizeof *key_table; i++)
         if ((key_table[i].where & here) && strcmp(key_table[i].key, key) == 0)
             return layer_get(l, key) ? key_table[i].read(l, key, value, why) : 0;
-    if (strcmp(key, "backing") == 0 || strncmp(key, "backing.", strlen("backing.")) == 0)
+    if (strcmp(key, "backing") == 0 || begins(key, "backing."))
         *why = xstrdup("Driver doesn't support backing files");
     else if (here & IN_PROTOCOL)
         *why = xasprintf("Block protocol '%s' doesn't support the option '%s'", l->driver, key);

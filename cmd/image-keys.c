@@ -18,6 +18,7 @@
 #include "layer-name.h"
 #include "message.h"
 #include "secret.h"
+#include "words.h"
 
 static const struct {
     const char *name;
@@ -132,11 +133,6 @@ const char *format_to_create(const char *name, const char *filename)
                         : "%s%sUnknown file format '%s'%s",
                  filename ? filename : "", filename ? ": " : "", name, hint);
     return NULL;
-}
-
-static bool begins(const char *key, const char *prefix)
-{
-    return strncmp(key, prefix, strlen(prefix)) == 0;
 }
 
 /* Has the layer any key that begins so? */

@@ -22,6 +22,7 @@
 #include "message.h"
 #include "nbd-address.h"
 #include "verb.h"
+#include "words.h"
 
 enum {
     MAX_CHAIN = 200, /* images; more is a mistake or an attack */
@@ -297,7 +298,7 @@ static int add_next(chain *c, const options *o)
     source.is_path = !nbd_is_name(filename);
     source.backing = QCOW2_BACKING_IGNORE;
     probed = format ? NULL : qcow2_probe(filename);
-    if (probed && strncmp(probed, "qcow", 4) != 0) {
+    if (probed && !begins(probed, "qcow")) {
         CLEANUP_FREE char *name = printable(filename);
 
         error_report("Could not open '%s': its format is not recorded, and it is not in qcow2 "

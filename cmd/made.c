@@ -12,6 +12,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -30,8 +32,10 @@ enum {
     MAX_OPEN = 256,  /* as low are the numbers of files that are open */
 };
 
-/* What a signal that ends the process takes away; NULL: nothing.  The signal handler reads them. */
-static const made_file *volatile guarded[MAX_GUARDED];
+/* What a signal that ends the process takes away; NULL: nothing.  The signal handler reads them, in
+ * any thread: who takes one out waits for the handlers that may have seen it. */
+static const made_file *_Atomic guarded[MAX_GUARDED];
+static atomic_int looking; /* handlers */
 
 void made_note(made_file *made, const char *name)
 {
@@ -70,13 +74,15 @@ static void take_guarded_away(void)
 {
     struct stat st;
 
+    atomic_fetch_add(&looking, 1);
     for (size_t i = 0; i < MAX_GUARDED; i++) {
-        const made_file *made = guarded[i];
+        const made_file *made = atomic_load(&guarded[i]);
 
         if (made && lstat(made->name, &st) == 0 &&
             (made->expected ? S_ISREG(st.st_mode) && is_open_here(&st) : is_that(made, &st)))
             unlink(made->name);
     }
+    atomic_fetch_sub(&looking, 1);
 }
 
 static bool replace_guarded(const made_file *from, const made_file *to)
@@ -106,8 +112,12 @@ void made_guard(const made_file *made)
 
 void made_forget(made_file *made)
 {
-    if (replace_guarded(made, NULL) && !guards_any())
-        ending_remove(take_guarded_away);
+    if (replace_guarded(made, NULL)) {
+        if (!guards_any())
+            ending_remove(take_guarded_away);
+        while (atomic_load(&looking) > 0)
+            sched_yield();
+    }
     free(made->name);
     *made = (made_file){ 0 };
 }

@@ -10,8 +10,8 @@
  *   - A qcow2_image may be used from any number of threads at once, with the one exception of
  *     qcow2_close, which must be the last call.  Options objects belong to one thread at a time.
  *   - flags of 0 are always right; a flag that a call does not know is EINVAL.
- *   - Strings that a function returns belong to the handle and live until it is closed, or until a
- *     call that changes what they say (qcow2_amend), unless the function says otherwise.
+ *   - Strings that a function returns belong to the handle and live until it is closed, also when
+ *     what they say has changed since, unless the function says otherwise.
  *   - Nothing here prints, exits or installs signal handlers.
  *
  * Durability

@@ -185,6 +185,8 @@ libqcow2_sources = \
 	image/snapshot_list.c \
 	image/storage.c \
 	image/storage.h \
+	image/told.c \
+	image/told.h \
 	image/uses.c \
 	image/uses.h \
 	image/vm_state.c \

@@ -18,6 +18,7 @@
 #include "guest/disk.h"
 #include "image/bitmap.h"
 #include "image/options.h"
+#include "image/told.h"
 #include "table/tables.h"
 
 /* May clusters that hold data be holes of the file (holes.c)? */
@@ -50,6 +51,7 @@ struct qcow2_image {
     struct bitmaps bitmaps;
     struct qcow2_image *backing;
     char *full_backing_file;           /* the recorded name, resolved; NULL: none */
+    struct told told;                  /* names that info.c has handed out */
     const struct qcow2_image *overlay; /* the image that this one backs; NULL: the top */
     pthread_rwlock_t operations;
 };

@@ -120,10 +120,19 @@ static int image_store_extent(struct store *store, uint64_t count, uint64_t offs
     return image_map(image, there, offset, 0, take_first, extent) == -1 ? -1 : 0;
 }
 
+/* What all of the image occupies, without its backing files. */
 static int image_store_allocated(struct store *store, uint64_t *bytes)
 {
-    (void)store;
-    *bytes = STORE_ALLOCATED_UNKNOWN;
+    struct qcow2_image *image = image_of(store);
+    struct store *data = image->data_store;
+    uint64_t more = 0;
+
+    if (image->store->ops->allocated(image->store, bytes) == -1 ||
+        (data && data->ops->allocated(data, &more) == -1))
+        return -1;
+    *bytes = *bytes == STORE_ALLOCATED_UNKNOWN || more == STORE_ALLOCATED_UNKNOWN
+                 ? STORE_ALLOCATED_UNKNOWN
+                 : *bytes + more;
     return 0;
 }
 

@@ -40,12 +40,24 @@ static void qcow2_facts(const struct qcow2_image *image, qcow2_info *info)
     info->crypt_method = h->crypt_method;
     info->nb_snapshots = image->snapshots.count;
     info->snapshots_lost = image->snapshots_lost;
-    info->backing_format = image->full_backing_file ? h->backing_format : NULL;
-    info->data_file = h->data_file;
     info->unknown_features = (h->compatible_features & ~COMPATIBLE_LAZY_REFCOUNTS) != 0 ||
                              (h->autoclear_features & ~AUTOCLEAR_KNOWN) != 0;
     info->l1_table_size = (uint64_t)h->l1_size * L1_ENTRY_SIZE;
     info->refcount_table_size = (uint64_t)h->refcount_table_clusters * h->geometry.cluster_size;
+}
+
+/* Of the header's and the chain's, which change, copies that stay. */
+static int tell_names(struct qcow2_image *image, qcow2_info *info)
+{
+    const struct header *h = image->tables_open ? &image->tables.header : NULL;
+    const char *full = image->full_backing_file;
+    struct told *told = &image->told;
+
+    if (told_keep(told, full ? image_backing_file(image) : NULL, &info->backing_filename) == -1 ||
+        told_keep(told, full, &info->full_backing_filename) == -1 ||
+        told_keep(told, h && full ? h->backing_format : NULL, &info->backing_format) == -1)
+        return -1;
+    return told_keep(told, h ? h->data_file : NULL, &info->data_file);
 }
 
 static void qcow1_facts(const struct qcow2_image *image, qcow2_info *info)
@@ -80,17 +92,13 @@ int image_info(struct qcow2_image *image, qcow2_info *info)
         .virtual_size = image_size(image),
         .read_only = image_read_only(image),
     };
-    if (image->full_backing_file) {
-        info->backing_filename = image_backing_file(image);
-        info->full_backing_filename = image->full_backing_file;
-    }
     if (image->format == FORMAT_QCOW1)
         qcow1_facts(image, info);
     else if (image->tables_open)
         qcow2_facts(image, info);
     else if (image->format == FORMAT_RAW)
         raw_facts(image, info);
-    if (store_size(image->store, &info->file_length) == -1)
+    if (tell_names(image, info) == -1 || store_size(image->store, &info->file_length) == -1)
         return -1;
     bottom = store_bottom(image->store, NULL);
     return bottom->ops->allocated(bottom, &info->actual_size);

@@ -283,6 +283,7 @@ struct qcow2_image *image_open_store(struct store *store, const struct qcow2_ope
     pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
     pthread_rwlock_init(&image->operations, &attr);
     pthread_rwlockattr_destroy(&attr);
+    told_init(&image->told);
     bitmaps_init(&image->bitmaps);
     image->store = store;
     image->store_lent = options->store_lent;
@@ -370,6 +371,7 @@ int image_close(struct qcow2_image *image)
         store_close(image->store);
     bitmaps_destroy(&image->bitmaps);
     pthread_rwlock_destroy(&image->operations);
+    told_destroy(&image->told);
     free(image->qcow1_backing_file);
     free(image->filename);
     free(image->name);

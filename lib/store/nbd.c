@@ -407,11 +407,18 @@ static bool take_ahead_locked(struct nbd *nbd, uint64_t count, uint64_t offset,
     return true;
 }
 
+/* Where the last whole block ends.  A server may refuse requests of what lies behind. */
+static uint64_t whole_blocks(const struct nbd *nbd)
+{
+    return round_down(nbd->export.size, nbd->export.block_size);
+}
+
 static int ask_ahead_locked(struct nbd *nbd, uint64_t count, uint64_t offset)
 {
     uint64_t block = nbd->export.block_size;
     uint64_t start = round_down(offset, block);
-    uint64_t end = min_u64(nbd->export.size, start + max_u64(count + block, EXTENTS_AHEAD));
+    uint64_t end =
+        min_u64(whole_blocks(nbd), round_up(start + max_u64(count + block, EXTENTS_AHEAD), block));
     int errnum;
 
     nbd->ahead_writes = atomic_load(&nbd->writes);
@@ -441,7 +448,7 @@ static int nbd_extent(struct store *store, uint64_t count, uint64_t offset,
     }
     count = min_u64(count, nbd->export.size - offset);
     *extent = (struct store_extent){ .length = count, .hole = false };
-    if (!nbd->export.extents)
+    if (!nbd->export.extents || offset >= whole_blocks(nbd))
         return 0;
     LOCK_SCOPE(&nbd->ahead_lock);
     if (take_ahead_locked(nbd, count, offset, extent))

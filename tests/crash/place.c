@@ -179,7 +179,9 @@ static int check_frame(struct place *p, uint64_t start, uint64_t count, struct v
     uint8_t frame[WINDOW_REST];
     uint64_t size;
 
-    if (store_size(p->file, &size) == -1 || size != AROUND_SIZE)
+    if (store_size(p->file, &size) == -1)
+        return verdict_set(verdict, "around", "%s", error_message());
+    if (size != AROUND_SIZE)
         return verdict_set(verdict, "around", "The file around has 0x%" PRIx64 " bytes", size);
     if (store_pread(p->file, frame, count, start) == -1)
         return verdict_set(verdict, "around", "%s", error_message());

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Every path that README.md, CONTRIBUTING.md or a room's README names exists in the tree.
+# Every path that README.md, CONTRIBUTING.md or a room's README names exists in the tree, and every
+# source that a room's README names.
 set -eu
 
 cd "$abs_top_srcdir"
@@ -15,7 +16,7 @@ paths_in() {
 
 fail=0
 checked=0
-for document in README.md CONTRIBUTING.md SECURITY.md tests/README tests/*/README; do
+for document in README.md CONTRIBUTING.md SECURITY.md */README tests/*/README; do
     while read -r path; do
         case $path in
             # Stand for a name that the reader puts there, or are made by a build.
@@ -27,6 +28,18 @@ for document in README.md CONTRIBUTING.md SECURITY.md tests/README tests/*/READM
             fail=1
         fi
     done < <(paths_in "$document")
+done
+
+# A room's README names its sources from where it stands, or from the library.
+for document in */README; do
+    while read -r name; do
+        checked=$((checked + 1))
+        if ! compgen -G "${document%README}$name" > /dev/null &&
+            ! compgen -G "${document%README}*/$name" > /dev/null && [[ ! -e $name && ! -e lib/$name ]]; then
+            echo "$document names $name, which does not exist"
+            fail=1
+        fi
+    done < <(grep -oE '[A-Za-z0-9_/-]+\.([ch]|syms|mk)\b' "$document" | sort -u)
 done
 
 if [[ $checked -eq 0 ]]; then

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Included from nbd/local.mk: images on NBD servers.
 nbd_store_tests = \
+	nbd/store-blocks-of-a-server-are-kept-to.sh \
 	nbd/store-bytes-are-those-written.sh \
 	nbd/store-images-are-opened-as-by-qemu-img.sh \
 	nbd/store-images-are-written-there.sh \

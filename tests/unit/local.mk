@@ -20,3 +20,5 @@ include $(srcdir)/unit/sandbox.mk
 include $(srcdir)/unit/vm-state.mk
 include $(srcdir)/unit/corrupt.mk
 include $(srcdir)/unit/lock-order.mk
+include $(srcdir)/unit/told-names.mk
+include $(srcdir)/unit/made.mk
