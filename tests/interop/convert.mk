@@ -19,6 +19,7 @@ convert_tests = \
 	interop/convert-failure-leaves-no-target.sh \
 	interop/convert-into-an-existing-target.sh \
 	interop/convert-keeps-holes.sh \
+	interop/map-shows-holes-on-another-images-disk.sh \
 	interop/convert-odd-sizes.sh \
 	interop/convert-qcow2-to-raw-as-qemu-does.sh \
 	interop/convert-raw-to-qcow2-as-qemu-does.sh \
