@@ -130,10 +130,31 @@ static void judge_size(content *c, const mapped_bytes *sum)
  * Disguise
  */
 
-/* In a backing file, or damaged (which has been told), it is no such thing. */
-static bool read_sector(const content *c, unsigned char sector[DISGUISE_SECTOR], uint64_t offset)
+static int note_status(void *opaque, const qcow2_extent *extent)
 {
-    return qcow2_pread(c->image, sector, DISGUISE_SECTOR, offset, 0) == 0;
+    *(uint32_t *)opaque |= extent->status;
+    return 0;
+}
+
+/* Does what lies there come from the backing file, which is not opened? */
+static bool is_below(const content *c, uint64_t offset)
+{
+    uint32_t status = 0;
+
+    return c->info->backing_filename &&
+           qcow2_map(c->image, DISGUISE_SECTOR, offset, QCOW2_MAP_SHALLOW, note_status, &status) ==
+               0 &&
+           !(status & QCOW2_EXTENT_PRESENT);
+}
+
+static bool read_sector(content *c, unsigned char sector[DISGUISE_SECTOR], uint64_t offset)
+{
+    if (is_below(c, offset))
+        return false;
+    if (qcow2_pread(c->image, sector, DISGUISE_SECTOR, offset, 0) == 0)
+        return true;
+    find_damage(c);
+    return false;
 }
 
 /* A raw copy of the disk would be taken for an image by whoever guesses formats. */

@@ -38,6 +38,25 @@ judged 2 'danger:backing-file' named.qcow2
 qcow-img create -q -f qcow2 -o data_file=data.raw data.qcow2 1M
 judged 2 'danger:data-file' data.qcow2
 
+# A sector that cannot be read may be anything; one of the backing file is that file's.
+if command -v python3 >/dev/null; then
+    qcow-img create -q -f qcow2 torn.qcow2 64k
+    qcow-io -c 'write -q -c -P 1 0 64k' torn.qcow2
+    python3 - torn.qcow2 <<'END'
+import struct, sys
+with open(sys.argv[1], "r+b") as image:
+    def number(offset):
+        image.seek(offset)
+        return struct.unpack(">Q", image.read(8))[0]
+    table = number(number(40)) & 0x00fffffffffffe00
+    image.seek(number(table) & ((1 << 54) - 1))
+    image.write(b"\377" * 16)
+END
+    judged 2 'danger:damaged' torn.qcow2
+fi
+qcow-img create -q -f qcow2 -u -b beside.qcow2 -F qcow2 above.qcow2 64k
+judged 2 'danger:backing-file' above.qcow2
+
 # Names with characters for the terminal.
 evil=$(printf 'a\033[2Jb\302\233c\377d')
 qcow-img snapshot -c "$evil" plain.qcow2
