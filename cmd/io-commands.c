@@ -156,11 +156,12 @@ int io_help(io_session *session, const io_command *command, const io_request *re
     (void)command;
     if (request->nb_words > 0) {
         const io_command *topic = find_command(request->words[0]);
+        CLEANUP_FREE char *word = printable(request->words[0]);
 
         if (topic)
             print_command_help(topic, request->words[0]);
         else
-            printf("command %s not found\n", request->words[0]);
+            printf("command %s not found\n", word);
         return 0;
     }
     for (size_t i = 0; i < NB_COMMANDS; i++)
@@ -176,14 +177,16 @@ int io_help(io_session *session, const io_command *command, const io_request *re
 int io_parse_size(const char *text, uint64_t *bytes)
 {
     int error = size_parse(text, bytes);
+    CLEANUP_FREE char *word = NULL;
 
     if (error == 0 && *bytes <= INT64_MAX)
         return 0;
+    word = printable(text);
     if (error == -EINVAL)
         printf("Parsing error: non-numeric argument, or extraneous/unrecognized suffix -- %s\n",
-               text);
+               word);
     else
-        printf("Parsing error: argument too large -- %s\n", text);
+        printf("Parsing error: argument too large -- %s\n", word);
     return -1;
 }
 
@@ -226,6 +229,18 @@ static int check_conditions(const io_session *session, const io_command *command
     return 0;
 }
 
+static bool are_printable(char **words)
+{
+    bool same = true;
+
+    for (; *words && same; words++) {
+        CLEANUP_FREE char *word = printable(*words);
+
+        same = strcmp(word, *words) == 0;
+    }
+    return same;
+}
+
 static int parse_request(const io_command *command, int argc, char **argv, io_request *request)
 {
     int letter;
@@ -234,6 +249,7 @@ static int parse_request(const io_command *command, int argc, char **argv, io_re
     if (command->letters[0])
         fflush(stdout);
     optind = command->letters[0] ? 0 : 1;
+    opterr = are_printable(argv); /* it echoes a letter as it is */
     while (command->letters[0] && (letter = getopt(argc, argv, command->letters)) != -1) {
         if (letter == '?')
             return io_usage(command);
@@ -275,8 +291,10 @@ int io_run_line(io_session *session, const char *line)
         return count;
     command = find_command(words[0]);
     if (!command) {
+        CLEANUP_FREE char *word = printable(words[0]);
+
         fflush(stdout);
-        fprintf(stderr, "command \"%s\" not found\n", words[0]);
+        fprintf(stderr, "command \"%s\" not found\n", word);
         return -1;
     }
     if (check_conditions(session, command, count - 1) ||

@@ -8,19 +8,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cleanup.h"
 #include "disguise.h"
 #include "io.h"
+#include "message.h"
 
 int io_parse_pattern(const char *text, int *byte)
 {
     char *end;
     long value = strtol(text, &end, 0);
+    CLEANUP_FREE char *word = NULL;
 
     if (end != text && *end == '\0' && value >= 0 && value <= 255) {
         *byte = (int)value;
         return 0;
     }
-    printf("%s is not a valid pattern byte\n", text);
+    word = printable(text);
+    printf("%s is not a valid pattern byte\n", word);
     return -1;
 }
 
@@ -33,8 +37,10 @@ int io_fill_from_file(const char *filename, unsigned char *buf, size_t count)
     if (file)
         fclose(file);
     if (error || length == 0) {
+        CLEANUP_FREE char *name = printable(filename);
+
         fflush(stdout);
-        fprintf(stderr, "%s: %s\n", filename, error ? strerror(error) : "file is empty");
+        fprintf(stderr, "%s: %s\n", name, error ? strerror(error) : "file is empty");
         return -1;
     }
     for (size_t done = length; done < count; done++)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cleanup.h"
 #include "io.h"
 #include "message.h"
 
@@ -19,7 +20,9 @@ int io_sleep(io_session *session, const io_command *command, const io_request *r
     (void)session;
     (void)command;
     if (end == request->words[0] || *end || milliseconds > 3600 * 1000) {
-        printf("%s is not a valid number\n", request->words[0]);
+        CLEANUP_FREE char *word = printable(request->words[0]);
+
+        printf("%s is not a valid number\n", word);
         return -1;
     }
     fflush(stdout);
@@ -53,7 +56,9 @@ int io_sigraise(io_session *session, const io_command *command, const io_request
     if (io_parse_size(request->words[0], &number))
         return -1;
     if (number > (uint64_t)SIGRTMAX) {
-        printf("signal argument '%s' is too large to be a valid signal\n", request->words[0]);
+        CLEANUP_FREE char *word = printable(request->words[0]);
+
+        printf("signal argument '%s' is too large to be a valid signal\n", word);
         return -1;
     }
     fflush(stdout);
@@ -85,9 +90,11 @@ int io_break(io_session *session, const io_command *command, const io_request *r
 
 int io_remove_break(io_session *session, const io_command *command, const io_request *request)
 {
+    CLEANUP_FREE char *word = printable(request->words[0]);
+
     (void)session;
     (void)command;
-    printf("Could not remove breakpoint %s: %s\n", request->words[0], strerror(ENOTSUP));
+    printf("Could not remove breakpoint %s: %s\n", word, strerror(ENOTSUP));
     return -1;
 }
 

@@ -173,13 +173,15 @@ static io_transfer transfer_of(const io_command *command, const io_request *requ
 /* Each command has its own sentence. */
 static int refuse_length(const io_command *command, const char *length, bool is_sum)
 {
+    CLEANUP_FREE char *word = printable(length);
+
     if (!(command->traits & IO_VECTORED))
         printf("length cannot exceed %d%s, given %s\n", MAX_LENGTH,
-               strcmp(command->name, "write") == 0 ? " without -n" : "", length);
+               strcmp(command->name, "write") == 0 ? " without -n" : "", word);
     else if (is_sum)
         printf("The total number of bytes exceed the maximum size %d\n", MAX_LENGTH);
     else
-        printf("Argument '%s' exceeds maximum size %d\n", length, MAX_LENGTH);
+        printf("Argument '%s' exceeds maximum size %d\n", word, MAX_LENGTH);
     return -1;
 }
 

@@ -127,6 +127,15 @@ harmless qcow-img create -f qcow2 -u -b "$typed" -F qcow2 "$typed.new" 1M
 harmless_json qcow-img create --output=json -f qcow2 -u -b "$typed" -F qcow2 "$typed.new" 1M
 harmless qcow-img create -f qcow2 -o "data_file=$typed.data" "$typed.new" 1M
 harmless qcow-io -c length "$typed-not"
+
+# Words of qcow-io's lines, from a script that may be somebody else's.
+word=$(printf 'a\033[2Jb\377')
+for line in "help $word" "$word" "read -P $word 0 1" "read $word 512" "read 0 1$word" "write -s $word 0 1" \
+    "sleep $word" "alloc $word" "sigraise $word" "remove_break $word" "$(printf 'read -\033 0 1')" \
+    "$(printf 'read 0 3G\033')"; do
+    harmless qcow-io -c "$line" lists.qcow2
+    [ -s out ] || { echo "$line: nothing is said"; exit 1; }
+done
 [ "$lines" -gt 300 ] || {
     echo "only $lines lines were printed: the images are not what they should be"
     exit 1
