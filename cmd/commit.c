@@ -12,6 +12,7 @@
 #include "path.h"
 #include "progress.h"
 #include "verb.h"
+#include "words.h"
 
 /* Does the user mean the backing file of this image? */
 static bool is_backing_of(qcow2_image *image, const char *name)
@@ -22,7 +23,7 @@ static bool is_backing_of(qcow2_image *image, const char *name)
     if (qcow2_get_info(image, &info, sizeof info) || !info.backing_filename)
         return false;
     return strcmp(info.backing_filename, name) == 0 ||
-           path_is_same_file(info.full_backing_filename, path);
+           path_is_same_file(skip_prefix(info.full_backing_filename, "file:"), path);
 }
 
 /* How far down the chain the base is; 0 after an error report. */

@@ -296,7 +296,7 @@ static int check_not_read(qcow2_image *image, const char *target)
 /* Neither over the target nor over the data file which is made with it. */
 static int check_not_emptied(const conversion *c, qcow2_image *image)
 {
-    const char *data_file = keyval_get(&c->creation, "data_file");
+    const char *data_file = create_options_data_file(&c->creation);
 
     if (check_not_read(image, c->filename) == -1)
         return -1;
@@ -331,6 +331,11 @@ static int settle_backing(conversion *c)
 
     if (!backing_of(c))
         return 0;
+    if (!c->options->no_create && image_name_is_json(backing_of(c))) {
+        error_report("%s: names with json: in images are not read, so none is recorded",
+                     c->filename);
+        return -1;
+    }
     c->backing_path = path_beside(c->filename, backing_of(c));
     depth = image_chain_depth(c->sources[0], c->backing_path);
     c->base_depth = depth > 0 ? (unsigned)depth : 1;
@@ -385,7 +390,7 @@ static int create_in_format(conversion *c)
 
 static void note_made(conversion *c)
 {
-    const char *data_file = keyval_get(&c->creation, "data_file");
+    const char *data_file = create_options_data_file(&c->creation);
 
     if (!c->where.nbd)
         made_note(&c->made, c->filename);
@@ -447,7 +452,7 @@ static int open_target(conversion *c)
         .compression_window = keyval_get(&c->creation, "compression_window"),
         .backing = o->untrusted ? QCOW2_BACKING_REFUSE : QCOW2_BACKING_ALLOW_PROBE,
         .key_secret = create_options_key_secret(&c->creation),
-        .data_file = o->no_create ? NULL : keyval_get(&c->creation, "data_file"),
+        .data_file = o->no_create ? NULL : create_options_data_file(&c->creation),
     };
 
     if (!o->no_create && create_target(c) == -1)

@@ -12,6 +12,7 @@
 #include "json.h"
 #include "message.h"
 #include "option-value.h"
+#include "path.h"
 #include "secret.h"
 #include "words.h"
 
@@ -272,10 +273,29 @@ static int set_secret(qcow2_create_options *new, const char *id, char **why)
     return qcow2_create_options_set_secret(new, passphrase, strlen(passphrase));
 }
 
+/* QEMU records what "file:NAME" names, too. */
+static bool is_data_file(const keyval *item)
+{
+    return strcmp(item->key, "data_file") == 0;
+}
+
+const char *create_options_data_file(const keyval_list *list)
+{
+    const char *name = keyval_get(list, "data_file");
+
+    return name ? skip_prefix(name, "file:") : NULL;
+}
+
 static int set_option(qcow2_create_options *new, const keyval *item, const char *format, char **why)
 {
+    CLEANUP_FREE char *path = NULL;
+
     if (is_key_secret(item->key))
         return set_secret(new, item->value, why);
+    if (is_data_file(item)) {
+        path = path_beside("", item->value);
+        return qcow2_create_options_set(new, item->key, path);
+    }
     return is_mere_wish(find_row(item->key, format))
                ? 0
                : qcow2_create_options_set(new, item->key, item->value);

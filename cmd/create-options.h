@@ -36,6 +36,9 @@ bool create_options_know(const char *name, const char *format);
 /* The id of the secret that is the new image's password; NULL: none. */
 const char *create_options_key_secret(const keyval_list *list);
 
+/* The path of the data file that is to be made, or NULL. */
+const char *create_options_data_file(const keyval_list *list);
+
 /* The library's object for a checked list, secrets looked up.  NULL on failure, and in *why (NULL
  * before) a sentence that the caller frees. */
 qcow2_create_options *create_options_make(const keyval_list *list, const char *format, char **why);

@@ -122,7 +122,7 @@ static int consult_backing(const options *o, const char *path, const char *forma
 
 static int settle_backing(const options *o, const location *where, keyval_list *list)
 {
-    emptied_files emptied = { where->name, keyval_get(list, "data_file") };
+    emptied_files emptied = { where->name, create_options_data_file(list) };
     const char *backing = keyval_get(list, "backing_file");
     const char *format = keyval_get(list, "backing_fmt");
     CLEANUP_FREE char *path = NULL;
@@ -131,6 +131,8 @@ static int settle_backing(const options *o, const location *where, keyval_list *
         return 0;
     if (backing[0] == '\0')
         return refuse(o, "Expected backing file name, got empty string");
+    if (!o->backing_unsafe && image_name_is_json(backing))
+        return refuse(o, "Names with json: in images are not read, so none is recorded (-u does)");
     path = path_beside(o->arguments[0], backing);
     if (empties_what_is_named(&emptied, path))
         return refuse(o, same_file);

@@ -275,7 +275,7 @@ static int add_image(chain *c, const image_source *source)
 static int add_next(chain *c, const options *o)
 {
     image_source source = image_source_of(o, QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_NO_IO);
-    CLEANUP_FREE char *filename = xstrdup(c->next);
+    CLEANUP_FREE char *filename = xstrdup(skip_prefix(c->next, "file:"));
     CLEANUP_FREE char *format = c->next_format ? xstrdup(c->next_format) : NULL;
     const char *probed;
 

@@ -64,13 +64,16 @@ void *xrealloc(void *old, size_t size)
     return memory;
 }
 
+void *xgot(void *allocated)
+{
+    if (!allocated)
+        out_of_memory();
+    return allocated;
+}
+
 char *xstrdup(const char *text)
 {
-    char *copy = strdup(text);
-
-    if (!copy)
-        out_of_memory();
-    return copy;
+    return xgot(strdup(text));
 }
 
 static char *format_message(const char *format, va_list args)

@@ -38,6 +38,8 @@ char *printable(const char *text);
  * gone. */
 void *xrealloc(void *old, size_t size);
 char *xstrdup(const char *text);
+/* What others have allocated, unless it is NULL. */
+void *xgot(void *allocated);
 char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif /* QCOW_CMD_MESSAGE_H */

@@ -15,40 +15,9 @@ static const char *const schemes[] = {
     "nbd", "nbd+tcp", "nbd+unix", "nbd+vsock", "nbds", "nbds+tcp", "nbds+unix", "nbds+vsock",
 };
 
-/* Letters that would mean something else there become %NN. */
-static char *encode(const char *text, const char *also_allowed)
+char *nbd_address_uri(const nbd_address *address)
 {
-    char *encoded = xrealloc(NULL, 3 * strlen(text) + 1);
-    char *to = encoded;
-
-    for (const unsigned char *from = (const unsigned char *)text; *from; from++) {
-        if (isalnum(*from) || strchr("-._~/", *from) || strchr(also_allowed, *from))
-            *to++ = (char)*from;
-        else
-            to += sprintf(to, "%%%02X", *from);
-    }
-    *to = '\0';
-    return encoded;
-}
-
-char *nbd_address_uri(const nbd_address *a)
-{
-    CLEANUP_FREE char *export = encode(a->export ? a->export : "", ":@!$'()*,;=");
-    CLEANUP_FREE char *user = encode(a->user ? a->user : "", "");
-    CLEANUP_FREE char *path = encode(a->path ? a->path : "", ":@!$'()*,;");
-    CLEANUP_FREE char *authority = NULL;
-    bool is_ipv6 = a->host && strchr(a->host, ':') && a->host[0] != '[';
-    const char *tls = a->credentials ? "s" : "";
-    const char *slash = export[0] ? "/" : "";
-    const char *query = a->credentials ? a->credentials : "";
-
-    authority = xasprintf("%s%s%s%s%s:%s", user, a->user ? "@" : "", is_ipv6 ? "[" : "",
-                          a->host ? a->host : "", is_ipv6 ? "]" : "", a->port ? a->port : "10809");
-    if (a->path)
-        return xasprintf("nbd%s+unix://%s%s%s%s?socket=%s%s%s", tls, user, a->user ? "@" : "",
-                         slash, export, path, a->credentials ? "&" : "", query);
-    return xasprintf("nbd%s://%s%s%s%s%s", tls, authority, slash, export, a->credentials ? "?" : "",
-                     query);
+    return xgot(nbd_uri_make(address));
 }
 
 /* The length of the scheme that begins a URI, or 0. */
@@ -136,35 +105,16 @@ static char *respell(const char *name)
     return nbd_address_uri(&address);
 }
 
-/* "HOST:PORT", the host perhaps in brackets; cuts the text. */
-static int split_host(char *text, nbd_address *address)
+static char *read_old(const char *name, char **why)
 {
-    char *colon = strrchr(text, ':');
+    CLEANUP_FREE char *text = xstrdup(name);
+    nbd_address address;
 
-    if (!colon || colon == text || colon[1] == '\0' || strchr(colon, ']'))
-        return -1;
-    *colon = '\0';
-    address->host = text;
-    address->port = colon + 1;
-    return 0;
-}
-
-static char *read_legacy(const char *name, char **why)
-{
-    static const char marker[] = ":exportname=";
-    CLEANUP_FREE char *text = xstrdup(name + strlen("nbd:"));
-    char *export = strstr(text, marker);
-    nbd_address address = { .export = export ? export + strlen(marker) : NULL };
-
-    if (export)
-        *export = '\0';
-    if (text[0] == '\0' || (export && export[strlen(marker)] == '\0'))
-        *why = xstrdup("NBD server address missing");
-    else if (begins(text, "unix:"))
-        address.path = text + strlen("unix:");
-    else if (split_host(text, &address))
-        *why = xasprintf("error parsing address '%s'", text);
-    return *why ? NULL : nbd_address_uri(&address);
+    if (nbd_name_split(text, &address) == 0)
+        return nbd_address_uri(&address);
+    *why = address.host ? xasprintf("error parsing address '%s'", address.host)
+                        : xstrdup("NBD server address missing");
+    return NULL;
 }
 
 char *nbd_uri_of_name(const char *name, char **why)
@@ -173,7 +123,7 @@ char *nbd_uri_of_name(const char *name, char **why)
 
     *why = NULL;
     if (scheme_length(name) == 0)
-        return read_legacy(name, why);
+        return read_old(name, why);
     uri = respell(name);
     return uri ? uri : copy_uri(name);
 }

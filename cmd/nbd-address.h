@@ -11,14 +11,7 @@
 
 #include <stdbool.h>
 
-typedef struct {
-    const char *host;        /* NULL with path */
-    const char *port;        /* NULL: 10809 */
-    const char *path;        /* of a local socket; or NULL */
-    const char *export;      /* NULL: the unnamed one */
-    const char *user;        /* for TLS; or NULL */
-    const char *credentials; /* "tls-certificates=DIR" or "tls-psk-file=FILE"; NULL: no TLS */
-} nbd_address;
+#include "nbd-uri.h"
 
 /* The URI, which the caller frees. */
 char *nbd_address_uri(const nbd_address *address);

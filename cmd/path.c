@@ -7,11 +7,15 @@
 
 #include "message.h"
 #include "path.h"
+#include "words.h"
 
 char *path_beside(const char *image, const char *backing)
 {
     const char *slash = strrchr(image, '/');
+    const char *file = skip_prefix(backing, "file:");
 
+    if (file != backing)
+        return path_has_protocol(file) ? xasprintf("./%s", file) : xstrdup(file);
     if (!slash || backing[0] == '/' || path_has_protocol(backing))
         return xstrdup(backing);
     return xasprintf("%.*s/%s", (int)(slash - image), image, backing);

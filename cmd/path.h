@@ -6,7 +6,8 @@
 
 #include <stdbool.h>
 
-/* The backing file of an image is found from the image's directory.  The caller frees the path. */
+/* The backing file of an image is found from the image's directory, but "file:NAME" from the
+ * working directory, as QEMU has it.  The caller frees the path. */
 char *path_beside(const char *image, const char *backing);
 
 /* True when a name starts with a protocol, as in nbd://host or json:{...}. */

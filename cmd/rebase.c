@@ -85,6 +85,12 @@ static int check(const options *o, qcow2_image *image)
         error_report("Invalid format name: '%s'", o->backing_format);
         return -1;
     }
+    if (!o->backing_unsafe && new_name(o) && image_name_is_json(o->backing)) {
+        error_report("Could not change the backing file to '%s': names with json: in images are "
+                     "not read, so none is recorded (-u does)",
+                     o->backing);
+        return -1;
+    }
     if (names_itself(o, image)) {
         error_report("Could not change the backing file to '%s': it is the image itself",
                      o->backing);

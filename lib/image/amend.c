@@ -23,6 +23,7 @@
 #include "base/cleanup.h"
 #include "guest/guest.h"
 #include "image/keyslots.h"
+#include "image/named.h"
 #include "image/progress.h"
 #include "image/size.h"
 #include "table/expand_zeroes.h"
@@ -134,6 +135,8 @@ static int check_names(const struct amendment *a)
     if (o->data_file && !(h->incompatible_features & INCOMPATIBLE_DATA_FILE))
         return error_set(EINVAL, "data-file can only be set for images that use an external data "
                                  "file");
+    if (o->data_file && !named_is_file(o->data_file))
+        return error_set(ENOTSUP, "The data file '%s' is not a plain file name", o->data_file);
     if (o->data_file_raw == AMEND_ON && !(h->autoclear_features & AUTOCLEAR_RAW_DATA_FILE))
         return error_set(EINVAL, "data-file-raw cannot be set on existing images");
     return 0;

@@ -140,9 +140,10 @@ static int check_name(const struct qcow2_image *image, const char *name,
     if (named_is_nbd(name) && !(options->flags & QCOW2_OPEN_BACKING_NBD))
         return named_refuse(image, EPERM, name,
                             "opening backing files on NBD servers is not allowed");
-    if (named_has_protocol(name) && !named_is_nbd(name))
+    if (!named_is_file(name) && !named_is_nbd(name))
         return named_refuse(image, ENOTSUP, name, "it is not a plain file name");
-    if (!named_has_protocol(name) && name[0] != '/' && image->flags & QCOW2_OPEN_NBD)
+    if (named_is_file(name) && skip_prefix(name, "file:")[0] != '/' &&
+        image->flags & QCOW2_OPEN_NBD)
         return named_refuse(image, ENOTSUP, name,
                             "it is relative to a folder, and the image is in none");
     return 0;
@@ -152,6 +153,7 @@ static int open_recorded(struct qcow2_image *image, const struct qcow2_open_opti
 {
     const char *name = image->full_backing_file;
     const char *format = stated_format(image, options);
+    CLEANUP_FREE char *place = NULL;
 
     switch (options->backing_policy) {
     case QCOW2_BACKING_IGNORE:
@@ -164,12 +166,12 @@ static int open_recorded(struct qcow2_image *image, const struct qcow2_open_opti
     case QCOW2_BACKING_ALLOW:
     case QCOW2_BACKING_ALLOW_PROBE: break;
     }
-    if (check_name(image, name, options) == -1)
+    if (check_name(image, name, options) == -1 || (place = named_place(image, name)) == NULL)
         return -1;
     if (options->backing_filter &&
-        options->backing_filter(options->backing_filter_opaque, name, format) != 0)
+        options->backing_filter(options->backing_filter_opaque, place, format) != 0)
         return named_refuse(image, EPERM, name, "the caller does not allow this file");
-    return open_file(image, name, format,
+    return open_file(image, place, format,
                      named_is_nbd(name) ? QCOW2_OPEN_NBD | QCOW2_OPEN_FOREIGN_NAME : 0, options);
 }
 

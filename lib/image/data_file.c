@@ -17,14 +17,16 @@
 #include "base/cleanup.h"
 #include "image/named.h"
 #include "image/storage.h"
+#include "words.h"
 
 /* ------------------------------------------------------------------------------------------------
  * Finding and opening it
  */
 
 /* The path of the file that the image names; NULL with the error set.  The caller frees it. */
-static char *find(const struct qcow2_image *image, const char *name)
+static char *find(const struct qcow2_image *image, const char *recorded)
 {
+    const char *name = skip_prefix(recorded, "file:");
     CLEANUP_FREE char *beside = named_resolve(image, name);
     struct stat there, here;
     bool is_there, is_here;
@@ -87,7 +89,7 @@ static struct store *open_recorded(const struct qcow2_image *image,
         named_refuse(image, EPERM, name, "opening external data files is not allowed");
         return NULL;
     }
-    if (named_has_protocol(name)) {
+    if (!named_is_file(name)) {
         named_refuse(image, ENOTSUP, name, "it is not a plain file name");
         return NULL;
     }

@@ -2,6 +2,9 @@
 /* named.c - files that an image names: its backing file and its data file */
 
 #include "image/named.h"
+
+#include "cleanup.h"
+#include "nbd-uri.h"
 #include "words.h"
 
 #include <errno.h>
@@ -17,13 +20,18 @@ bool named_has_protocol(const char *name)
 
 bool named_is_nbd(const char *name)
 {
-    static const char *const schemes[] = { "nbd://",     "nbds://",    "nbd+unix:",
-                                           "nbds+unix:", "nbd+vsock:", "nbds+vsock:" };
+    static const char *const schemes[] = { "nbd:",      "nbds://",    "nbd+tcp://", "nbds+tcp://",
+                                           "nbd+unix:", "nbds+unix:", "nbd+vsock:", "nbds+vsock:" };
 
     for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)
         if (begins(name, schemes[i]))
             return true;
     return false;
+}
+
+bool named_is_file(const char *name)
+{
+    return begins(name, "file:") || !named_has_protocol(name);
 }
 
 char *named_resolve(const struct qcow2_image *image, const char *name)
@@ -38,6 +46,41 @@ char *named_resolve(const struct qcow2_image *image, const char *name)
     else if (asprintf(&full, "%.*s/%s", (int)(slash - image_filename), image_filename, name) == -1)
         full = NULL;
     return full ? full : error_no_memory();
+}
+
+static char *old_export(const struct qcow2_image *image, const char *name)
+{
+    CLEANUP_FREE char *text = strdup(name);
+    nbd_address address;
+    char *uri;
+
+    if (text == NULL)
+        return error_no_memory();
+    if (nbd_name_split(text, &address) == -1)
+        return named_refuse(image, EINVAL, name, "it lacks the address of an NBD server"), NULL;
+    uri = nbd_uri_make(&address);
+    return uri ? uri : error_no_memory();
+}
+
+/* libnbd knows no "+tcp", which says what it means without. */
+static char *plain_uri(const char *name)
+{
+    size_t scheme = strcspn(name, "+:");
+    char *uri;
+
+    if (asprintf(&uri, "%.*s%s", (int)scheme, name, skip_prefix(name + scheme, "+tcp")) == -1)
+        return error_no_memory();
+    return uri;
+}
+
+char *named_place(const struct qcow2_image *image, const char *name)
+{
+    char *path;
+
+    if (named_is_nbd(name))
+        return nbd_name_is_old(name) ? old_export(image, name) : plain_uri(name);
+    path = strdup(skip_prefix(name, "file:"));
+    return path ? path : error_no_memory();
 }
 
 int named_refuse(const struct qcow2_image *image, int errnum, const char *name, const char *why)

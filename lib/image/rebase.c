@@ -261,7 +261,7 @@ static int change_names(struct qcow2_image *image, const char *backing_file,
 }
 
 static int check_names(const struct qcow2_image *image, const char *backing_file,
-                       const char *backing_format)
+                       const char *backing_format, uint32_t flags)
 {
     if (backing_file == NULL)
         return 0;
@@ -276,6 +276,12 @@ static int check_names(const struct qcow2_image *image, const char *backing_file
     if (image->tables.header.autoclear_features & AUTOCLEAR_RAW_DATA_FILE)
         return error_set(EINVAL, "'%s' has a raw data file, which a backing file would contradict",
                          image->filename);
+    if (!(flags & QCOW2_REBASE_UNSAFE) && !named_is_file(backing_file) &&
+        !named_is_nbd(backing_file))
+        return error_set(ENOTSUP,
+                         "'%s' is not a plain file name: recorded in an image it would "
+                         "not be opened",
+                         backing_file);
     return 0;
 }
 
@@ -290,7 +296,7 @@ int image_rebase(struct qcow2_image *image, const char *backing_file, const char
     WRITE_SCOPE(&image->operations);
 
     if (image_require_writable_qcow2(image, "Rebasing") == -1 ||
-        check_names(image, file, backing_format) == -1)
+        check_names(image, file, backing_format, flags) == -1)
         return -1;
     if (!unsafe && image->disk->backing_missing)
         return error_set(EINVAL, "Rebasing '%s' needs its backing file, which was not opened",

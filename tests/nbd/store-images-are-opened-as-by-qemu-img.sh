@@ -90,6 +90,22 @@ qemu-img map top.qcow2 > theirs
 qcow-img map --backing-nbd top.qcow2 > ours
 [[ $(wc -l < theirs) -eq $(wc -l < ours) ]]
 qcow-img compare --backing-nbd top.qcow2 disk.raw
+for name in "nbd:unix:$work/base.sock" "nbd:unix:$work/base.sock:exportname=any"; do
+    qcow-img rebase --backing-nbd -b "$name" -F raw top.qcow2
+    qcow-img info top.qcow2 | grep -qxF "backing file: $name"
+    qcow-img compare --backing-nbd top.qcow2 disk.raw || fail "$name is not opened"
+    qcow-img info --backing-chain --backing-nbd top.qcow2 > info.log || fail "$name: no chain"
+    if qcow-img map top.qcow2 > map.log 2>&1; then
+        fail "an image had a server asked"
+    fi
+    grep -q 'not allowed; --backing-nbd allows it$' map.log || fail "$(cat map.log)"
+done
+qcow-img rebase -u -b nbd: -F raw top.qcow2
+if qcow-img map --backing-nbd top.qcow2 > map.log 2>&1; then
+    fail "there is a server without an address"
+fi
+grep -q 'lacks the address of an NBD server' map.log || fail "$(cat map.log)"
+qcow-img rebase -u -b "$uri" -F raw top.qcow2
 qcow-img info --backing-chain --backing-nbd top.qcow2 | grep -q '^disk size: unavailable$'
 qcow-img create -q -f qcow2 --backing-nbd -b top.qcow2 -F qcow2 above.qcow2
 qcow-img snapshot --backing-nbd -c one above.qcow2
