@@ -91,6 +91,13 @@ static bool preallocates(const conversion *c)
     return mode && strcmp(mode, "off") != 0;
 }
 
+static bool is_to_be_of_version_2(const conversion *c)
+{
+    const char *version = keyval_get(&c->creation, "compat");
+
+    return version && (strcmp(version, "0.10") == 0 || strcmp(version, "v2") == 0);
+}
+
 static bool encrypts(const conversion *c)
 {
     const char *old = keyval_get(&c->creation, "encryption");
@@ -132,6 +139,8 @@ static const char *contradiction(const conversion *c)
           "images" },
         { backing_of(c) && !o->no_create && !backing_format_of(c),
           "Use of backing file requires explicit backing format" },
+        { backing_of(c) && o->untrusted,
+          "--untrusted refuses images that have a backing file, as the target would have" },
     };
 
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
@@ -280,6 +289,23 @@ static int check_words(const conversion *c)
     if (c->options->no_create || create_options_check_words(&c->creation, c->format, &why) == 0)
         return 0;
     error_report("%s: error while converting %s: %s", c->filename, c->format, why);
+    return -1;
+}
+
+/* What a new image could not take in: opened, it would be refused, but a file that was there would
+ * be gone by then. */
+static int check_fits(const conversion *c)
+{
+    const options *o = c->options;
+
+    if (o->no_create)
+        return 0;
+    if (o->bitmaps && is_to_be_of_version_2(c))
+        error_report("Format driver 'qcow2' does not support bitmaps");
+    else if (o->compress && keyval_get(&c->creation, "data_file"))
+        error_report("Compression is not possible: '%s' has an external data file", c->filename);
+    else
+        return 0;
     return -1;
 }
 
@@ -515,9 +541,9 @@ static int convert(conversion *c)
 {
     const options *o = c->options;
 
-    if (open_sources(c) == -1 || check_words(c) == -1 || settle_backing(c) == -1 ||
-        open_target(c) == -1 || (o->bitmaps && check_target_bitmaps(c->target) == -1) ||
-        copy(c) == -1)
+    if (open_sources(c) == -1 || check_words(c) == -1 || check_fits(c) == -1 ||
+        settle_backing(c) == -1 || open_target(c) == -1 ||
+        (o->bitmaps && check_target_bitmaps(c->target) == -1) || copy(c) == -1)
         return -1;
     return o->bitmaps ? copy_bitmaps(c->sources[0], c->target, o->skip_broken_bitmaps) : 0;
 }

@@ -33,6 +33,7 @@ cli_tests = \
 	cli/cli-progress-is-a-bar-on-a-terminal.sh \
 	cli/cli-resize-preallocates-as-qemu-img.sh \
 	cli/cli-secrets-are-taken-as-by-qemu-img.sh \
+	cli/cli-refused-conversions-touch-nothing.sh \
 	cli/cli-signals-leave-no-half-made-target.sh \
 	cli/cli-speaks-under-the-name-it-is-called-by.sh \
 	cli/cli-untrusted-is-a-sandbox.sh \

@@ -50,6 +50,6 @@ same_disk disk raw sub/u2.qcow2 qcow2
 # What cannot be stored there.
 seq 100000 > text
 truncate -s 1M text
-refuses 'error while writing at byte 0' convert -f raw -c -O qcow2 -o data_file=c.raw text c.qcow2
+refuses 'Compression is not possible' convert -f raw -c -O qcow2 -o data_file=c.raw text c.qcow2
 run qemu-img convert -f raw -c -O qcow2 -o data_file=c.raw text c.qcow2
 grep -q 'error while writing at byte 0' err
