@@ -48,10 +48,10 @@ void confine_begin(confinement *c)
 
 void confine_end(confinement *c)
 {
-    while (c->nb_made > 0)
-        made_forget(&c->made[--c->nb_made]);
-    if (c->met_a_lock)
-        munmap(c->met_a_lock, sizeof *c->met_a_lock);
+    while (c->nb_targets > 0)
+        made_forget(&c->targets[--c->nb_targets].made);
+    if (c->news)
+        munmap(c->news, sizeof *c->news);
     sandbox_end(&c->sandbox);
 }
 
@@ -103,11 +103,12 @@ int confine_add_keys(confinement *c, const char *text, bool writable)
 static void make(confinement *c, const char *path)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    confined_target *target = &c->targets[c->nb_targets++];
 
-    if (fd < 0)
-        return;
-    made_note(&c->made[c->nb_made++], path);
-    close(fd);
+    target->was_there = fd < 0;
+    made_note(&target->made, path);
+    if (fd >= 0)
+        close(fd);
 }
 
 int confine_add_target(confinement *c, const char *name)
@@ -116,7 +117,7 @@ int confine_add_target(confinement *c, const char *name)
 
     if (!path)
         return -1;
-    if (c->nb_made < MAX_CONFINED_TARGETS)
+    if (c->nb_targets < MAX_CONFINED_TARGETS)
         make(c, path);
     return add_path(c, path, true);
 }
@@ -154,12 +155,14 @@ static void work_confined(confinement *c, int (*work)(void *opaque), void *opaqu
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prepare_libraries(c);
+    if (c->news)
+        made_tell(&c->news->has_made);
     if (sandbox_enter(&c->sandbox, &limits))
         error_report("--untrusted: could not enter the sandbox: %s", c->sandbox.error);
     else
         status = work(opaque);
-    if (status != EXIT_SUCCESS && qcow2_get_errno() == EBUSY && c->met_a_lock)
-        *c->met_a_lock = true;
+    if (status != EXIT_SUCCESS && qcow2_get_errno() == EBUSY && c->news)
+        c->news->met_a_lock = true;
     /* what belongs to the process that was started first is left to it */
     if (fflush(stdout) == EOF || ferror(stdout)) {
         error_report("could not write to standard output");
@@ -174,7 +177,8 @@ static void work_confined(confinement *c, int (*work)(void *opaque), void *opaqu
 
 static volatile pid_t worker;
 
-static const int passed_on[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 };
+static const int passed_on[] = { SIGINT,  SIGTERM, SIGHUP,  SIGQUIT,
+                                 SIGUSR1, SIGUSR2, SIGPIPE, SIGALRM };
 
 enum {
     NB_PASSED_ON = sizeof passed_on / sizeof *passed_on,
@@ -257,14 +261,22 @@ static bool is_empty(const char *name)
 }
 
 /* What was made here may be another program's by now: then the work has met its lock, and the file
- * is not empty any more. */
+ * is not empty any more.  What was there before is not touched until the work has made its own of
+ * it. */
+static bool is_to_go(const confined_target *target, const confined_news *news)
+{
+    if (target->was_there)
+        return news->has_made && !news->met_a_lock;
+    return !news->met_a_lock || is_empty(target->made.name);
+}
+
 static void take_made_away(confinement *c)
 {
-    bool met_a_lock = c->met_a_lock && *c->met_a_lock;
+    static const confined_news none;
 
-    for (unsigned i = 0; i < c->nb_made; i++)
-        if (!met_a_lock || is_empty(c->made[i].name))
-            made_take_away(&c->made[i]);
+    for (unsigned i = 0; i < c->nb_targets; i++)
+        if (is_to_go(&c->targets[i], c->news ? c->news : &none))
+            made_take_away(&c->targets[i].made);
 }
 
 static void *share_memory(size_t size)
@@ -279,7 +291,7 @@ int confine_run(confinement *c, int (*work)(void *opaque), void *opaque)
     int status;
 
     fflush(stdout);
-    c->met_a_lock = share_memory(sizeof *c->met_a_lock);
+    c->news = share_memory(sizeof *c->news);
     mask_signals(SIG_BLOCK);
     worker = fork();
     if (worker == 0) {

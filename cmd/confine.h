@@ -20,13 +20,24 @@ enum {
     MAX_CONFINED_TARGETS = 4,
 };
 
+/* What the process that works tells the one that waits. */
+typedef struct {
+    bool met_a_lock; /* another program has locked a file */
+    bool has_made;   /* the targets are not any more what they were */
+} confined_news;
+
+typedef struct {
+    made_file made;
+    bool was_there;
+} confined_target;
+
 typedef struct {
     struct sandbox sandbox;
-    made_file made[MAX_CONFINED_TARGETS]; /* files that were not there before */
-    unsigned nb_made;
-    bool *met_a_lock; /* shared with the process that works: another program has locked a file */
-    bool writes;      /* anything but standard output */
-    bool stopped;     /* the work did not come to its own end */
+    confined_target targets[MAX_CONFINED_TARGETS];
+    unsigned nb_targets;
+    confined_news *news;
+    bool writes;  /* anything but standard output */
+    bool stopped; /* the work did not come to its own end */
 } confinement;
 
 void confine_begin(confinement *c);

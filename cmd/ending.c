@@ -7,7 +7,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-static const int deadly[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+/* SIGUSR1 asks for progress. */
+static const int deadly[] = { SIGINT,  SIGTERM, SIGHUP,  SIGQUIT,   SIGPIPE,
+                              SIGUSR2, SIGALRM, SIGXCPU, SIGVTALRM, SIGPROF };
 
 enum {
     NB_DEADLY = sizeof deadly / sizeof *deadly,

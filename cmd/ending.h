@@ -7,8 +7,9 @@
 /* Does no more than a signal handler may. */
 typedef void ending_function(void);
 
-/* Call it before SIGINT, SIGTERM, SIGHUP or SIGQUIT ends the process, until it is removed.  Whoever
- * ignores such a signal, or has a handler of another kind for it, goes on to do so. */
+/* Call it before a signal that a user, a pipe or a limit of time sends ends the process, until it
+ * is removed.  Whoever ignores such a signal, or has a handler of another kind for it, goes on to
+ * do so. */
 void ending_add(ending_function *function);
 void ending_remove(ending_function *function);
 

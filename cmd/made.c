@@ -8,7 +8,10 @@
  *
  * When a signal ends the process, the file is still open, and those locks are our own: it is
  * enough that the name leads to that file.  While it is being made, the library does that, and
- * which file it is shows in that it is open here and was not there before. */
+ * which file it is shows in that it is open here and was not there before.
+ *
+ * A file to which a symbolic link leads is emptied: the link, and the name at its end, are the
+ * user's.  So is one whose name may not be removed, in a sandbox or a folder of somebody else's. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,6 +35,8 @@ enum {
     MAX_OPEN = 256,  /* as low are the numbers of files that are open */
 };
 
+static bool *begun; /* shared with another process; NULL: nobody asks */
+
 /* What a signal that ends the process takes away; NULL: nothing.  The signal handler reads them, in
  * any thread: who takes one out waits for the handlers that may have seen it. */
 static const made_file *_Atomic guarded[MAX_GUARDED];
@@ -42,7 +47,7 @@ void made_note(made_file *made, const char *name)
     struct stat st;
 
     *made = (made_file){ 0 };
-    if (lstat(name, &st) == 0 && S_ISREG(st.st_mode))
+    if (stat(name, &st) == 0 && S_ISREG(st.st_mode))
         *made = (made_file){ xstrdup(name), st.st_dev, st.st_ino, false };
 }
 
@@ -70,17 +75,54 @@ static bool is_open_here(const struct stat *st)
     return false;
 }
 
-static void take_guarded_away(void)
+static bool is_ours(const made_file *made, const struct stat *st)
+{
+    return made->expected ? S_ISREG(st->st_mode) && is_open_here(st) : is_that(made, st);
+}
+
+static bool take_name_away(const made_file *made)
 {
     struct stat st;
 
+    return lstat(made->name, &st) == 0 && is_ours(made, &st) && unlink(made->name) == 0;
+}
+
+static int open_ours(const made_file *made)
+{
+    struct stat st;
+    int fd;
+
+    if (stat(made->name, &st) < 0 || !is_ours(made, &st))
+        return -1;
+    fd = open(made->name, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd >= 0 && (fstat(fd, &st) < 0 || !is_ours(made, &st))) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+/* Nobody is left to hear that it could not be emptied. */
+static void empty(int fd)
+{
+    if (ftruncate(fd, 0) < 0)
+        return;
+}
+
+static void take_guarded_away(void)
+{
     atomic_fetch_add(&looking, 1);
     for (size_t i = 0; i < MAX_GUARDED; i++) {
         const made_file *made = atomic_load(&guarded[i]);
+        int fd;
 
-        if (made && lstat(made->name, &st) == 0 &&
-            (made->expected ? S_ISREG(st.st_mode) && is_open_here(&st) : is_that(made, &st)))
-            unlink(made->name);
+        if (!made || take_name_away(made))
+            continue;
+        fd = open_ours(made);
+        if (fd >= 0) {
+            empty(fd);
+            close(fd);
+        }
     }
     atomic_fetch_sub(&looking, 1);
 }
@@ -133,12 +175,10 @@ static bool is_locked_by_another(int fd)
 
 void made_take_away(made_file *made)
 {
-    struct stat st;
-    int fd = made->name ? open(made->name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) : -1;
+    int fd = made->name ? open_ours(made) : -1;
 
-    if (fd >= 0 && fstat(fd, &st) == 0 && is_that(made, &st) && !is_locked_by_another(fd) &&
-        lstat(made->name, &st) == 0 && is_that(made, &st))
-        unlink(made->name);
+    if (fd >= 0 && !is_locked_by_another(fd) && !take_name_away(made))
+        empty(fd);
     if (fd >= 0)
         close(fd);
     made_forget(made);
@@ -157,9 +197,16 @@ static int create_guarded(const char *filename, const char *data_file,
     made_guard(&made);
     made_guard(&made_data);
     result = qcow2_create(filename, new);
+    if (result == 0 && begun)
+        *begun = true;
     made_forget(&made);
     made_forget(&made_data);
     return result;
+}
+
+void made_tell(bool *is_made)
+{
+    begun = is_made;
 }
 
 int create_when_free(const char *filename, const char *data_file, const qcow2_create_options *new,

@@ -462,10 +462,13 @@ void store_file_take_away(struct store *store)
     const struct file *file = to_file(store);
     struct stat st;
 
-    if (store->ops == &file_ops && file->ours && lock_alone(file->fd) &&
-        lstat(file->name, &st) == 0 && S_ISREG(st.st_mode) && st.st_dev == file->device &&
-        st.st_ino == file->inode)
-        unlink(file->name);
+    if (store->ops != &file_ops || !file->ours || !lock_alone(file->fd))
+        return;
+    if (lstat(file->name, &st) == 0 && S_ISREG(st.st_mode) && st.st_dev == file->device &&
+        st.st_ino == file->inode && unlink(file->name) == 0)
+        return;
+    if (ftruncate(file->fd, 0) < 0)
+        return; /* the error that made it go is told, not this one */
 }
 
 bool store_same_file(struct store *a, struct store *b)
