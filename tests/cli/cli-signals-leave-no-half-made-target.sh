@@ -75,6 +75,21 @@ interrupted HUP '[ -s data ] && [ "$(stat -c %b data)" -gt 1000 ]' \
     qcow-img create -q -f qcow2 -o data_file=data,preallocation=full target 8G
 [ ! -e target ] && [ ! -e data ] || fail "the target or its data file is there"
 
+for signal in PIPE ALRM USR2 XCPU; do
+    interrupted $signal "$begun" qcow-img convert -r 1M -f raw -O qcow2 disk.raw target
+    [ ! -e target ] || fail "the target is there"
+done
+
+echo old >behind
+ln -s behind target
+interrupted TERM '[ "$(stat -c %b behind)" -gt 1000 ]' qcow-img convert -r 1M -f raw -O qcow2 disk.raw target
+[ -L target ] && [ -f behind ] && [ ! -s behind ] || fail "half a target is there, or the link is gone"
+rm target behind
+
+echo old >target
+interrupted TERM "$begun" qcow-img convert --untrusted -r 1M -f raw -O qcow2 disk.raw target
+[ ! -e target ] || fail "a target that was written over is there"
+
 what="what is whole"
 qcow-img convert -f raw -O qcow2 disk.raw target
 qcow-img compare -q -f raw -F qcow2 disk.raw target || fail "is not"

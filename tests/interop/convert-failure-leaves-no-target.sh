@@ -32,6 +32,36 @@ gone full.raw
     fail "a raw disk of 8 MiB fits into 1 MiB"
 gone full.raw
 
+# What was there is gone, also where the process that works may not remove it; but not if it was not touched.
+echo old > full.qcow2
+(trap '' XFSZ && ulimit -f 1024 &&
+    exec qcow-img convert --untrusted -f raw -O qcow2 disk.raw full.qcow2) 2> err &&
+    fail "8 MiB fit into 1 MiB"
+gone full.qcow2
+echo old > full.qcow2
+echo old > full.raw
+(trap '' XFSZ && ulimit -f 1024 &&
+    exec qcow-img convert --untrusted -f raw -O qcow2 -o data_file=full.raw disk.raw full.qcow2) 2> err &&
+    fail "a data file of 8 MiB fits into 1 MiB"
+[[ ! -s full.qcow2 && ! -s full.raw ]] || fail "half a target is left"
+rm full.qcow2 full.raw
+echo old > full.raw
+refuses "not in qcow2 format" convert --untrusted -f qcow2 disk.raw full.raw
+[[ $(cat full.raw) = old ]] || fail "a target that was not touched is gone"
+rm full.raw
+
+# Where a symbolic link leads to it, the link and an empty file stay, and nothing else is touched.
+for verb in "convert -f raw -O qcow2 disk.raw link" "dd -f raw -O qcow2 bs=1M if=disk.raw of=link" \
+    "convert -f raw -O qcow2 -o data_file=link disk.raw full.qcow2"; do
+    echo old > led.to
+    ln -s led.to link
+    # shellcheck disable=SC2086 # words
+    (trap '' XFSZ && ulimit -f 1024 && exec qcow-img $verb) 2> err && fail "8 MiB fit into 1 MiB: $verb"
+    [[ -L link && -f led.to && ! -s led.to ]] || fail "half a target is left: $verb"
+    rm link led.to
+done
+gone full.qcow2
+
 # A device is written to, perhaps, but never taken away.
 refuses "" convert -f raw -O qcow2 disk.raw /dev/full
 [[ -c /dev/full ]] || fail "/dev/full is gone"
