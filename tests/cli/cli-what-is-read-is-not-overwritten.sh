@@ -27,7 +27,7 @@ refused() {
     local status=0
     timeout 60 qcow-img "$@" >out 2>&1 || status=$?
     [ "$status" = 1 ] || fail "$*: status $status, $(head -c 300 out)"
-    grep -qE 'same filename as the backing|is read from this file|of .* itself|is the image itself|lock' out ||
+    grep -qE 'same filename as the backing|is read from this file|of .* itself|is the image itself|lock|none is recorded' out ||
         fail "$*: $(head -c 300 out)"
     sha256sum --quiet -c sums || fail "$*: a file that is read was changed"
     [ ! -e out.q ] || fail "$*: left a target"
@@ -152,7 +152,8 @@ dd if=over.q of=disk.raw bs=1M seek=1 conv=notrunc status=none
 for size in 1M 1052672; do
     [ $size = 1M ] && expected=0 || expected=1
     status=0
-    qcow-img rebase -U -F raw -b "json:{\"driver\":\"raw\",\"size\":\"$size\",\"file.filename\":\"disk.raw\"}" \
-        --image-opts driver=qcow2,file.driver=raw,file.offset=1M,file.file.filename=disk.raw >out 2>&1 || status=$?
+    qcow-img convert -U -n --image-opts --target-image-opts driver=raw,size=$size,file.filename=disk.raw \
+        driver=qcow2,file.driver=raw,file.offset=1M,file.file.filename=disk.raw >out 2>&1 || status=$?
     [ $status = $expected ] || fail "a part of $size beside the image: $status, $(cat out)"
+    [ $size = 1M ] || grep -qF 'is read from this file' out || fail "a part of $size: $(cat out)"
 done
