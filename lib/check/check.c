@@ -9,8 +9,6 @@
  *     the file is long.
  *   - A cluster that is not at its place in a data file is a corruption.
  *   - A table that cannot be read ends the check with the system's error.
- *   - A snapshot table that begins beyond the end of the file is a corruption; only a repair of all
- *     errors, to which somebody listens, gives the snapshots up.
  *   - An active L1 table of which the file has not every byte is a corruption, and then nothing is
  *     repaired: what it named would seem to be free.
  */
@@ -197,7 +195,8 @@ static int count_all(struct checking *c)
         return -1;
     if (c->gave_up)
         return 0;
-    if (repair_fixes_errors(c) && (repair_dropped(c) == -1 || repair_lost_snapshots(c) == -1))
+    if (repair_fixes_errors(c) &&
+        (repair_dropped(c) == -1 || repair_overhanging_snapshots(c) == -1))
         return -1;
     return checking_count_refcount_structures(c);
 }

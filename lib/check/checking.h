@@ -43,7 +43,6 @@ struct checking {
 
     struct snapshot_table snapshots;
     struct snapshot_damage snapshot_damage;
-    bool snapshots_lost; /* the file ends before their table begins */
 
     struct stored stored;
     struct references references;

@@ -6,7 +6,7 @@
  *   1  unknown autoclear bits are cleared, before anything else is written
  *   2  what must go loses its references: zero clusters with impossible places become plain zeroes,
  *      what lies beyond the end of the file is told and dropped (drop.c), as are snapshots that
- *      overhang the table, and all snapshots of a table that lies beyond the end of the file
+ *      overhang the table
  *   3  refcounts: corrected in place, or the whole structure is written anew into free space and
  *      comes into use with one write of the header (rebuild.c); what the old one occupied is then a
  *      leak, and corrected as one
@@ -49,9 +49,8 @@ bool repair_drops_entry(const struct checking *c, struct l2_entry entry);
 bool repair_drops_l1_entry(const struct checking *c, uint64_t entry);
 /* It goes; what must stay is counted and told. */
 int repair_dropped(struct checking *c);
-/* Step 2: the snapshots behind the last that the table has room for, or all of a table that the
- * file does not have. */
-int repair_lost_snapshots(struct checking *c);
+/* Step 2: the snapshots behind the last that the table has room for. */
+int repair_overhanging_snapshots(struct checking *c);
 /* rebuild.c, step 3: new refcount table and blocks.  1: they are there; 0: nothing was written,
  * because the only room for them is claimed. */
 int repair_rebuild(struct checking *c);

@@ -2,8 +2,7 @@
 /* snapshots.c - the snapshot table under check: reading, counting, writing it anew
  *
  * A table that cannot be decoded ends the check before anything is changed, even if only one entry
- * is bad: what it refers to would seem to be free.  One that begins beyond the end of the file
- * names nothing any more: the rest of the image is compared without it.
+ * is bad: what it refers to would seem to be free.
  */
 
 #include <errno.h>
@@ -99,31 +98,10 @@ static int refuse_overhanging(struct checking *c, uint32_t beyond_limit)
     return 0;
 }
 
-/* What only the snapshots referred to will seem to be free: it is not, while the table may come
- * back from somewhere. */
-static void tell_lost(struct checking *c)
-{
-    const struct header *h = c->header;
-
-    c->snapshots_lost = true;
-    if (repair_fixes_errors(c) && c->message)
-        return;
-    checking_corruption(c, 1,
-                        "ERROR snapshot table at offset 0x%" PRIx64
-                        " lies beyond the end of the file: %" PRIu32 " snapshots are lost%s",
-                        h->snapshots_offset, h->nb_snapshots,
-                        c->repair ? "; nothing is repaired" : "");
-    c->repair = NULL;
-}
-
 int checking_load_snapshots(struct checking *c)
 {
     uint32_t count = c->header->nb_snapshots, beyond_limit = 0;
 
-    if (count > 0 && c->header->snapshots_offset >= c->source.length) {
-        tell_lost(c);
-        return 0;
-    }
     if (count > MAX_SNAPSHOTS) {
         beyond_limit = count - MAX_SNAPSHOTS;
         count = MAX_SNAPSHOTS;
@@ -165,27 +143,16 @@ int checking_count_snapshots(struct checking *c)
  * Repairing
  */
 
-int repair_lost_snapshots(struct checking *c)
+int repair_overhanging_snapshots(struct checking *c)
 {
-    struct header *h = c->repair->header;
-    uint64_t offset = c->snapshots_lost ? 0 : h->snapshots_offset;
-    uint8_t bytes[12];
+    uint8_t bytes[4];
 
-    if (c->snapshot_damage.overhanging == 0 && !c->snapshots_lost)
+    if (c->snapshot_damage.overhanging == 0)
         return 0;
-    if (c->snapshots_lost)
-        checking_say(c,
-                     "Dropping %" PRIu32 " snapshots: their table at offset 0x%" PRIx64
-                     " lies beyond the end of the file",
-                     h->nb_snapshots, h->snapshots_offset);
     store_be32(bytes, c->snapshots.count);
-    store_be64(bytes + 4, offset);
     if (repair_header(c, HEADER_SNAPSHOTS_AT, bytes, sizeof bytes) == -1)
         return -1;
-    h->nb_snapshots = c->snapshots.count;
-    h->snapshots_offset = offset;
-    c->result->corruptions_fixed += c->snapshots_lost;
-    c->snapshots_lost = false;
+    c->repair->header->nb_snapshots = c->snapshots.count;
     return 0;
 }
 

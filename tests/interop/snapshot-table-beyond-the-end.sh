@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # A file that ends before its snapshot table: the disk can be read, with one warning; the snapshots
-# cannot, nor can anything be changed; a repair of all errors, and no other, gives the snapshots up,
-# but never those of a table that is there in part.
+# cannot, nor can anything be changed.  No repair gives the snapshots up: one wrong bit in the header
+# looks the same.
 set -eu
 
 command -v qemu-img >/dev/null && command -v qemu-io >/dev/null || {
@@ -62,27 +62,14 @@ refuse_the_rest() {
     cmp before.qcow2 cut.qcow2
 }
 
-cut_at $table
-read_all
-refuse_the_rest
-status=0
-qcow-img check cut.qcow2 >said 2>&1 || status=$?
-test $status = 2 || fail "check ended with $status"
-grep -q 'snapshot table at offset .* lies beyond the end of the file: 2 snapshots are lost' said
-qcow-img check -r all cut.qcow2 >said 2>&1 || fail "it was not repaired: $(cat said)"
-grep -q 'Dropping 2 snapshots: their table at offset .* lies beyond the end' said
-qcow-img check -q cut.qcow2
-qemu-img check -q cut.qcow2
-qemu-img compare -q want.raw cut.qcow2
-test -z "$(qcow-img snapshot -l cut.qcow2)"
-# The counts of the table's own clusters are seen when the file reaches there again.
-qemu-io -c 'write -P 9 0 2M' cut.qcow2 >/dev/null
-qcow-img check -q -r leaks cut.qcow2
-qemu-img check -q cut.qcow2
-
-# Some of it is there: somebody may want to look at that.
-cut_at $((table + 60))
-read_all
-refuse_the_rest
-qcow-img check -r all cut.qcow2 >/dev/null 2>&1 && fail "a table that is there in part was dropped"
-cmp before.qcow2 cut.qcow2
+for at in $table $((table + 60)); do
+    cut_at "$at"
+    read_all
+    refuse_the_rest
+    for repair in "" "-r leaks" "-r all"; do
+        # shellcheck disable=SC2086
+        qcow-img check $repair cut.qcow2 >said 2>&1 && fail "check $repair found nothing"
+        grep -qi 'snapshot table' said || fail "check $repair says $(cat said)"
+        cmp before.qcow2 cut.qcow2
+    done
+done
