@@ -141,11 +141,11 @@ static int map(const options *o, qcow2_image *image)
         result = qcow2_map(image, count, o->start_offset, 0, gather, &printer);
     if (result < 0)
         error_report("Failed to read image metadata: %s", qcow2_get_error());
-    if (result || print_last(&printer))
-        return EXIT_FAILURE;
-    if (o->output == OUTPUT_JSON)
+    if (result == 0)
+        result = print_last(&printer);
+    if (o->output == OUTPUT_JSON && !printer.first)
         printf("]\n");
-    return EXIT_SUCCESS;
+    return result ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int run_map(const options *o)
