@@ -7,6 +7,7 @@
  *     the image
  */
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -165,7 +166,15 @@ static int settle(const options *o, const location *where, const char *format, c
     return 0;
 }
 
-/* On failure *why holds a sentence that the caller frees, or is NULL: then it is the library's. */
+/* What the library says, or of a length that the file system does not allow what qemu-img says. */
+static char *sentence_of_library(const char *format)
+{
+    if (qcow2_get_errno() != EFBIG || strcmp(format, "qcow2") == 0)
+        return xstrdup(qcow2_get_error());
+    return xasprintf("The image size is too large for file format '%s'", format);
+}
+
+/* On failure *why holds a sentence that the caller frees. */
 static int create_at(const options *o, const location *where, const char *format,
                      const keyval_list *list, char **why)
 {
@@ -174,6 +183,8 @@ static int create_at(const options *o, const location *where, const char *format
 
     if (chosen && qcow2_create_options_set_flags(chosen, where->nbd ? QCOW2_CREATE_NBD : 0) == 0)
         result = create_when_free(where->name, keyval_get(list, "data_file"), chosen, o->wait);
+    if (result && !*why)
+        *why = sentence_of_library(format);
     qcow2_create_options_free(chosen);
     return result;
 }
@@ -201,7 +212,7 @@ static int create(const options *o, const location *where, const char *format,
     if (create_options_check_words(list, format, &why))
         return refuse(o, why);
     if (create_at(o, where, format, list, &why))
-        return refuse(o, why ? why : qcow2_get_error());
+        return refuse(o, why);
     if (!o->quiet && o->output == OUTPUT_JSON)
         print_json(o, format, list);
     return 0;

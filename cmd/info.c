@@ -244,6 +244,22 @@ static json_t *list(qcow2_image *image, json_t *facts_of(qcow2_image *), bool cu
     return facts || !cut ? facts : json_array();
 }
 
+/* What a guest wrote must not make of a raw backing file, whose format is not recorded, an image
+ * that names other files, nor of any file of the host a disk. */
+static int check_proven(const chain *c, const image_source *source, const qcow2_info *info)
+{
+    bool is_backing = json_array_size(c->images) > 0;
+    CLEANUP_FREE char *name = NULL;
+
+    if (!is_backing || source->format || begins(info->format, "qcow"))
+        return 0;
+    name = printable(source->filename);
+    error_report("Could not open '%s': its format is not recorded, and it is not in qcow2 or qcow "
+                 "format",
+                 name);
+    return -1;
+}
+
 static int add_image(chain *c, const image_source *source)
 {
     bool cut = false;
@@ -265,6 +281,8 @@ static int add_image(chain *c, const image_source *source)
         error_report("Could not open '%s': %s", name, qcow2_get_error());
         return -1;
     }
+    if (check_proven(c, source, &info))
+        return -1;
     if (source->driver && *source->driver)
         info.format = *source->driver;
     json_array_append_new(c->images, collect(image, &info, snapshots, bitmaps));
@@ -277,7 +295,6 @@ static int add_next(chain *c, const options *o)
     image_source source = image_source_of(o, QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_NO_IO);
     CLEANUP_FREE char *filename = xstrdup(skip_prefix(c->next, "file:"));
     CLEANUP_FREE char *format = c->next_format ? xstrdup(c->next_format) : NULL;
-    const char *probed;
 
     if (o->untrusted) {
         CLEANUP_FREE char *name = printable(filename);
@@ -297,15 +314,6 @@ static int add_next(chain *c, const options *o)
     source.image_opts = false;
     source.is_path = !nbd_is_name(filename);
     source.backing = QCOW2_BACKING_IGNORE;
-    probed = format ? NULL : qcow2_probe(filename);
-    if (probed && !begins(probed, "qcow")) {
-        CLEANUP_FREE char *name = printable(filename);
-
-        error_report("Could not open '%s': its format is not recorded, and it is not in qcow2 "
-                     "or qcow format",
-                     name);
-        return -1;
-    }
     return add_image(c, &source);
 }
 

@@ -204,11 +204,11 @@ static int make_image(struct store *file, const struct qcow2_create_options *o)
 
 /* What is there on an NBD server is written over, as on a device. */
 static struct store *open_new(const char *filename, const struct qcow2_create_options *options,
-                              uint32_t flags, enum store_sharing sharing)
+                              enum store_sharing sharing)
 {
     bool on_server = (options->flags & QCOW2_CREATE_NBD) != 0;
 
-    return store_open(filename, on_server ? STORE_NBD : STORE_CREATE | flags, sharing);
+    return store_open(filename, on_server ? STORE_NBD : STORE_CREATE | STORE_KEEP, sharing);
 }
 
 /* A file that was not filled is not left behind, unless it still holds what it held before. */
@@ -226,7 +226,7 @@ static int make_data_file(struct store *data, const struct qcow2_create_options 
     uint64_t size = round_up(options->size, 512), length;
     int r = -1;
 
-    if (store_file_empty(data) == 0 && store_size(data, &length) == 0 &&
+    if (store_file_empty(data, size) == 0 && store_size(data, &length) == 0 &&
         store_truncate(data, size) == 0)
         r = 0;
     if (r == 0 && options->data_file_raw && length > 0)
@@ -239,9 +239,9 @@ static int make_data_file(struct store *data, const struct qcow2_create_options 
 static int fill_files(struct store *file, struct store *data,
                       const struct qcow2_create_options *options)
 {
-    if (store_file_empty(file) == -1 || (data != NULL && make_data_file(data, options) == -1))
+    if (data != NULL && make_data_file(data, options) == -1)
         return -1;
-    return make_image(file, options);
+    return store_file_empty(file, 0) == 0 ? make_image(file, options) : -1;
 }
 
 /* The locks of both files are there before one of them loses what it held. */
@@ -250,9 +250,9 @@ static int create_qcow2(const char *filename, const struct qcow2_create_options 
     struct store *file, *data = NULL;
     int r = -1;
 
-    if (rehearse(filename, options) == -1)
+    if (rehearse(filename, options) == -1 || image_check_new_data_file(filename, options) == -1)
         return -1;
-    file = open_new(filename, options, STORE_KEEP, STORE_LOCK_WRITER);
+    file = open_new(filename, options, STORE_LOCK_WRITER);
     if (file == NULL)
         return -1;
     if (options->data_file)
@@ -268,17 +268,20 @@ static int create_qcow2(const char *filename, const struct qcow2_create_options 
 static int create_raw(const char *filename, const struct qcow2_create_options *options)
 {
     bool luks = options->format == FORMAT_LUKS;
-    uint64_t start = luks ? luks_length(&options->luks.spec) : 0;
+    uint64_t start = luks ? luks_length(&options->luks.spec) : 0, length;
     struct luks_volume volume;
     struct store *file;
     int r;
 
     if (options->size > INT64_MAX - 512 - start)
         return error_set(EFBIG, "The image size is too large");
-    file = open_new(filename, options, 0, STORE_LOCK_RAW_WRITER);
+    length = start + round_up(options->size, 512);
+    file = open_new(filename, options, STORE_LOCK_RAW_WRITER);
     if (file == NULL)
         return -1;
-    r = store_truncate(file, start + round_up(options->size, 512));
+    r = store_file_empty(file, length);
+    if (r == 0)
+        r = store_truncate(file, length);
     if (r == 0 && options->size > 0)
         r = preallocate_store(file, round_up(options->size, 512), start, options->preallocation);
     if (r == 0 && luks)

@@ -4,7 +4,8 @@
  * Which file?  The one that the caller names, else the one that the image names, if the caller's
  * policy allows that.  A relative name is looked for in the directory of the image, like that of a
  * backing file.  QEMU looks in the working directory instead; a file that is only there is taken,
- * too.  Where both directories have one there is no telling which is meant, and none is opened.
+ * too.  Where both directories have one there is no telling which is meant, and none is opened;
+ * nor is an image made that would be so.
  */
 
 #include "image/data_file.h"
@@ -44,6 +45,28 @@ static char *find(const struct qcow2_image *image, const char *recorded)
     }
     found = strdup(is_here && !is_there ? name : beside);
     return found ? found : error_no_memory();
+}
+
+int image_check_new_data_file(const char *filename, const struct qcow2_create_options *options)
+{
+    const char *name = options->data_file;
+    bool in_directory = name != NULL && (options->flags & QCOW2_CREATE_NBD) == 0;
+    CLEANUP_FREE char *beside = in_directory ? named_beside(filename, name) : NULL;
+    struct stat there, here;
+
+    if (!in_directory)
+        return 0;
+    if (beside == NULL)
+        return -1;
+    if (stat(beside, &there) == -1 ||
+        (stat(name, &here) == 0 && there.st_dev == here.st_dev && there.st_ino == here.st_ino))
+        return 0;
+    return error_set(
+        EINVAL,
+        "The data file '%s' is to be made in the working directory, but in the image's "
+        "directory there is one of that name, '%s', already; say which one is meant "
+        "by a name that begins with '/'",
+        name, beside);
 }
 
 static enum store_sharing sharing_of(uint32_t flags)

@@ -11,6 +11,10 @@
 /* Open the data file that the image needs, as far as the options allow. */
 int image_open_data_file(struct qcow2_image *image, const struct qcow2_open_options *options);
 
+/* The data file of a new image is made where its name leads from the working directory.  Refuse a
+ * name that would be taken for another file's, in the directory of the image. */
+int image_check_new_data_file(const char *filename, const struct qcow2_create_options *options);
+
 /* The files of which one is the data file of an image that was opened without it: beside the image,
  * and in the working directory.  Returns how many there are, or -1 with the error set.  Takes
  * operations. */

@@ -34,18 +34,22 @@ bool named_is_file(const char *name)
     return begins(name, "file:") || !named_has_protocol(name);
 }
 
-char *named_resolve(const struct qcow2_image *image, const char *name)
+char *named_beside(const char *image_filename, const char *name)
 {
-    const char *image_filename = image->filename;
     const char *slash = strrchr(image_filename, '/');
     char *full;
 
-    if (name[0] == '/' || slash == NULL || named_has_protocol(name) ||
-        image->flags & QCOW2_OPEN_NBD)
+    if (name[0] == '/' || slash == NULL || named_has_protocol(name))
         full = strdup(name);
     else if (asprintf(&full, "%.*s/%s", (int)(slash - image_filename), image_filename, name) == -1)
         full = NULL;
     return full ? full : error_no_memory();
+}
+
+/* An export is in no directory. */
+char *named_resolve(const struct qcow2_image *image, const char *name)
+{
+    return named_beside(image->flags & QCOW2_OPEN_NBD ? "" : image->filename, name);
 }
 
 static char *old_export(const struct qcow2_image *image, const char *name)

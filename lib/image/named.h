@@ -23,6 +23,9 @@ bool named_is_file(const char *name);
  * set.  The caller frees it. */
 char *named_resolve(const struct qcow2_image *image, const char *name);
 
+/* The same for a name in an image that has this file name. */
+char *named_beside(const char *image_filename, const char *name);
+
 /* What a resolved name leads to: the path of a file, or the URI of an export.  NULL with the error
  * set.  The caller frees it. */
 char *named_place(const struct qcow2_image *image, const char *name);

@@ -419,7 +419,7 @@ static int lock_file(struct file *file, uint32_t flags, enum store_sharing shari
         return -1;
     if (!replace || (flags & STORE_KEEP) != 0)
         return 0;
-    if (store_file_empty(&file->store) < 0) {
+    if (store_file_empty(&file->store, 0) < 0) {
         store_file_take_away(&file->store);
         return -1;
     }
@@ -445,13 +445,23 @@ struct store *store_file_open(const char *filename, uint32_t flags, enum store_s
     return &file->store;
 }
 
-int store_file_empty(struct store *store)
+/* A longer file, which loses nothing, shows what the file system and the limits allow. */
+static int try_length(struct store *store, uint64_t length)
+{
+    uint64_t now;
+
+    if (file_size(store, &now) < 0)
+        return -1;
+    return length > now ? file_truncate(store, length) : 0;
+}
+
+int store_file_empty(struct store *store, uint64_t future_length)
 {
     struct file *file = to_file(store);
 
     if (store->ops != &file_ops || file->block_device)
         return 0;
-    if (file_truncate(store, 0) < 0)
+    if (try_length(store, future_length) < 0 || file_truncate(store, 0) < 0)
         return -1;
     file->ours = true;
     return 0;

@@ -91,8 +91,9 @@ struct store *store_open(const char *name, uint32_t flags, enum store_sharing sh
 /* A file or a block device. */
 struct store *store_file_open(const char *filename, uint32_t flags, enum store_sharing sharing);
 
-/* What is in the file goes; nothing is done to a device or an export. */
-int store_file_empty(struct store *store);
+/* What is in the file goes, unless no file there can become as long as this one is to be: then it
+ * stays, and that is an error.  Nothing is done to a device or an export. */
+int store_file_empty(struct store *store, uint64_t future_length);
 
 /* Remove the name of a file that was made here, or emptied, if it still leads to this file and
  * nobody else uses it.  From then on until the store is closed nobody can. */

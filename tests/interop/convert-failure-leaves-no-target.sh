@@ -38,13 +38,13 @@ echo old > full.qcow2
     exec qcow-img convert --untrusted -f raw -O qcow2 disk.raw full.qcow2) 2> err &&
     fail "8 MiB fit into 1 MiB"
 gone full.qcow2
+cp image.qcow2 cut.qcow2
+truncate -s 1M cut.qcow2
 echo old > full.qcow2
 echo old > full.raw
-(trap '' XFSZ && ulimit -f 1024 &&
-    exec qcow-img convert --untrusted -f raw -O qcow2 -o data_file=full.raw disk.raw full.qcow2) 2> err &&
-    fail "a data file of 8 MiB fits into 1 MiB"
+refuses "reading" convert --untrusted -f qcow2 -O qcow2 -o data_file=full.raw cut.qcow2 full.qcow2
 [[ ! -s full.qcow2 && ! -s full.raw ]] || fail "half a target is left"
-rm full.qcow2 full.raw
+rm -f full.qcow2 full.raw
 echo old > full.raw
 refuses "not in qcow2 format" convert --untrusted -f qcow2 disk.raw full.raw
 [[ $(cat full.raw) = old ]] || fail "a target that was not touched is gone"
@@ -52,15 +52,26 @@ rm full.raw
 
 # Where a symbolic link leads to it, the link and an empty file stay, and nothing else is touched.
 for verb in "convert -f raw -O qcow2 disk.raw link" "dd -f raw -O qcow2 bs=1M if=disk.raw of=link" \
-    "convert -f raw -O qcow2 -o data_file=link disk.raw full.qcow2"; do
+    "convert -f qcow2 -O qcow2 -o data_file=link cut.qcow2 full.qcow2"; do
     echo old > led.to
     ln -s led.to link
+    [[ $verb = *data_file* ]] && limit=unlimited || limit=1024
     # shellcheck disable=SC2086 # words
-    (trap '' XFSZ && ulimit -f 1024 && exec qcow-img $verb) 2> err && fail "8 MiB fit into 1 MiB: $verb"
+    (trap '' XFSZ && ulimit -f "$limit" && exec qcow-img $verb) 2> err && fail "no failure: $verb"
     [[ -L link && -f led.to && ! -s led.to ]] || fail "half a target is left: $verb"
     rm link led.to
 done
 gone full.qcow2
+
+# A length that no file can have is found out before what was there goes.
+for words in "-O raw disk.raw full.raw" "-O qcow2 -o data_file=full.raw disk.raw full.qcow2"; do
+    echo old | tee full.raw > full.qcow2
+    # shellcheck disable=SC2086 # words
+    (trap '' XFSZ && ulimit -f 1024 && exec qcow-img convert -f raw $words) 2> err &&
+        fail "8 MiB fit into 1 MiB: $words"
+    [[ $(cat full.raw full.qcow2) = $'old\nold' ]] || fail "what was there is gone: $words"
+done
+rm full.raw full.qcow2
 
 # A device is written to, perhaps, but never taken away.
 refuses "" convert -f raw -O qcow2 disk.raw /dev/full

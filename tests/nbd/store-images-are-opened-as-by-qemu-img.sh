@@ -75,6 +75,22 @@ for keys in driver=qcow2,file.driver=nbd,file.path="$socket" file.driver=nbd,fil
     same img map --image-opts "$keys"
 done
 
+# A backing file there whose format is not recorded must prove to be an image.
+unrecorded() {
+    qcow-img create -q -f qcow2 -u -F qcow2 -b "nbd+unix:///?socket=$socket" over.qcow2 8M
+    LC_ALL=C sed -i 's/\xe2y[*]\xca/zzzz/' over.qcow2
+}
+unrecorded
+qcow-img info --backing-chain --backing-nbd --output=json over.qcow2 > info.log
+grep -q '"format": "qcow2".*' info.log || fail "$(cat info.log)"
+serve_qemu guessed -r -f raw disk.raw
+unrecorded
+if qcow-img info --backing-chain --backing-nbd over.qcow2 > info.log 2>&1; then
+    fail "the format of a raw disk was guessed: $(cat info.log)"
+fi
+grep -q "its format is not recorded, and it is not in qcow2 or qcow format$" info.log ||
+    fail "$(cat info.log)"
+
 # A backing file there is the user's to allow: by an option, or by naming it.
 serve base -r file disk.raw
 qemu-img create -q -f qcow2 -b "$uri" -F raw top.qcow2

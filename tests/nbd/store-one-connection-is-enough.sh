@@ -84,7 +84,7 @@ done
 over() {
     once -r -f raw disk.qcow2
     qcow-img create -q -f qcow2 -u -F qcow2 -b "$uri" over.qcow2 8M
-    [[ $1 = recorded ]] || LC_ALL=C sed -i 's/\xe2\x79\x2a\xca/zzzz/' over.qcow2
+    [[ $1 = recorded ]] || LC_ALL=C sed -i 's/\xe2y[*]\xca/zzzz/' over.qcow2
 }
 for format in recorded unknown; do
     over $format
