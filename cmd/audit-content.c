@@ -136,24 +136,26 @@ static int note_status(void *opaque, const qcow2_extent *extent)
     return 0;
 }
 
-/* Does what lies there come from the backing file, which is not opened? */
-static bool is_below(const content *c, uint64_t offset)
+/* Does what lies there come from the backing file, which is not opened?  -1: nobody knows. */
+static int is_below(const content *c, uint64_t offset)
 {
     uint32_t status = 0;
 
-    return c->info->backing_filename &&
-           qcow2_map(c->image, DISGUISE_SECTOR, offset, QCOW2_MAP_SHALLOW, note_status, &status) ==
-               0 &&
-           !(status & QCOW2_EXTENT_PRESENT);
+    if (!c->info->backing_filename)
+        return 0;
+    if (qcow2_map(c->image, DISGUISE_SECTOR, offset, QCOW2_MAP_SHALLOW, note_status, &status))
+        return -1;
+    return !(status & QCOW2_EXTENT_PRESENT);
 }
 
 static bool read_sector(content *c, unsigned char sector[DISGUISE_SECTOR], uint64_t offset)
 {
-    if (is_below(c, offset))
-        return false;
-    if (qcow2_pread(c->image, sector, DISGUISE_SECTOR, offset, 0) == 0)
+    int below = is_below(c, offset);
+
+    if (below == 0 && qcow2_pread(c->image, sector, DISGUISE_SECTOR, offset, 0) == 0)
         return true;
-    find_damage(c);
+    if (below != 1)
+        find_damage(c);
     return false;
 }
 

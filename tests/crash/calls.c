@@ -11,12 +11,13 @@
  *   CALLS=enospc:N   call N fails with ENOSPC
  *   CALLS=full:N     from call N on every one that would make a file longer fails with ENOSPC
  *   CALLS=memory:N   the Nth time memory is asked for there is none
+ *   CALLS=read:N     the Nth read of a file fails with EIO; processes that were forked count on
  *   CALLS=moment:N   N microseconds after its start the program is killed
  *   CALLS_FILE=NAME  the changes of the file of that name, without its folder,
  *   CALLS_LOG=FILE   are appended there (calls.h)
  *   CALLS_COUNT=FILE when the program ends by itself, how many calls there were, how often memory
  *                    was asked for, and how many microseconds it ran, is written there, if there
- *                    was any call
+ *                    was any call; with CALLS=read how many reads there were, if any
  */
 
 #include <dlfcn.h>
@@ -29,6 +30,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -36,18 +38,29 @@
 
 #include "crash/calls.h"
 
-enum plan { PLAN_NOTHING, PLAN_KILL, PLAN_EIO, PLAN_ENOSPC, PLAN_FULL, PLAN_MEMORY, PLAN_MOMENT };
+enum plan {
+    PLAN_NOTHING,
+    PLAN_KILL,
+    PLAN_EIO,
+    PLAN_ENOSPC,
+    PLAN_FULL,
+    PLAN_MEMORY,
+    PLAN_MOMENT,
+    PLAN_READ
+};
 
-static const char *const plan_names[] = { "count", "kill",   "eio",   "enospc",
-                                          "full",  "memory", "moment" };
+static const char *const plan_names[] = { "count", "kill",   "eio",    "enospc",
+                                          "full",  "memory", "moment", "read" };
 
 static enum plan plan;
 static unsigned long at;
 static atomic_ulong calls, allocations;
-static uint64_t began; /* microseconds */
+static atomic_ulong *reads; /* shared with processes that are forked; NULL: nobody counts them */
+static uint64_t began;      /* microseconds */
 static const char *logged_name;
 static int log_fd = -1;
 
+static ssize_t (*real_pread)(int, void *, size_t, off_t);
 static ssize_t (*real_pwritev)(int, const struct iovec *, int, off_t);
 static int (*real_fallocate)(int, int, off_t, off_t);
 static int (*real_ftruncate)(int, off_t);
@@ -91,11 +104,12 @@ __attribute__((constructor)) static void begin(void)
     const char *text = getenv("CALLS");
     size_t length = text ? strcspn(text, ":") : 0;
 
+    *(void **)&real_pread = next("pread");
     *(void **)&real_pwritev = next("pwritev");
     *(void **)&real_fallocate = next("fallocate");
     *(void **)&real_ftruncate = next("ftruncate");
     *(void **)&real_fdatasync = next("fdatasync");
-    for (enum plan p = PLAN_NOTHING; text && p <= PLAN_MOMENT; p++)
+    for (enum plan p = PLAN_NOTHING; text && p <= PLAN_READ; p++)
         if (strlen(plan_names[p]) == length && strncmp(plan_names[p], text, length) == 0) {
             at = text[length] ? strtoul(text + length + 1, NULL, 10) : 0;
             plan = p;
@@ -105,6 +119,12 @@ __attribute__((constructor)) static void begin(void)
         be_killed();
         pthread_atfork(NULL, NULL, be_killed);
     }
+    if (plan == PLAN_READ) {
+        reads =
+            mmap(NULL, sizeof *reads, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        if (reads == MAP_FAILED)
+            abort();
+    }
     logged_name = getenv("CALLS_FILE");
     if (logged_name != NULL && getenv("CALLS_LOG") != NULL)
         log_fd = open(getenv("CALLS_LOG"), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
@@ -113,15 +133,18 @@ __attribute__((constructor)) static void begin(void)
 __attribute__((destructor)) static void end(void)
 {
     const char *name = getenv("CALLS_COUNT");
+    bool any = reads ? atomic_load(reads) > 0 : atomic_load(&calls) > 0;
     FILE *file;
 
     plan = PLAN_NOTHING;
-    file = name && atomic_load(&calls) > 0 ? fopen(name, "w")
-                                           : NULL; /* a program that it starts: none */
+    file = name && any ? fopen(name, "w") : NULL; /* a program that it starts: none */
     if (file == NULL)
         return;
-    fprintf(file, "%lu %lu %lu\n", atomic_load(&calls), atomic_load(&allocations),
-            (unsigned long)(now() - began));
+    if (reads)
+        fprintf(file, "%lu\n", atomic_load(reads));
+    else
+        fprintf(file, "%lu %lu %lu\n", atomic_load(&calls), atomic_load(&allocations),
+                (unsigned long)(now() - began));
     fclose(file);
 }
 
@@ -190,6 +213,15 @@ static int fail(void)
         kill(getpid(), SIGKILL);
     errno = plan == PLAN_EIO ? EIO : ENOSPC;
     return -1;
+}
+
+ssize_t pread(int fd, void *buf, size_t count, off_t offset)
+{
+    if (reads && atomic_fetch_add(reads, 1) + 1 == at) {
+        errno = EIO;
+        return -1;
+    }
+    return real_pread(fd, buf, count, offset);
 }
 
 /* Of the first buffer of a write the sectors in its first half: a sector arrives whole. */

@@ -10,6 +10,7 @@ crash_tests = \
 	crash/crash-discards-show-no-foreign-data.sh \
 	crash/crash-every-scenario-holds.sh \
 	crash/crash-failing-calls-are-told-by-commands.sh \
+	crash/crash-failed-reads-are-told-by-commands.sh \
 	crash/crash-failed-requests-are-told.sh \
 	crash/crash-growing-tables-stay-reachable.sh \
 	crash/crash-killed-commands-leave-good-images.sh \
@@ -31,6 +32,7 @@ EXTRA_DIST += \
 	crash/cut-program.c \
 	crash/check-crash.sh \
 	crash/commands.sh \
+	crash/images.sh \
 	crash/simulate.sh
 
 # What the installed qemu-img and qemu-io do where ours must not.
