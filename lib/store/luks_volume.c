@@ -139,12 +139,16 @@ static int fill_slot(struct luks_volume *v, unsigned index, const struct luks_sl
     return -1;
 }
 
+/* As long as that is not durable the slot counts as active: its password may still open it. */
 static int deactivate(struct luks_volume *v, unsigned index)
 {
-    struct luks_slot *slot = &v->header.slots[index];
+    struct luks_slot *slot = &v->header.slots[index], old = *slot;
 
-    *slot = (struct luks_slot){ .material_offset = slot->material_offset };
-    return write_active_word(v, index);
+    *slot = (struct luks_slot){ .material_offset = old.material_offset };
+    if (write_active_word(v, index) == 0)
+        return 0;
+    *slot = old;
+    return -1;
 }
 
 int luks_volume_erase_slot(struct luks_volume *v, unsigned slot)

@@ -4,6 +4,7 @@
 #include "unit/one-fault.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,6 @@
 
 #define KIB 1024u
 #define PAGE 4096u
-#define PASSWORD "secret"
 
 static void must(int r, const char *what)
 {
@@ -49,6 +49,7 @@ qcow2_image *image_open_in_a_way(const char *name, const struct way *way)
 {
     __attribute__((cleanup(free_options))) qcow2_open_options *o = qcow2_open_options_new();
     bool locked = strstr(name, "luks") != NULL && !(way->flags & QCOW2_OPEN_NO_IO);
+    const char *password = way->password ? way->password : PASSWORD;
 
     if (o == NULL || qcow2_open_options_set_format(o, format_of(name)) == -1 ||
         qcow2_open_options_set_flags(o, way->flags) == -1 ||
@@ -56,10 +57,19 @@ qcow2_image *image_open_in_a_way(const char *name, const struct way *way)
         qcow2_open_options_set_data_file_policy(o, QCOW2_DATA_FILE_ALLOW) == -1 ||
         qcow2_open_options_set_snapshot(o, way->snapshot) == -1 ||
         qcow2_open_options_set_writable_backing(o, way->writable_backing) == -1 ||
-        (locked && qcow2_open_options_set_secret(o, PASSWORD, strlen(PASSWORD)) == -1) ||
+        (locked && qcow2_open_options_set_secret(o, password, strlen(password)) == -1) ||
         (way->option && qcow2_open_options_set(o, way->option, way->value) == -1))
         return NULL;
     return qcow2_open(name, o);
+}
+
+qcow2_image *image_open_afterwards(const char *name, const struct way *way)
+{
+    qcow2_image *image = image_open_in_a_way(name, way);
+    struct way other = *way;
+
+    other.password = NEW_PASSWORD;
+    return image || qcow2_get_errno() != EKEYREJECTED ? image : image_open_in_a_way(name, &other);
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -219,6 +229,36 @@ static void make_shared(void)
     image = open_to_fill("shared.qcow2");
     must(qcow2_snapshot_create(image, "all"), "snapshot");
     must(qcow2_close(image), "close");
+}
+
+/* A bitmap to be merged into another image's. */
+static void make_bits(void)
+{
+    qcow2_image *image;
+
+    MAKE("bits.qcow2", "size", "200192", "cluster_size", "512");
+    image = open_to_fill("bits.qcow2");
+    must(qcow2_bitmap_add(image, "bits", 512, QCOW2_BITMAP_ENABLED), "bitmap");
+    put(image, 40, 3 * KIB, 1000);
+    put(image, 41, 512, 150 * KIB);
+    must(qcow2_close(image), "close");
+}
+
+/* So many slots are in use: the second password is in all but the first. */
+static void make_keys(const char *name, unsigned passwords)
+{
+    qcow2_amend_options *o = qcow2_amend_options_new();
+    qcow2_image *image;
+
+    copy("luks.qcow2", name);
+    image = open_to_fill(name);
+    must(qcow2_amend_options_set(o, "encrypt.state", "active"), name);
+    must(qcow2_amend_options_set(o, "encrypt.iter-time", "1"), name);
+    must(qcow2_amend_options_set_new_secret(o, "second", strlen("second")), name);
+    for (unsigned i = 1; i < passwords; i++)
+        must(qcow2_amend(image, o, NULL, NULL), name);
+    qcow2_amend_options_free(o);
+    must(qcow2_close(image), name);
 }
 
 /* As a program leaves it that was killed. */
@@ -404,6 +444,8 @@ void images_make(void)
     fill("luks.qcow2");
     MAKE("volume.luks", "size", "200192", "iter-time", "1");
     fill("volume.luks");
+    make_keys("keys-luks.qcow2", 2);
+    make_bits();
     make_ancient();
     make_shared();
     make_dirty();

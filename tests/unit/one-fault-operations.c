@@ -11,7 +11,6 @@
 #include "base/bits.h"
 
 #define KIB 1024u
-#define PASSWORD "secret"
 
 const struct view *shown_at_start;
 
@@ -116,6 +115,19 @@ static int check_damaged(qcow2_image *image)
 {
     (void)image;
     return check_with("damaged.qcow2", QCOW2_OPEN_READ_ONLY, 0, true);
+}
+
+/* What the first snapshot shows is behind the disk in the view. */
+static int show_snapshot(qcow2_image *image)
+{
+    static uint8_t bytes[256 * KIB];
+    uint64_t size = qcow2_get_size(image);
+
+    if (qcow2_snapshot_show(image, 0) == -1 || qcow2_pread(image, bytes, size, 0, 0) == -1)
+        return -1;
+    if (memcmp(bytes, shown_at_start->bytes + round_up(size, 512), size) != 0)
+        abort();
+    return walk(image);
 }
 
 static int measure(qcow2_image *image)
@@ -254,6 +266,15 @@ static int bitmap_merge(qcow2_image *image)
     return qcow2_bitmap_merge(image, "still", image, "bits");
 }
 
+static int bitmap_merge_across(qcow2_image *image)
+{
+    qcow2_image *other =
+        image_open_in_a_way("bits.qcow2", &(struct way){ .flags = QCOW2_OPEN_READ_ONLY });
+    int r = other ? qcow2_bitmap_merge(image, "still", other, "bits") : -1;
+
+    return qcow2_close(other) == -1 ? -1 : r;
+}
+
 /* ------------------------------------------------------------------------------------------------
  * The whole image
  */
@@ -329,16 +350,21 @@ static int amend_data_file(qcow2_image *image)
     return amend(image, "data_file", "elsewhere.raw");
 }
 
-static int amend_key(qcow2_image *image, const char *state, const char *new_password,
-                     const char *old_password)
+/* The slot may be NULL. */
+static int amend_key(qcow2_image *image, const char *state, const char *slot,
+                     const char *new_password, const char *old_password)
 {
     qcow2_amend_options *o = qcow2_amend_options_new();
     int r = -1;
 
     if (o && qcow2_amend_options_set(o, "encrypt.state", state) == 0 &&
+        qcow2_amend_options_set(o, "encrypt.keyslot", slot) == 0 &&
+        qcow2_amend_options_set_flags(o, slot ? QCOW2_AMEND_FORCE : 0) == 0 &&
         qcow2_amend_options_set(o, "encrypt.iter-time", new_password ? "1" : NULL) == 0 &&
-        (!new_password || qcow2_amend_options_set_new_secret(o, new_password, 3) == 0) &&
-        (!old_password || qcow2_amend_options_set_old_secret(o, old_password, 6) == 0))
+        (!new_password ||
+         qcow2_amend_options_set_new_secret(o, new_password, strlen(new_password)) == 0) &&
+        (!old_password ||
+         qcow2_amend_options_set_old_secret(o, old_password, strlen(old_password)) == 0))
         r = qcow2_amend(image, o, NULL, NULL);
     qcow2_amend_options_free(o);
     return r;
@@ -346,13 +372,32 @@ static int amend_key(qcow2_image *image, const char *state, const char *new_pass
 
 static int add_key(qcow2_image *image)
 {
-    return amend_key(image, "active", "new", NULL);
+    return amend_key(image, "active", NULL, NEW_PASSWORD, NULL);
+}
+
+static int erase_key(qcow2_image *image)
+{
+    return amend_key(image, "inactive", NULL, NULL, "second");
+}
+
+/* What has failed is done by the next attempt on the same handle, or was done all the same. */
+static int erase_key_persistently(qcow2_image *image)
+{
+    if (erase_key(image) == 0 || erase_key(image) == 0)
+        return 0;
+    return qcow2_get_errno() == EKEYREJECTED ? 0 : -1;
+}
+
+static int replace_key(qcow2_image *image)
+{
+    return amend_key(image, "active", "0", NEW_PASSWORD, NULL);
 }
 
 static int refuse_to_erase_the_last_key(qcow2_image *image)
 {
-    return amend_key(image, "inactive", NULL, PASSWORD) == -1 && qcow2_get_errno() == EPERM ? 0
-                                                                                            : -1;
+    return amend_key(image, "inactive", NULL, NULL, PASSWORD) == -1 && qcow2_get_errno() == EPERM
+               ? 0
+               : -1;
 }
 
 static int rebase_to(qcow2_image *image, const char *name, const char *format, uint32_t flags)
@@ -453,6 +498,7 @@ CREATE(create_luks, NEW_LUKS, "encrypt.format", "luks", "encrypt.iter-time", "1"
     }
 #define EITHER .promise = PROMISE_OLD_OR_NEW
 #define SECTORS .promise = PROMISE_SECTORS
+#define OPENED .promise = PROMISE_OPENED
 #define MENDED .promise = PROMISE_MENDED
 #define MADE .promise = PROMISE_MADE
 
@@ -476,7 +522,10 @@ const struct operation operations[] = {
     { "probe", NULL, EITHER, probe, .shown = DISK },
     { "check", NULL, EITHER, check, .shown = DISK },
     { "check damaged", NULL, EITHER, check_damaged, .shown = "damaged.qcow2" },
+    { "show snapshot", DISK, EITHER, show_snapshot, READ_ONLY },
     { "measure", DISK, EITHER, measure, READ_ONLY },
+    { "measure overlay", "overlay.qcow2", EITHER, measure, READ_ONLY },
+    { "measure luks", "luks.qcow2", EITHER, measure, READ_ONLY },
 
     { "write", DISK, SECTORS, write_here_and_there },
     { "write through", DISK, SECTORS, write_through, { .flags = QCOW2_OPEN_WRITETHROUGH } },
@@ -517,6 +566,7 @@ const struct operation operations[] = {
     { "bitmap enable", DISK, EITHER, bitmap_enable },
     { "bitmap disable", DISK, EITHER, bitmap_disable },
     { "bitmap merge", DISK, EITHER, bitmap_merge },
+    { "bitmap merge across", DISK, EITHER, bitmap_merge_across },
 
     { "grow", "extended.qcow2", EITHER, grow },
     { "grow with bitmaps", "zstd.qcow2", EITHER, grow },
@@ -536,6 +586,10 @@ const struct operation operations[] = {
     { "amend to lazy", DISK, EITHER, amend_lazy },
     { "amend data file", "outside.qcow2", EITHER, amend_data_file },
     { "add key", "luks.qcow2", EITHER, add_key, .slow = true },
+    { "erase key", "keys-luks.qcow2", EITHER, erase_key, .slow = true },
+    { "erase key persistently", "keys-luks.qcow2", EITHER, erase_key_persistently, .slow = true },
+    { "replace key", "luks.qcow2", OPENED, replace_key, .slow = true },
+    { "replace first key", "keys-luks.qcow2", OPENED, replace_key, .slow = true },
     { "erase no key", "luks.qcow2", EITHER, refuse_to_erase_the_last_key },
     { "rebase", "overlay.qcow2", EITHER, rebase },
     { "rebase to nothing", "overlay.qcow2", EITHER, rebase_to_nothing },

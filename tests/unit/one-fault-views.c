@@ -114,7 +114,7 @@ struct view view_of(const char *name)
     size_t size;
 
     v.facts = open_memstream(&v.view.facts, &size);
-    v.image = image_open_in_a_way(name, &(struct way){ .flags = QCOW2_OPEN_READ_ONLY });
+    v.image = image_open_afterwards(name, &(struct way){ .flags = QCOW2_OPEN_READ_ONLY });
     if (v.image == NULL) {
         fprintf(v.facts, "does not open: %s\n", qcow2_get_error());
     } else {

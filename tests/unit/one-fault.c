@@ -133,8 +133,9 @@ static void judge_view(const struct outcome *outcome, const struct view *now,
 {
     enum promise promise = trial.operation->promise;
 
-    if (outcome->r == 0
-            ? !same_view(now, after)
+    if (outcome->r == 0 ? !same_view(now, after)
+        : promise == PROMISE_OPENED
+            ? !same_bytes(now, before)
             : promise != PROMISE_SECTORS && !same_view(now, before) && !same_view(now, after))
         wrong("it %s, and the image shows neither\n%snor\n%sbut\n%s",
               outcome->r == 0 ? "succeeded" : outcome->sentence, before->facts, after->facts,
@@ -160,14 +161,14 @@ static void count_harm(void *opaque, const char *message)
 /* Who opens an image to write it makes a dirty one right. */
 static void judge_check(const char *name)
 {
-    qcow2_image *image = image_open_in_a_way(name, &(struct way){ 0 });
+    qcow2_image *image = image_open_afterwards(name, &(struct way){ 0 });
     qcow2_check_result result = { 0 };
     uint64_t harm = 0;
 
     if (image == NULL || qcow2_close(image) == -1)
         return wrong("afterwards: %s", qcow2_get_error());
-    image = image_open_in_a_way(name,
-                                &(struct way){ .flags = QCOW2_OPEN_CHECK | QCOW2_OPEN_READ_ONLY });
+    image = image_open_afterwards(
+        name, &(struct way){ .flags = QCOW2_OPEN_CHECK | QCOW2_OPEN_READ_ONLY });
     if (image == NULL || qcow2_check(image, 0, &result, sizeof result, count_harm, &harm) == -1)
         return wrong("to check it: %s", qcow2_get_error());
     if (harm || result.check_errors)
@@ -211,7 +212,7 @@ static void judge(const struct outcome *outcome, const struct view *before,
     judge_view(outcome, &now, before, after);
     if (must_be_good(name, outcome))
         judge_check(name);
-    if (outcome->r == -1 && same_view(&now, before)) {
+    if (outcome->r == -1 && trial.operation->promise != PROMISE_OPENED && same_view(&now, before)) {
         struct outcome again = perform(trial.operation);
 
         if (again.r == -1)

@@ -15,6 +15,9 @@
 #define NEW_IMAGE "new.qcow2" /* there are none at the start */
 #define NEW_LUKS "new-luks.qcow2"
 
+#define PASSWORD "secret"
+#define NEW_PASSWORD "new"
+
 /* Make the images to start from, in the working directory, and keep their bytes. */
 void images_make(void);
 /* All of them are as they were made; there is no other file. */
@@ -27,8 +30,11 @@ struct way {
     const char *snapshot;      /* NULL: the disk as it is now */
     unsigned writable_backing; /* depth; 0: none */
     const char *option, *value;
+    const char *password; /* NULL: "secret" */
 };
 qcow2_image *image_open_in_a_way(const char *name, const struct way *way);
+/* By the new password, if the old one does not open it. */
+qcow2_image *image_open_afterwards(const char *name, const struct way *way);
 
 /* ---- one-fault-views.c: all that can be seen of an image ---- */
 
@@ -47,6 +53,7 @@ void view_free(struct view *view);
 enum promise {
     PROMISE_OLD_OR_NEW, /* it shows what it did before, or all that it does after */
     PROMISE_SECTORS, /* the same of each sector of the disk, and bitmaps may have become useless */
+    PROMISE_OPENED,  /* the old or the new password opens it, and it shows the same */
     PROMISE_MENDED,  /* it shows the same; after a success it has no corruptions */
     PROMISE_MADE,    /* a new image is there, or none that would be taken for one */
 };
