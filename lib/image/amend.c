@@ -220,9 +220,9 @@ static int check_refcounts(const struct amendment *a)
 {
     struct tables *t = &a->image->tables;
 
-    return a->refcount_order < t->geometry.refcount_order
-               ? refcount_width_fits(t, a->refcount_order)
-               : 0;
+    return a->refcount_order == t->geometry.refcount_order
+               ? 0
+               : refcount_width_fits(t, a->refcount_order);
 }
 
 /* ------------------------------------------------------------------------------------------------

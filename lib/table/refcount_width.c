@@ -80,6 +80,56 @@ static int check_counts(struct tables *t, const struct geometry *width)
  * 2: room
  */
 
+static int too_large(const struct tables *t, const struct geometry *width)
+{
+    return error_set(EFBIG,
+                     "'%s' cannot have refcounts of %u bits: its refcount table would pass "
+                     "%" PRIu64 " bytes",
+                     t->store->name, 1u << width->refcount_order,
+                     (uint64_t)MAX_REFCOUNT_TABLE_BYTES);
+}
+
+/* Behind the last count of an old block; 0: it has none. */
+static int end_in_block(struct tables *t, uint64_t index, uint64_t *end)
+{
+    uint64_t start = index << t->geometry.refcount_block_bits;
+    uint64_t behind = (index + 1) << t->geometry.refcount_block_bits;
+    struct refcount_run run;
+
+    *end = 0;
+    for (uint64_t c = start; c < behind; c += run.count) {
+        if (refcount_run(t, c, &run) == -1)
+            return -1;
+        for (uint64_t i = 0; run.counts && i < run.count; i++)
+            if (refcount_block_get(run.counts, t->geometry.refcount_order, run.index + i) != 0)
+                *end = c + i + 1;
+    }
+    return 0;
+}
+
+/* Would the table have an entry too many, if the new blocks and the table lay behind all that is in
+ * use? */
+static int check_room(struct tables *t, const struct geometry *width)
+{
+    uint64_t wider =
+        UINT64_C(1) << (t->geometry.refcount_block_bits > width->refcount_block_bits
+                            ? t->geometry.refcount_block_bits - width->refcount_block_bits
+                            : 0);
+    uint64_t blocks = 0, end = 0, entries;
+    WRITE_SCOPE(&t->lock);
+
+    for (uint64_t i = t->refcount_table_size; i > 0; i--) {
+        if (t->refcount_table[i - 1] == 0)
+            continue;
+        blocks += wider;
+        if (end == 0 && end_in_block(t, i - 1, &end) == -1)
+            return -1;
+    }
+    end += blocks + div_round_up(blocks * REFCOUNT_TABLE_ENTRY_SIZE, width->cluster_size);
+    entries = div_round_up(end, UINT64_C(1) << width->refcount_block_bits);
+    return entries * REFCOUNT_TABLE_ENTRY_SIZE > MAX_REFCOUNT_TABLE_BYTES ? too_large(t, width) : 0;
+}
+
 /* Is anything in the range of a new block in use?  1 or 0, -1 on errors. */
 static int range_in_use(struct build *b, uint64_t index)
 {
@@ -111,11 +161,7 @@ static int reserve_entry(struct build *b, uint64_t index)
     if (index < width->table_size)
         return 0;
     if (size * REFCOUNT_TABLE_ENTRY_SIZE > MAX_REFCOUNT_TABLE_BYTES)
-        return error_set(EFBIG,
-                         "'%s' cannot have refcounts of %u bits: its refcount table would pass "
-                         "%" PRIu64 " bytes",
-                         b->t->store->name, 1u << width->geometry.refcount_order,
-                         (uint64_t)MAX_REFCOUNT_TABLE_BYTES);
+        return too_large(b->t, &width->geometry);
     table = realloc(width->table, size * sizeof table[0]);
     if (table == NULL)
         return error_no_memory(), -1;
@@ -251,7 +297,9 @@ int refcount_width_fits(struct tables *t, uint32_t refcount_order)
     struct geometry width = t->geometry;
 
     geometry_set_refcount_order(&width, refcount_order);
-    return check_counts(t, &width);
+    if (width.refcount_order < t->geometry.refcount_order && check_counts(t, &width) == -1)
+        return -1;
+    return check_room(t, &width);
 }
 
 int refcount_width_build(struct tables *t, uint32_t refcount_order, struct refcount_width *width,

@@ -18,8 +18,8 @@ struct refcount_width {
 /* Called now and then while the work goes on; -1 with the error set ends it. */
 typedef int refcount_width_step(void *opaque);
 
-/* Does every count fit into entries of 1 << refcount_order bits?  EINVAL if not; nothing is
- * written. The image is quiet. */
+/* Does every count fit into entries of 1 << refcount_order bits (EINVAL if not), and all entries of
+ * the new table below its limit (EFBIG)?  Nothing is written.  The image is quiet. */
 int refcount_width_fits(struct tables *tables, uint32_t refcount_order);
 /* Write the refcounts in entries of 1 << refcount_order bits; they are durable after the next
  * flush. The image is quiet and settled.  EINVAL when a count does not fit; whatever fails,

@@ -57,6 +57,36 @@ printf '\0\0\0\0\1\0\0\0' | dd of=lost.qcow2 bs=1 seek=$table conv=notrunc statu
 create mapped.qcow2 1M cluster_size=512
 qcow-img bitmap --add -g 512 mapped.qcow2 fine
 
+# One bit for each cluster of 129 GiB: as many counts of 16 bits would take more than 8 MiB of table.  The
+# last cluster is in use by nobody.
+create far.qcow2 1M cluster_size=512,refcount_bits=1
+python3 - <<'END'
+import struct
+last, table, block = (129 << 30) // 512 - 1, 2048, 4000
+blocks = last // 4096 + 1
+with open("far.qcow2", "r+b") as f:
+    def at(offset, bytes):
+        f.seek(offset)
+        f.write(bytes)
+    f.seek(48)
+    old = struct.unpack(">Q", f.read(8))[0]
+    f.seek(old)
+    first = struct.unpack(">Q", f.read(8))[0]
+    f.seek(first)
+    counts = bytearray(f.read(512))
+    clusters = -(-blocks * 8 // 512)
+    counts[old // 512 // 8] &= ~(1 << old // 512 % 8)
+    for cluster in [*range(table, table + clusters), block]:
+        counts[cluster // 8] |= 1 << cluster % 8
+    at(first, counts)
+    at(table * 512, struct.pack(">Q", first))
+    at((table + clusters) * 512 - 8, bytes(8))
+    at(table * 512 + (blocks - 1) * 8, struct.pack(">Q", block * 512))
+    at(block * 512, bytes(511) + b"\x80")
+    at(48, struct.pack(">QI", table * 512, clusters))
+    f.truncate((last + 1) * 512)
+END
+
 grown=size=2M
 refused luks.qcow2 size=1E "$slot" refcount_bits=64 lazy_refcounts=on "$slot,refcount_bits=64"
 refused luks.qcow2 "$slot,encrypt.old-secret=n" refcount_bits=64 $grown lazy_refcounts=on
@@ -77,4 +107,17 @@ refused zstd.qcow2 compat=0.10 $grown size=512k refcount_bits=16
 refused mapped.qcow2 size=4T lazy_refcounts=on refcount_bits=64 compat=0.10
 refused narrow.qcow2 compat=1.1 refcount_bits=64 lazy_refcounts=on
 refused lost.qcow2 compat=0.10 $grown lazy_refcounts=on
+
+# What is behind the first 4 MiB is a hole, which takes long to compare.
+for options in refcount_bits=16 compat=0.10,refcount_bits=16 compat=0.10,refcount_bits=16,$grown \
+    refcount_bits=64,$grown lazy_refcounts=on,refcount_bits=32; do
+    cp --sparse=always far.qcow2 w.qcow2
+    if qcow-img amend -f qcow2 -o "$options" w.qcow2 2>said || ! grep -q 'would pass 8388608 bytes' said; then
+        echo "far.qcow2: $options was not refused as it should be: $(cat said)"
+        failed=1
+    elif ! cmp -s -n 4M far.qcow2 w.qcow2 || [ "$(stat -c %s w.qcow2)" != "$(stat -c %s far.qcow2)" ]; then
+        echo "far.qcow2: $options was refused, and changed the image"
+        failed=1
+    fi
+done
 exit $failed
