@@ -60,6 +60,7 @@ typedef struct {
 
     keyval_list creation; /* -o, -b and -F together */
     char *backing_path;   /* seen from here, not from the target's directory */
+    image_target backing; /* if it is on a server: connected to, until the target is opened */
     unsigned base_depth;  /* what the backing file stands for in the source's chain; 0: nothing */
 } conversion;
 
@@ -330,7 +331,7 @@ static int check_not_emptied(const conversion *c, qcow2_image *image)
 }
 
 /* A backing file that cannot be opened is found out before anything is written. */
-static int check_backing(const conversion *c)
+static int check_backing(conversion *c)
 {
     CLEANUP_FREE char *why = NULL;
     image_source source = {
@@ -339,6 +340,7 @@ static int check_backing(const conversion *c)
         .format = backing_format_of(c),
         .flags = QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_NO_IO,
         .backing = c->options->untrusted ? QCOW2_BACKING_REFUSE : QCOW2_BACKING_ALLOW_PROBE,
+        .left = backing_format_of(c) ? &c->backing : NULL,
     };
     CLEANUP_IMAGE qcow2_image *image = try_open_image(&source, &why);
 
@@ -479,6 +481,7 @@ static int open_target(conversion *c)
         .backing = o->untrusted ? QCOW2_BACKING_REFUSE : QCOW2_BACKING_ALLOW_PROBE,
         .key_secret = create_options_key_secret(&c->creation),
         .data_file = o->no_create ? NULL : create_options_data_file(&c->creation),
+        .below = c->backing.options ? &c->backing : NULL,
     };
 
     if (!o->no_create && create_target(c) == -1)
@@ -557,6 +560,7 @@ static int close_all(conversion *c)
         qcow2_close(c->sources[--c->nb_sources]);
     free(c->sources);
     free(c->backing_path);
+    image_target_clear(&c->backing);
     return result;
 }
 

@@ -223,18 +223,6 @@ static int read_size_option(layer *l, const char *key, const char *value, char *
     return read_option(l, key, number, why);
 }
 
-/* Not a service's name: a URI has room for a number only. */
-static int read_port(layer *l, const char *key, const char *value, char **why)
-{
-    size_t digits = strspn(value, "0123456789");
-
-    (void)l;
-    if (digits > 0 && digits < 10 && value[digits] == '\0' && strtoul(value, NULL, 10) <= 65535)
-        return 0;
-    *why = xasprintf("Parameter '%s' expects a number from 0 to 65535, not '%s'", key, value);
-    return -1;
-}
-
 /* As qemu-img has them: any spelling of C, and below 0 as good as for ever. */
 static int read_seconds(layer *l, const char *key, const char *value, char **why)
 {
@@ -308,12 +296,8 @@ static const struct {
     { IN_FILE, "x-check-cache-dropped", read_switch },
     { IN_FILE, "pr-manager", read_pr_manager },
 
-    { IN_NBD, "server.type", read_nothing },
-    { IN_NBD, "server.host", read_nothing },
-    { IN_NBD, "server.port", read_port },
-    { IN_NBD, "server.path", read_nothing },
     { IN_NBD, "host", read_nothing },
-    { IN_NBD, "port", read_port },
+    { IN_NBD, "port", read_nothing },
     { IN_NBD, "path", read_nothing },
     { IN_NBD, "export", read_nothing },
     { IN_NBD, "tls-creds", read_nothing },
@@ -325,6 +309,8 @@ static const struct {
 
 int layer_read_key(layer *l, int here, const char *key, const char *value, char **why)
 {
+    if (here & IN_NBD && begins(key, "server.")) /* read by nbd-keys.c */
+        return 0;
     for (size_t i = 0; i < sizeof key_table / sizeof *key_table; i++)
         if ((key_table[i].where & here) && strcmp(key_table[i].key, key) == 0)
             return layer_get(l, key) ? key_table[i].read(l, key, value, why) : 0;

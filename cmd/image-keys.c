@@ -12,11 +12,11 @@
 #include <string.h>
 
 #include "cleanup.h"
-#include "credentials.h"
 #include "image-key-table.h"
 #include "image-keys.h"
 #include "layer-name.h"
 #include "message.h"
+#include "nbd-keys.h"
 #include "secret.h"
 #include "words.h"
 
@@ -205,63 +205,12 @@ static int find_driver(layer *l, char **why)
     return -1;
 }
 
-/* How many of these keys there are. */
-static int count(const layer *l, const char *a, const char *b)
-{
-    return (layer_get(l, a) != NULL) + (layer_get(l, b) != NULL);
-}
-
-static int check_server(const layer *l, char **why)
-{
-    const char *type = layer_get(l, "server.type");
-    const char *needed = type && strcmp(type, "unix") == 0 ? "server.path" : "server.host";
-
-    if (has(l, "server.") && !type)
-        *why = xstrdup("Parameter 'type' is missing");
-    else if (type && strcmp(type, "inet") != 0 && strcmp(type, "unix") != 0)
-        *why = xasprintf("Parameter 'type' does not accept value '%s'", type);
-    else if (type && !layer_get(l, needed))
-        *why = xasprintf("Parameter '%s' is missing", needed + strlen("server."));
-    else if (type && strcmp(type, "inet") == 0 && !layer_get(l, "server.port"))
-        *why = xstrdup("Parameter 'port' is missing");
-    else if (type && count(l, "host", "path") > 0)
-        *why = xstrdup("Cannot use 'server' and path/host/port at the same time");
-    else if (count(l, "host", "path") == 2)
-        *why = xstrdup("path and host may not be used at the same time");
-    else if (!type && count(l, "host", "path") == 0)
-        *why = xstrdup(layer_get(l, "port") ? "port may not be used without host"
-                                            : "NBD server address missing");
-    return *why ? -1 : 0;
-}
-
-/* The server by "server." keys, or by the same keys without, which came first. */
-static int read_server(layer *l, char **why)
-{
-    const char *dot = layer_get(l, "server.type") ? "server." : "";
-    CLEANUP_FREE char *host = xasprintf("%shost", dot);
-    CLEANUP_FREE char *port = xasprintf("%sport", dot);
-    CLEANUP_FREE char *path = xasprintf("%spath", dot);
-    nbd_address address = {
-        .host = layer_get(l, host),
-        .port = layer_get(l, port),
-        .path = layer_get(l, path),
-        .export = layer_get(l, "export"),
-    };
-
-    if (check_server(l, why) ||
-        (layer_get(l, "tls-creds") && credentials_find(layer_get(l, "tls-creds"), &address, why)))
-        return -1;
-    l->target->filename = nbd_address_uri(&address);
-    l->target->flags |= QCOW2_OPEN_NBD;
-    return 0;
-}
-
 static int read_filename(layer *l, char **why)
 {
     const char *filename = layer_get(l, "filename");
 
     if (where(l->driver) & IN_NBD)
-        return read_server(l, why);
+        return nbd_keys_read(l, why);
     if (!filename || filename[0] == '\0') {
         *why = xstrdup("The 'file' block driver requires a file name");
         return -1;
@@ -469,7 +418,7 @@ static int read_layer(layer *l, bool is_backing, char **why)
     return t->layers ? layer_name_finish(l, where(l->driver), why) : 0;
 }
 
-static int set_backing(image_target *t, image_target *below, char **why)
+int image_target_set_backing(image_target *t, image_target *below, char **why)
 {
     if (check_aio(below, why))
         return -1;
@@ -506,7 +455,7 @@ static int read_backing_layer(const layer *l, char **why)
         return 0;
     if (image_target_begin(&below, why) || read_layer(&backing, true, why))
         return -1;
-    return set_backing(l->target, &below, why);
+    return image_target_set_backing(l->target, &below, why);
 }
 
 static int read_backing(const layer *l, char **why)

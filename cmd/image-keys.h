@@ -47,6 +47,10 @@ int image_target_begin(image_target *t, char **why);
 /* The target's password is the secret of this id.  As below. */
 int image_target_set_secret(image_target *t, const char *id, char **why);
 
+/* The backing file of the target's image shall be the other one, whose options it takes.  As
+ * below. */
+int image_target_set_backing(image_target *t, image_target *below, char **why);
+
 /* Fills the target, whose options exist, from the keys.  A format that the target has already wins
  * over the keys' one; without either the file is probed.  On failure returns -1 and in *why a
  * sentence that the caller frees. */

@@ -174,9 +174,10 @@ static int set_options(image_target *t, const image_source *source, char **why)
     if (qcow2_open_options_set_format(t->options, t->format) ||
         qcow2_open_options_set_flags(t->options, t->flags) ||
         (source->data_file && qcow2_open_options_set_data_file(t->options, source->data_file)) ||
-        qcow2_open_options_set_writable_backing(t->options, source->writable_backing) ||
-        (source->snapshot && qcow2_open_options_set_snapshot(t->options, source->snapshot)))
+        qcow2_open_options_set_writable_backing(t->options, source->writable_backing))
         return fail_library(why);
+    if (source->below && image_target_set_backing(t, source->below, why))
+        return -1;
     if (source->key_secret && image_target_set_secret(t, source->key_secret, why))
         return -1;
     if (set_option(t, "compression-level", source->compression_level, why))
@@ -266,18 +267,56 @@ static char *sentence_of(const image_target *t, uint64_t waited)
                      reads ? ", -U reads it all the same" : "");
 }
 
+static qcow2_image *open_target(const image_target *t, const image_source *source, char **why)
+{
+    qcow2_image *image = open_when_free(t, source);
+
+    if (!image)
+        *why = sentence_of(t, source->wait);
+    return image;
+}
+
+/* By the same options, so that a server is asked on one connection. */
+static int choose_snapshot(const image_target *t, const image_source *source, char **why)
+{
+    CLEANUP_IMAGE qcow2_image *image = NULL;
+    CLEANUP_FREE char *id = NULL;
+
+    if (qcow2_open_options_set_flags(t->options, t->flags | QCOW2_OPEN_NO_IO))
+        return fail_library(why);
+    image = open_target(t, source, why);
+    id = image ? source->choose(source->choose_opaque, image) : NULL;
+    if (!id)
+        return -1;
+    return qcow2_open_options_set_flags(t->options, t->flags) ||
+                   qcow2_open_options_set_snapshot(t->options, id)
+               ? fail_library(why)
+               : 0;
+}
+
+/* What is below an image is read, whoever looked at it. */
+static void leave(image_target *t, const image_source *source)
+{
+    if (!source->left || !(t->flags & QCOW2_OPEN_NBD))
+        return;
+    t->flags &= ~QCOW2_OPEN_NO_IO;
+    *source->left = *t;
+    *t = (image_target){ 0 };
+}
+
 qcow2_image *try_open_image(const image_source *source, char **why)
 {
     CLEANUP_TARGET image_target t = { 0 };
     qcow2_image *image;
 
-    if (understand(&t, source, why) || (source->overlay && put_overlay(&t, source->overlay, why)))
+    if (understand(&t, source, why) || (source->overlay && put_overlay(&t, source->overlay, why)) ||
+        (source->choose && choose_snapshot(&t, source, why)))
         return NULL;
     if (source->driver)
         *source->driver = t.driver;
-    image = open_when_free(&t, source);
-    if (!image)
-        *why = sentence_of(&t, source->wait);
+    image = open_target(&t, source, why);
+    if (image)
+        leave(&t, source);
     return image;
 }
 
@@ -298,10 +337,10 @@ qcow2_image *open_image(const image_source *source)
     CLEANUP_FREE char *name = printable(source->filename);
     qcow2_image *image = try_open_image(source, &why);
 
-    if (!image)
-        error_report("Could not open '%s': %s", name, why);
-    else
+    if (image)
         warn_of_lost_snapshots(image, name);
+    else if (why)
+        error_report("Could not open '%s': %s", name, why);
     return image;
 }
 

@@ -18,6 +18,10 @@
 #include "options.h"
 #include "qcow2.h"
 
+/* The id of the snapshot, of the image that is open for its metadata, which the caller frees; NULL
+ * after it has reported that there is none. */
+typedef char *snapshot_chooser(void *opaque, qcow2_image *image);
+
 typedef struct {
     const char *filename;    /* or dotted keys, when image_opts is set */
     const char *format;      /* "qcow2", "raw", "qcow", "luks" or NULL: probe what the user named */
@@ -33,7 +37,10 @@ typedef struct {
     const char *compression_level;  /* of clusters written compressed; NULL: the default */
     const char *compression_window; /* the same */
     unsigned writable_backing;      /* depth of the backing file to be written, too; 0: none */
-    const char *snapshot;           /* open this internal snapshot instead of the disk; or NULL */
+    snapshot_chooser *choose; /* finds the internal snapshot to be opened; NULL: the disk is */
+    void *choose_opaque;      /* for it */
+    image_target *left;       /* an image on a server is left there, to be below; or NULL */
+    image_target *below;      /* the backing file, instead of the one it names; or NULL */
     const char *overlay; /* an empty qcow2 file of the same size, to be opened above it; or NULL */
     uint64_t wait;       /* seconds, for an image that another program has locked */
     const char **driver; /* set to the one of the file, if that alone is named as one; or NULL */
@@ -46,7 +53,8 @@ bool image_name_is_json(const char *name);
 /* The image that the command line names first, to be opened with these flags. */
 image_source image_source_of(const options *o, uint32_t flags);
 
-/* Opens the image.  On failure returns NULL and in *why a sentence that the caller frees. */
+/* Opens the image.  On failure returns NULL and in *why a sentence that the caller frees; none if
+ * the chooser has reported it. */
 qcow2_image *try_open_image(const image_source *source, char **why);
 
 /* Say so if the file ends before the snapshot table does: the disk can be read all the same.  name

@@ -30,17 +30,14 @@ static int match(void *opaque, const qcow2_snapshot *snapshot)
     return best;
 }
 
-/* The id, which the caller frees; NULL when there is no such snapshot. */
-static char *find(const image_source *source, search *s)
+/* Says so if none was found. */
+static char *choose(void *opaque, qcow2_image *image)
 {
-    image_source metadata = *source;
-    CLEANUP_IMAGE qcow2_image *image = NULL;
+    search *s = opaque;
+    CLEANUP_FREE char *name = printable(qcow2_get_filename(image));
     qcow2_info info;
 
-    metadata.flags |= QCOW2_OPEN_NO_IO;
-    image = open_image(&metadata);
-    if (!image)
-        return NULL;
+    warn_of_lost_snapshots(image, name);
     if (qcow2_get_info(image, &info, sizeof info) == 0 && strcmp(info.format, "qcow2") != 0)
         error_report(
             "Failed to load snapshot: Block format '%s' used by device '' does not support "
@@ -70,30 +67,30 @@ static int parse(keyval_list *list, const char *text)
     return 0;
 }
 
-static char *find_by_text(const image_source *source, const char *text)
+static qcow2_image *open_found(const image_source *source, search *s)
 {
-    keyval_list keys = { 0 };
+    image_source of_snapshot = *source;
+
+    of_snapshot.choose = choose;
+    of_snapshot.choose_opaque = s;
+    return open_image(&of_snapshot);
+}
+
+qcow2_image *open_image_snapshot(const image_source *source, const char *text)
+{
     search s = { .id = text, .name = text, .either = true };
-    char *id = NULL;
+    keyval_list keys = { 0 };
+    qcow2_image *image = NULL;
 
     if (!begins(text, "snapshot."))
-        return find(source, &s);
+        return open_found(source, &s);
     if (parse(&keys, text) == 0) {
         s = (search){
             .id = keyval_get(&keys, "snapshot.id"),
             .name = keyval_get(&keys, "snapshot.name"),
         };
-        id = find(source, &s);
+        image = open_found(source, &s);
     }
     keyval_list_clear(&keys);
-    return id;
-}
-
-qcow2_image *open_image_snapshot(const image_source *source, const char *text)
-{
-    CLEANUP_FREE char *id = find_by_text(source, text);
-    image_source of_snapshot = *source;
-
-    of_snapshot.snapshot = id;
-    return id ? open_image(&of_snapshot) : NULL;
+    return image;
 }

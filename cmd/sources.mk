@@ -40,6 +40,8 @@ shared_sources = \
 	message.h \
 	nbd-address.c \
 	nbd-address.h \
+	nbd-keys.c \
+	nbd-keys.h \
 	object.c \
 	object.h \
 	option-value.c \

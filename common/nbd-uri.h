@@ -16,9 +16,10 @@
 #include <string.h>
 
 typedef struct {
-    const char *host;        /* NULL with path */
+    const char *host;        /* NULL with path and cid */
     const char *port;        /* NULL: 10809 */
     const char *path;        /* of a local socket; or NULL */
+    const char *cid;         /* the number of a machine or its host (vsock); or NULL */
     const char *export;      /* NULL: the unnamed one */
     const char *user;        /* for TLS; or NULL */
     const char *credentials; /* "tls-certificates=DIR" or "tls-psk-file=FILE"; NULL: no TLS */
@@ -48,7 +49,8 @@ static inline char *nbd_uri_of_parts(const nbd_address *a)
     bool is_ipv6 = a->host && strchr(a->host, ':') && a->host[0] != '[';
     const char *tls = a->credentials ? "s" : "", *at = a->user[0] ? "@" : "";
     const char *slash = a->export[0] ? "/" : "";
-    const char *query = a->credentials ? a->credentials : "";
+    const char *query = a->credentials ? a->credentials : "", *vsock = a->cid ? "+vsock" : "";
+    const char *host = a->cid ? a->cid : a->host ? a->host : "";
     char *uri;
     int length;
 
@@ -56,10 +58,9 @@ static inline char *nbd_uri_of_parts(const nbd_address *a)
         length = asprintf(&uri, "nbd%s+unix://%s%s%s%s?socket=%s%s%s", tls, a->user, at, slash,
                           a->export, a->path, a->credentials ? "&" : "", query);
     else
-        length =
-            asprintf(&uri, "nbd%s://%s%s%s%s%s:%s%s%s%s%s", tls, a->user, at, is_ipv6 ? "[" : "",
-                     a->host ? a->host : "", is_ipv6 ? "]" : "", a->port ? a->port : "10809", slash,
-                     a->export, a->credentials ? "?" : "", query);
+        length = asprintf(&uri, "nbd%s%s://%s%s%s%s%s:%s%s%s%s%s", tls, vsock, a->user, at,
+                          is_ipv6 ? "[" : "", host, is_ipv6 ? "]" : "", a->port ? a->port : "10809",
+                          slash, a->export, a->credentials ? "?" : "", query);
     return length == -1 ? NULL : uri;
 }
 

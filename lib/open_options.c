@@ -41,7 +41,7 @@ void qcow2_open_options_free(qcow2_open_options *options)
     qcow2_open_options_free(options->file);
     free(options->nbd.tls_hostname);
     free(options->nbd.dirty_bitmap);
-    nbd_kept_free(options->nbd.kept);
+    nbd_kept_unref(options->nbd.kept);
     free(options->snapshot);
     secret_clear(&options->secret);
     free(options);

@@ -105,7 +105,8 @@ QCOW2_PUBLIC int qcow2_open_options_set_backing_policy(qcow2_open_options *optio
                                                        qcow2_backing_policy policy);
 
 /* A say in which backing files are opened, after the policy has allowed them.  It is called with
- * the resolved file name and the format (NULL if none is recorded), and returns 0 to allow. */
+ * what will be opened, the path of a file or the URI of an export, and with the format (NULL if
+ * nobody states it), and returns 0 to allow. */
 typedef int qcow2_backing_filter(void *opaque, const char *filename, const char *format);
 QCOW2_PUBLIC int qcow2_open_options_set_backing_filter(qcow2_open_options *options,
                                                        qcow2_backing_filter *filter, void *opaque);
@@ -233,7 +234,8 @@ QCOW2_PUBLIC int qcow2_close(qcow2_image *image);
 QCOW2_PUBLIC const char *qcow2_probe(const char *filename);
 
 /* The same for a file that these options would open (their flags tell what its name means).  The
- * connection to an NBD server is kept with the options, for the next qcow2_open with them. */
+ * connection to an NBD server is kept with the options, for the next qcow2_open with them; so is
+ * that of an image which is open with READ_ONLY and NO_IO when it is closed. */
 QCOW2_PUBLIC const char *qcow2_probe_with(const char *filename, const qcow2_open_options *options);
 
 /* ------------------------------------------------------------------------------------------------

@@ -106,7 +106,7 @@ static int open_file(struct qcow2_image *image, const char *name, const char *re
                      uint32_t flags, const struct qcow2_open_options *options)
 {
     struct qcow2_open_options backing = options->backing ? *options->backing : as_image(options);
-    struct nbd_kept *kept = nbd_kept_new();
+    struct nbd_kept *kept = backing.nbd.kept ? nbd_kept_ref(backing.nbd.kept) : nbd_kept_new();
     int r;
 
     if (kept == NULL)
@@ -114,7 +114,7 @@ static int open_file(struct qcow2_image *image, const char *name, const char *re
     backing.flags |= flags;
     backing.nbd.kept = kept;
     r = open_as(image, name, recorded, options, &backing);
-    nbd_kept_free(kept);
+    nbd_kept_unref(kept);
     return r;
 }
 

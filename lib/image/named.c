@@ -77,14 +77,22 @@ static char *plain_uri(const char *name)
     return uri;
 }
 
-char *named_place(const struct qcow2_image *image, const char *name)
+/* What follows "file:" may look like a URI. */
+static char *path_of(const char *name)
 {
+    const char *file = skip_prefix(name, "file:");
     char *path;
 
-    if (named_is_nbd(name))
-        return nbd_name_is_old(name) ? old_export(image, name) : plain_uri(name);
-    path = strdup(skip_prefix(name, "file:"));
-    return path ? path : error_no_memory();
+    if (asprintf(&path, "%s%s", named_has_protocol(file) ? "./" : "", file) == -1)
+        return error_no_memory();
+    return path;
+}
+
+char *named_place(const struct qcow2_image *image, const char *name)
+{
+    if (!named_is_nbd(name))
+        return path_of(name);
+    return nbd_name_is_old(name) ? old_export(image, name) : plain_uri(name);
 }
 
 int named_refuse(const struct qcow2_image *image, int errnum, const char *name, const char *why)

@@ -25,6 +25,12 @@
     (QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_FORCE_SHARE | QCOW2_OPEN_NO_LOCK | QCOW2_OPEN_DIRECT | \
      QCOW2_OPEN_UNSAFE | QCOW2_OPEN_UNTRUSTED | QCOW2_OPEN_LOOK)
 
+/* Who only looks at the metadata may open the image afterwards. */
+static bool is_look(uint32_t flags)
+{
+    return flags & QCOW2_OPEN_LOOK || (flags & QCOW2_OPEN_NO_IO && flags & QCOW2_OPEN_READ_ONLY);
+}
+
 static struct store *store_of(struct qcow2_image *image)
 {
     if (image->disk != NULL)
@@ -40,7 +46,7 @@ static struct store *open_layer(const char *filename, const struct qcow2_open_op
     struct qcow2_open_options options = *layer;
     struct qcow2_image *opened;
 
-    options.flags |= image->flags & FROM_ABOVE;
+    options.flags |= (image->flags & FROM_ABOVE) | (is_look(image->flags) ? QCOW2_OPEN_LOOK : 0);
     options.repair_dirty = image->repair_dirty;
     if (options.format == FORMAT_RAW)
         return storage_open(filename, &options, sharing);
@@ -71,7 +77,7 @@ static uint32_t store_flags(uint32_t flags)
            (flags & QCOW2_OPEN_UNSAFE ? STORE_UNSAFE : 0) |
            (flags & QCOW2_OPEN_NBD ? STORE_NBD : 0) |
            (flags & QCOW2_OPEN_FOREIGN_NAME ? STORE_FOREIGN_NAME : 0) |
-           (flags & QCOW2_OPEN_LOOK ? STORE_LOOK : 0);
+           (is_look(flags) ? STORE_LOOK : 0);
 }
 
 static struct store *open_named(const char *filename, const struct qcow2_open_options *options,

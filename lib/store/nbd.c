@@ -476,7 +476,9 @@ static void nbd_store_keep(struct nbd *nbd)
 
     nbd->kept = NULL;
     nbd->store.shown = NULL;
+    nbd->ahead.count = 0; /* what the server has may change until then */
     nbd_kept_put(kept, &nbd->store);
+    nbd_kept_unref(kept);
 }
 
 static void nbd_store_close(struct store *store)
@@ -585,7 +587,8 @@ struct store *store_nbd_open(const char *uri, uint32_t flags, const struct nbd_o
     nbd->unsafe = (flags & STORE_UNSAFE) != 0;
     nbd->store.read_only = (flags & STORE_READ_ONLY) != 0;
     if (nbd->store.read_only || !nbd->export.read_only) {
-        nbd->kept = flags & STORE_LOOK ? options->kept : NULL;
+        if (flags & STORE_LOOK && options->kept)
+            nbd->kept = nbd_kept_ref(options->kept);
         return &nbd->store;
     }
     error_set(EACCES, "Could not open '%s': the export is read-only", uri);

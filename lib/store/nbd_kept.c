@@ -10,18 +10,27 @@
 
 struct nbd_kept {
     _Atomic(struct store *) store;
+    atomic_uint users;
 };
 
 struct nbd_kept *nbd_kept_new(void)
 {
     struct nbd_kept *kept = calloc(1, sizeof *kept);
 
-    return kept ? kept : error_no_memory();
+    if (kept == NULL)
+        return error_no_memory();
+    return nbd_kept_ref(kept);
 }
 
-void nbd_kept_free(struct nbd_kept *kept)
+struct nbd_kept *nbd_kept_ref(struct nbd_kept *kept)
 {
-    if (kept == NULL)
+    atomic_fetch_add(&kept->users, 1);
+    return kept;
+}
+
+void nbd_kept_unref(struct nbd_kept *kept)
+{
+    if (kept == NULL || atomic_fetch_sub(&kept->users, 1) > 1)
         return;
     store_close(nbd_kept_take(kept));
     free(kept);

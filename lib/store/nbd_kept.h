@@ -2,7 +2,9 @@
 /* nbd_kept.h - an export that was looked at stays connected until it is opened
  *
  * A server may leave after its first client, or serve only one at a time.  So the store on which a
- * format is found out is not closed but put here, and the opening that follows takes it.
+ * format is found out, or whose metadata alone were looked at, is not closed but put here, and the
+ * opening that follows takes it.  Such a store uses the place until it is closed, which may be
+ * later than the options are freed to which the place belongs.
  */
 
 #ifndef QCOW2_STORE_NBD_KEPT_H
@@ -13,11 +15,14 @@
 /* A place for one store.  Any number of threads may put and take. */
 struct nbd_kept;
 
-/* NULL with the error set. */
+/* The place, which has one user; NULL with the error set. */
 struct nbd_kept *nbd_kept_new(void);
 
-/* Closes what nobody took. */
-void nbd_kept_free(struct nbd_kept *kept);
+/* One user more; returns the place. */
+struct nbd_kept *nbd_kept_ref(struct nbd_kept *kept);
+
+/* One user less; the last one closes what nobody took.  Nothing is done with NULL. */
+void nbd_kept_unref(struct nbd_kept *kept);
 
 /* What was there before is closed. */
 void nbd_kept_put(struct nbd_kept *kept, struct store *store);

@@ -77,6 +77,7 @@ cli_verbs_need_no_command_line_SOURCES = \
 	../cmd/measure.c \
 	../cmd/message.c \
 	../cmd/nbd-address.c \
+	../cmd/nbd-keys.c \
 	../cmd/option-value.c \
 	../cmd/path.c \
 	../cmd/resize.c \

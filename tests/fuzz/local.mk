@@ -83,6 +83,7 @@ fuzz_cmd = \
 	../cmd/lock-wait.c \
 	../cmd/message.c \
 	../cmd/nbd-address.c \
+	../cmd/nbd-keys.c \
 	../cmd/object.c \
 	../cmd/option-value.c \
 	../cmd/options.c \

@@ -95,3 +95,32 @@ for format in recorded unknown; do
     over $format
     img info --backing-nbd --backing-chain over.qcow2
 done
+
+# a snapshot, found by what the image says of it
+qcow-img snapshot -c one disk.qcow2
+qemu-io -c 'write -P 3 0 64k' disk.qcow2 > write.log
+for words in one 1 snapshot.name=one snapshot.id=1,snapshot.name=one; do
+    once -r -f raw disk.qcow2
+    img convert -l $words -O raw "$uri" out.raw
+    cmp out.raw disk.raw || fail "convert -l $words"
+    once -r -f raw disk.qcow2
+    img measure -l $words -O qcow2 "$(json)"
+done
+once -r -f raw disk.qcow2
+if qcow-img convert -l two -O raw "$uri" out.raw 2> img.log; then
+    fail "there is another snapshot"
+fi
+grep -qx "qcow-img: Failed to load snapshot: Can't find snapshot" img.log || fail "$(cat img.log)"
+gone
+
+# the backing file of what is made
+qemu-io -f raw -c 'write -P 4 1M 64k' disk.raw > write.log
+for verb in "create -f qcow2" "convert -O qcow2 disk.raw" "convert -c -O qcow2 disk.raw"; do
+    qcow-img convert -O raw -l one disk.qcow2 base.raw
+    once -r -f raw base.raw
+    # shellcheck disable=SC2086 # words
+    img $verb -b "$uri" -F raw made.qcow2
+    gone
+    qemu-img rebase -u -b base.raw -F raw made.qcow2
+    [[ $verb = create* ]] || qemu-img compare -q made.qcow2 disk.raw || fail "$verb"
+done
