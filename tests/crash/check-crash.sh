@@ -18,12 +18,12 @@ discards        15  @(discard|reuse)-*
 compressed      15  @(compressed|overwritten-streams)-*
 snapshots       20  @(snapshots|snapshot-life)-*
 resizes         15  @(resize|shrink)-*
-amends          20  @(amend|amend-versions)-*
+amends          20  @(amend|amend-versions|amend-all)-*
 states          10  states-*
 mixed           20  mixed-*
 growing         15  *-growing*
 lazy            10  *lazy*
-bitmaps         15  @(bitmaps|bitmap-life)-*
+bitmaps         15  @(bitmaps|bitmap-life|bitmap-resize)-*
 repairs         15  repairs-*
 chains          25  @(rebase|commit)*
 data-files      10  *data*

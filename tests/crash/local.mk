@@ -64,6 +64,7 @@ crash_judging = \
 	crash/record.c \
 	crash/record.h \
 	crash/repairs.c \
+	crash/session-amend.c \
 	crash/session-bitmaps.c \
 	crash/session-states.c \
 	crash/session.c \

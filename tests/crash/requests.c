@@ -82,12 +82,13 @@ static void change_bitmaps(struct session *s)
     size_t index = random_below(&s->random, session_bitmaps(s) + 1);
     size_t other = random_below(&s->random, session_bitmaps(s) + 1);
 
-    switch (random_below(&s->random, 8)) {
+    switch (random_below(&s->random, 9)) {
     case 0: session_bitmap_remove(s, index); break;
     case 1: session_bitmap_clear(s, index); break;
     case 2:
     case 3: session_bitmap_toggle(s, index); break;
     case 4: session_bitmap_merge(s, index, other); break;
+    case 5: session_bitmap_merge_across(s, index); break;
     default: session_bitmap_add(s); break;
     }
 }
@@ -122,6 +123,7 @@ static void make_request(struct session *s, enum request request)
     case REQUEST_DELETE: session_snapshot_delete(s, snapshot); break;
     case REQUEST_BITMAP: change_bitmaps(s); break;
     case REQUEST_AMEND: amend(s); break;
+    case REQUEST_AMEND_ALL: session_amend_all(s); break;
     case REQUEST_KINDS: break;
     }
 }

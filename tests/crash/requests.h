@@ -23,6 +23,7 @@ enum request {
     REQUEST_DELETE,
     REQUEST_BITMAP,
     REQUEST_AMEND,
+    REQUEST_AMEND_ALL,
     REQUEST_KINDS,
 };
 

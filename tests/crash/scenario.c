@@ -152,6 +152,19 @@ static void run_amend(struct session *s)
     run_mixture(s, 30, &m);
 }
 
+/* Several things by one amendment, and not at one instant. */
+static void run_amend_all(struct session *s)
+{
+    static const mixture m = {
+        [REQUEST_WRITE] = 6,  [REQUEST_ZERO] = 2,      [REQUEST_UNMAP] = 2,
+        [REQUEST_FLUSH] = 1,  [REQUEST_REOPEN] = 1,    [REQUEST_CREATE] = 1,
+        [REQUEST_DELETE] = 2, [REQUEST_AMEND_ALL] = 9, [REQUEST_BITMAP] = 1
+    };
+
+    session_write(s, 0, session_size(s) / 3, false);
+    run_mixture(s, 24, &m);
+}
+
 /* Version 3, then 2, then 3, above data that snapshots share. */
 static void run_amend_versions(struct session *s)
 {
@@ -299,6 +312,24 @@ static void run_bitmap_life(struct session *s)
     session_bitmap_add(s);
 }
 
+/* Bitmaps whose disk grows and shrinks, and what bitmaps of other images say of it. */
+static void run_bitmap_resize(struct session *s)
+{
+    static const mixture m = {
+        [REQUEST_WRITE] = 6,  [REQUEST_UNMAP] = 1,  [REQUEST_DISCARD] = 1, [REQUEST_FLUSH] = 1,
+        [REQUEST_REOPEN] = 2, [REQUEST_RESIZE] = 5, [REQUEST_SHRINK] = 5,  [REQUEST_BITMAP] = 1,
+        [REQUEST_CREATE] = 1, [REQUEST_APPLY] = 1
+    };
+
+    add_bitmaps(s);
+    for (size_t i = 0; i < 3; i++) {
+        session_bitmap_merge_across(s, i);
+        run_mixture(s, 6, &m);
+        session_bitmap_merge_across(s, i);
+        session_reopen(s);
+    }
+}
+
 /* Damage, and a cut at every instant of the repair. */
 static void run_repairs(struct session *s)
 {
@@ -380,6 +411,7 @@ const struct script scripts[] = {
       .suits = has_snapshots },
     { .name = "amend", .rules = "R4 R7 I8 I9", .run = run_amend },
     { .name = "amend-versions", .rules = "R7 I8 I9", .run = run_amend_versions },
+    { .name = "amend-all", .rules = "R4 R5 R7 I8 I9", .run = run_amend_all },
     { .name = "compressed", .rules = "R1 R6 I3 I7", .run = run_compressed },
     { .name = "overwritten-streams", .rules = "R5 R6 I3 I7", .run = run_overwritten_streams },
     { .name = "mixed", .rules = "R1-R7 I1-I9", .run = run_mixed },
@@ -387,6 +419,10 @@ const struct script scripts[] = {
     { .name = "bitmap-life",
       .rules = "R4 R7 I9 I10",
       .run = run_bitmap_life,
+      .suits = has_bitmaps },
+    { .name = "bitmap-resize",
+      .rules = "R4 R5 R7 I9 I10",
+      .run = run_bitmap_resize,
       .suits = has_bitmaps },
     { .name = "repairs", .rules = "R1 R2 R7 I11", .run = run_repairs },
     { .name = "repairs-with-bitmaps",

@@ -4,9 +4,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/bits.h"
 #include "base/error.h"
 #include "crash/random.h"
 #include "crash/session.h"
+#include "store/memory.h"
 
 /* The next view has another bitmap in this place. */
 static struct tracked *replace(struct view *next, size_t index, struct tracked *new)
@@ -22,7 +24,7 @@ void session_bitmap_add(struct session *s)
     struct view next;
     char name[16];
 
-    if (session_bitmaps(s) == MAX_TRACKED)
+    if (session_bitmaps(s) == MAX_TRACKED || s->version < 3)
         return;
     snprintf(name, sizeof name, "b%u", s->bitmaps_made++);
     if (!session_ask(s, "bitmap add %s, %" PRIu64, name, granularity))
@@ -102,6 +104,74 @@ void session_bitmap_merge(struct session *s, size_t index, size_t from)
     oracle_propose(&s->oracle, &next);
     session_end_change(s, "Merging bitmaps",
                        image_bitmap_merge(s->image, old->name, s->image, other->name), false);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Another image, which no cut hits
+ */
+
+static int set_some_bits(struct session *s, struct qcow2_image *image, struct tracked *tracked)
+{
+    uint64_t granularity = SECTOR << random_below(&s->random, 5), size = session_size(s);
+
+    tracked_set(tracked, 0, 0);
+    if (image_bitmap_add(image, tracked->name, granularity, QCOW2_BITMAP_ENABLED) == -1)
+        return -1;
+    for (int i = 0; i < 4; i++) {
+        uint64_t at = random_below(&s->random, size);
+        uint64_t count = 1 + random_below(&s->random, min_u64(size - at, size / 8 + 1));
+
+        if (image_zero(image, count * SECTOR, at * SECTOR, 0) == -1)
+            return -1;
+        tracked_set(tracked, at, count);
+    }
+    return 0;
+}
+
+/* Its store is the image's. */
+static struct qcow2_image *make_other(struct session *s)
+{
+    const struct qcow2_create_options options = { .format = FORMAT_QCOW2,
+                                                  .size = s->oracle.now.size,
+                                                  .version = 3,
+                                                  .cluster_size = 4096,
+                                                  .refcount_bits = 16 };
+    struct store *store = store_memory_new("other.qcow2");
+
+    if (store == NULL)
+        return NULL;
+    if (image_format_store(store, &options) == -1) {
+        store_close(store);
+        return NULL;
+    }
+    return image_open_store(store, &(struct qcow2_open_options){ .format = FORMAT_QCOW2 });
+}
+
+void session_bitmap_merge_across(struct session *s, size_t index)
+{
+    struct tracked *other, *old;
+    struct qcow2_image *image;
+    struct view next;
+
+    if (index >= session_bitmaps(s))
+        return;
+    old = s->oracle.now.bitmaps[index];
+    if (!session_ask(s, "bitmap merge of another image into %s", old->name))
+        return;
+    other = tracked_new(&s->oracle, "other");
+    image = make_other(s);
+    if (image == NULL || set_some_bits(s, image, other) == -1) {
+        session_wrong(s, "live", "There is no other image: %s", error_message());
+    } else {
+        next = oracle_copy_view(&s->oracle);
+        tracked_merge(replace(&next, index, tracked_copy(old)), other, &s->oracle);
+        oracle_propose(&s->oracle, &next);
+        session_end_change(s, "Merging the bitmap of another image",
+                           image_bitmap_merge(s->image, old->name, image, other->name), false);
+    }
+    if (image != NULL)
+        image_close(image);
+    tracked_release(other);
 }
 
 /* ------------------------------------------------------------------------------------------------

@@ -299,21 +299,33 @@ void session_end_change(struct session *s, const char *what, int r, bool may_ref
     end(s, r);
 }
 
+static uint32_t resize_flags(struct session *s, uint64_t size)
+{
+    static const uint32_t modes[] = { QCOW2_RESIZE_METADATA, QCOW2_RESIZE_FALLOC,
+                                      QCOW2_RESIZE_FULL };
+    const size_t count = sizeof modes / sizeof modes[0];
+    uint64_t pick;
+
+    if (size < session_size(s))
+        return QCOW2_RESIZE_SHRINK;
+    if (s->shape->preallocated)
+        return QCOW2_RESIZE_METADATA;
+    pick = random_below(&s->random, 3 * count);
+    return pick < count ? modes[pick] : 0;
+}
+
 void session_resize(struct session *s, uint64_t size)
 {
+    uint32_t flags = resize_flags(s, size);
     struct view next;
-    uint32_t flags;
 
-    if (!session_ask(s, "resize 0x%" PRIx64, size * SECTOR))
+    if (!session_ask(s, "resize 0x%" PRIx64 ", flags %#x", size * SECTOR, flags))
         return;
     next = oracle_copy_view(&s->oracle);
     next.size = size * SECTOR;
     if (size < session_size(s)) /* what is cut off may be gone before the disk is smaller */
         issue(s, size, session_size(s) - size, 0);
     oracle_propose(&s->oracle, &next);
-    flags = size < session_size(s)   ? QCOW2_RESIZE_SHRINK
-            : s->shape->preallocated ? QCOW2_RESIZE_METADATA
-                                     : 0;
     session_end_change(s, "Resizing", image_resize(s->image, size * SECTOR, flags),
                        s->version < 3 && (s->image->disk->backing || next.count > 0));
 }
@@ -325,34 +337,6 @@ static bool counts_suffice(const struct session *s)
     uint32_t bits = s->refcount_bits;
 
     return s->compressed ? bits >= 16 : bits >= 4 || s->oracle.now.count + 2 < 1u << bits;
-}
-
-/* As a program has left them that knows version 2 only: going up writes a new snapshot table. */
-static void forget_extra_data(struct session *s)
-{
-    for (uint32_t i = 0; s->version < 3 && i < s->image->snapshots.count; i++)
-        s->image->snapshots.entries[i].extra_size = 0;
-}
-
-/* The guest sees no difference at any instant. */
-void session_amend(struct session *s, uint32_t version, uint32_t refcount_bits)
-{
-    const struct qcow2_amend_options options = { .version = version,
-                                                 .refcount_bits = refcount_bits };
-    struct view same;
-    int r;
-
-    if (!session_ask(s, "amend version %u, refcounts of %u bits", version, refcount_bits))
-        return;
-    forget_extra_data(s);
-    same = oracle_copy_view(&s->oracle);
-    oracle_propose(&s->oracle, &same);
-    r = image_amend(s->image, &options, NULL, NULL);
-    if (r == 0) {
-        s->version = version;
-        s->refcount_bits = refcount_bits;
-    }
-    session_end_change(s, "Amending", r, true);
 }
 
 void session_freeze(struct session *s, const struct vm_state *state)

@@ -82,6 +82,8 @@ void session_reopen(struct session *session);
 void session_resize(struct session *session, uint64_t size);
 /* To a version and a width of refcounts; it may be refused. */
 void session_amend(struct session *session, uint32_t version, uint32_t refcount_bits);
+/* At random, several things at once: the size, too. */
+void session_amend_all(struct session *session);
 void session_snapshot_create(struct session *session);
 /* Write the state of a machine, so many sectors, and create a snapshot that records it. */
 void session_save(struct session *session, uint64_t count);
@@ -104,8 +106,10 @@ void session_bitmap_remove(struct session *session, size_t index);
 void session_bitmap_clear(struct session *session, size_t index);
 void session_bitmap_toggle(struct session *session, size_t index);
 void session_bitmap_merge(struct session *session, size_t index, size_t from);
+/* From an image elsewhere, with another granularity. */
+void session_bitmap_merge_across(struct session *session, size_t index);
 
-/* ---- Between session.c, session-bitmaps.c, session-states.c, chain.c, repairs.c and start.c
+/* ---- Between session.c, session-amend.c, session-bitmaps.c, session-states.c, chain.c, repairs.c and start.c
  * ---- */
 
 /* Before a request: is it to be made at all? */

@@ -80,6 +80,12 @@ void tracked_cut(struct tracked *t, size_t sector)
     }
 }
 
+void tracked_set(struct tracked *t, size_t sector, size_t count)
+{
+    t->enabled = false;
+    memset(t->dirty + sector, true, count);
+}
+
 static bool wants_now(const struct tracked *t, const struct oracle *o, size_t sector)
 {
     return sector < o->now.size / SECTOR && tracked_wants(t, sector, o->sectors[sector].latest);

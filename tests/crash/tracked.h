@@ -39,6 +39,8 @@ void tracked_release(struct tracked *tracked);
 bool tracked_wants(const struct tracked *tracked, size_t sector, uint64_t stamp);
 /* The disk ends at a sector. */
 void tracked_cut(struct tracked *tracked, size_t sector);
+/* Disabled; so many sectors from one on must have bits. */
+void tracked_set(struct tracked *tracked, size_t sector, size_t count);
 /* From now on changes count, or do not count. */
 void tracked_enable(struct tracked *tracked, const struct oracle *oracle, bool enable);
 /* Another's bits are set, too. */
