@@ -236,6 +236,18 @@ static int clear_cut_table(struct qcow2_image *image, uint64_t size, uint64_t ol
     return guest_disk_cut(image->disk, end - start, start);
 }
 
+/* What was to be cut off may have changed, and is still there: bitmaps know of it, or are of no use
+ * any more. */
+static int keep_changed(struct qcow2_image *image, uint64_t size, uint64_t old_size)
+{
+    struct error error;
+
+    error_save(&error);
+    if (image->disk->size == old_size && bitmaps_note(image, old_size - size, size) == -1)
+        tables_fail(&image->tables);
+    return error_restore(&error);
+}
+
 static int shrink(struct qcow2_image *image, uint64_t size)
 {
     struct tables *t = &image->tables;
@@ -244,8 +256,9 @@ static int shrink(struct qcow2_image *image, uint64_t size)
 
     if (clear_cut_cluster(image, size) == -1 ||
         (!late && clear_cut_table(image, size, old_size) == -1) ||
-        image_set_size(image, size) == -1 ||
-        (late && clear_cut_table(image, size, old_size) == -1) || tables_settle(t) == -1 ||
+        image_set_size(image, size) == -1)
+        return keep_changed(image, size, old_size);
+    if ((late && clear_cut_table(image, size, old_size) == -1) || tables_settle(t) == -1 ||
         image_release_tables(t, geometry_l1_entries(&t->geometry, size), t->l1_size) == -1 ||
         image_shrink_data_file(image, size) == -1 || refcount_trim(t) == -1)
         return -1;
