@@ -220,6 +220,11 @@ unsigned fickle_server_connections(struct fickle_server *s)
     return s->nb_connections;
 }
 
+uint8_t *fickle_server_disk(struct fickle_server *s)
+{
+    return s->disk;
+}
+
 void fickle_server_release(struct fickle_server *s, enum manner manner)
 {
     LOCK_SCOPE(&s->lock);

@@ -35,6 +35,9 @@ unsigned fickle_server_connections(struct fickle_server *server);
 /* What was held is answered: honestly, or with an error.  What is held later waits anew. */
 void fickle_server_release(struct fickle_server *server, enum manner manner);
 
+/* What is durable: FICKLE_SIZE bytes.  While nobody is connected. */
+uint8_t *fickle_server_disk(struct fickle_server *server);
+
 void fickle_server_hang_up(struct fickle_server *server, unsigned connection);
 void fickle_server_end(struct fickle_server *server);
 

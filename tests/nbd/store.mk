@@ -12,12 +12,20 @@ nbd_store_tests = \
 EXTRA_DIST += $(nbd_store_tests)
 
 if HAVE_NBD_STORE
-TESTS += $(nbd_store_tests) nbd/store-fickle-servers
-check_PROGRAMS += nbd/store-fickle-servers nbd/store-model
+TESTS += $(nbd_store_tests) nbd/store-fickle-servers nbd/store-images-on-fickle-servers
+check_PROGRAMS += \
+	nbd/store-fickle-servers \
+	nbd/store-images-on-fickle-servers \
+	nbd/store-model
 endif
 nbd_store_fickle_servers_SOURCES = \
 	nbd/fickle-server.c \
 	nbd/fickle-server.h \
 	nbd/store-fickle-servers.c \
+	unit/store-scratch.h
+nbd_store_images_on_fickle_servers_SOURCES = \
+	nbd/fickle-server.c \
+	nbd/fickle-server.h \
+	nbd/store-images-on-fickle-servers.c \
 	unit/store-scratch.h
 nbd_store_model_SOURCES = nbd/store-model.c unit/seed.h
