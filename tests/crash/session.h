@@ -109,8 +109,8 @@ void session_bitmap_merge(struct session *session, size_t index, size_t from);
 /* From an image elsewhere, with another granularity. */
 void session_bitmap_merge_across(struct session *session, size_t index);
 
-/* ---- Between session.c, session-amend.c, session-bitmaps.c, session-states.c, chain.c, repairs.c and start.c
- * ---- */
+/* ---- Between session.c, session-amend.c, session-bitmaps.c, session-states.c, chain.c, repairs.c
+ * ---- and start.c */
 
 /* Before a request: is it to be made at all? */
 bool session_ask(struct session *session, const char *format, ...)
