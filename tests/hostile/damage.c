@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* damage.c - hostile values in every field, and images that are hostile as a whole */
+/* damage.c - hostile values in every field */
 
 #include "hostile/damage.h"
 
@@ -7,10 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/bits.h"
 #include "hostile/recipes.h"
+#include "hostile/wholes.h"
 #include "interop/twin-tools.h"
 
 /* ------------------------------------------------------------------------------------------------
@@ -238,138 +240,6 @@ static size_t nb_values(const struct field *field)
     return field->bytes ? NB_VALUES : NB_TEXTS;
 }
 
-/* ------------------------------------------------------------------------------------------------
- * Images that are hostile as a whole
- */
-
-static void grow(struct bytes *image, size_t size)
-{
-    image->data = realloc(image->data, size + 1);
-    if (image->data == NULL)
-        die("no memory");
-    memset(image->data + image->size, 0, size - image->size);
-    image->size = size;
-}
-
-static void set(struct bytes *image, uint64_t at, uint32_t bytes, uint64_t number)
-{
-    uint8_t buf[8];
-
-    store_be64(buf, number);
-    memcpy(image->data + at, buf + 8 - bytes, bytes);
-}
-
-/* An L1 table of so many entries that all name the L2 table there is. */
-static void name_one_l2_table(struct bytes *image, uint32_t entries)
-{
-    uint64_t at = round_up(image->size, 4096), l2 = structure_find(image, L2);
-    uint64_t bits = load_number(image, 20, 4);
-
-    grow(image, at + round_up(entries * UINT64_C(8), 4096));
-    for (uint64_t i = 0; i < entries; i++)
-        set(image, at + 8 * i, 8, l2 | UINT64_C(1) << 63);
-    set(image, 36, 4, entries);
-    set(image, 40, 8, at);
-    set(image, 24, 8, entries * (UINT64_C(1) << (2 * bits - 3)));
-}
-
-static void many_tables(struct bytes *image)
-{
-    name_one_l2_table(image, 32768);
-}
-
-/* Snapshots that all have the L1 table of the disk. */
-static void many_snapshots(struct bytes *image)
-{
-    const uint32_t count = 8192, size = 64;
-    uint64_t at = round_up(image->size, 4096);
-
-    grow(image, at + (uint64_t)count * size);
-    for (uint64_t i = 0; i < count; i++) {
-        uint64_t entry = at + i * size;
-
-        set(image, entry, 8, structure_find(image, L1));
-        set(image, entry + 8, 4, load_number(image, 36, 4));
-        set(image, entry + 12, 2, 4);
-        set(image, entry + 36, 4, 16);
-        set(image, entry + 48, 8, load_number(image, 24, 8));
-        set(image, entry + 56, 4, 0x30303030 + i % 10 + (i / 10 % 10 << 8) + (i / 100 % 10 << 16));
-    }
-    set(image, 60, 4, count);
-    set(image, 64, 8, at);
-}
-
-/* Each L2 entry is the same cluster. */
-static void one_cluster(struct bytes *image)
-{
-    uint64_t l2 = structure_find(image, L2);
-
-    for (uint64_t i = 1; i < 512; i++)
-        set(image, l2 + 8 * i, 8, load_number(image, l2, 8));
-}
-
-/* A stream that goes on and on: of stored blocks of no bytes, none of them the last. */
-static void empty_blocks(struct bytes *image)
-{
-    uint64_t at = round_up(image->size, 4096), end = at + (64 << 10);
-
-    grow(image, end);
-    for (uint64_t i = at; i + 5 <= end; i += 5)
-        set(image, i, 5, UINT64_C(0x000000ffff));
-    set(image, structure_find(image, L2), 8, UINT64_C(0x7c00000000000000) | at);
-}
-
-/* Frames of zstd that hold nothing, and a last one that wants a window of 2 GiB. */
-static void empty_frames(struct bytes *image)
-{
-    uint64_t at = round_up(image->size, 4096), end = at + 4096;
-
-    grow(image, end);
-    for (uint64_t i = at; i + 9 <= end; i += 9) {
-        set(image, i, 4, 0x28b52ffd);
-        set(image, i + 4, 5, UINT64_C(0x2000010000));
-    }
-    set(image, at + UINT64_C(9) * 100, 6, UINT64_C(0x28b52ffd00a8));
-    set(image, structure_find(image, L2), 8, UINT64_C(0x5c00000000000000) | at);
-}
-
-/* The largest disk that the L1 table allows, nothing of it allocated. */
-static void large_disk(struct bytes *image)
-{
-    const uint32_t entries = 32768;
-    uint64_t at = round_up(image->size, 4096);
-
-    grow(image, at + UINT64_C(8) * entries);
-    set(image, 36, 4, entries);
-    set(image, 40, 8, at);
-    set(image, 24, 8, entries * (UINT64_C(1) << 21));
-}
-
-static void own_backing_file(struct bytes *image)
-{
-    memcpy(image->data + structure_find(image, BACKING_NAME), "image\0", 6);
-    set(image, 16, 4, 5);
-    memcpy(image->data + structure_find(image, FORMAT_NAME), "qcow2", 5);
-    set(image, structure_find(image, FORMAT_NAME) - 4, 4, 5);
-}
-
-static const struct whole {
-    const char *name, *recipe;
-    void (*make)(struct bytes *image);
-    bool endless;
-} wholes[] = {
-    { "one-l2-table-many-times", "plain", many_tables, true },
-    { "one-l2-table-many-times-streams", "deflate", many_tables, true },
-    { "one-cluster-many-times", "plain", one_cluster, false },
-    { "one-stream-many-times", "deflate", one_cluster, false },
-    { "many-snapshots", "snapshots", many_snapshots, false },
-    { "deflate-without-end", "deflate", empty_blocks, false },
-    { "zstd-without-end", "zstd", empty_frames, false },
-    { "large-disk", "plain", large_disk, false },
-    { "own-backing-file", "overlay", own_backing_file, false },
-};
-
-#define NB_WHOLES (sizeof wholes / sizeof wholes[0])
 #define NB_LENGTHS 16u /* at which each recipe is cut off */
 
 /* ------------------------------------------------------------------------------------------------
@@ -410,7 +280,7 @@ static struct bytes copy(const struct bytes *image)
 static bool damage(struct bytes *image, const struct choice *c)
 {
     if (c->whole) {
-        c->whole->make(image);
+        c->whole->make(image, c->whole);
         return true;
     }
     if (c->field == NULL) {
@@ -440,7 +310,7 @@ static void choose_of_recipe(size_t r)
     }
     for (size_t i = 0; i <= NB_LENGTHS; i++) /* the last of them is whole */
         choose((struct choice){ recipe, NULL, i, NULL });
-    for (size_t w = 0; w < NB_WHOLES; w++)
+    for (size_t w = 0; w < nb_wholes; w++)
         if (strcmp(wholes[w].recipe, recipe->name) == 0)
             choose((struct choice){ recipe, NULL, 0, &wholes[w] });
 }
@@ -457,6 +327,8 @@ void damage_prepare(void)
 {
     make_file(CANARY);
     make_file("data");
+    if (mkfifo("pipe", 0600) == -1)
+        die("no pipe");
     made = calloc(nb_recipes, sizeof *made);
     for (size_t r = 0; r < nb_recipes; r++) {
         made[r] = recipe_make(&recipes[r]);

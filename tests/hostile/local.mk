@@ -8,6 +8,8 @@ hostile_whatever_the_image_SOURCES = \
 	hostile/verbs.c \
 	hostile/verbs.h \
 	hostile/whatever-the-image.c \
+	hostile/wholes.c \
+	hostile/wholes.h \
 	interop/twin-tools.c \
 	interop/twin-tools.h
 hostile_whatever_the_image_LDADD = $(LDADD) $(JANSSON_LIBS)

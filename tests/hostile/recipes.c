@@ -80,6 +80,18 @@ static bool fill_bitmaps(const char *filename)
            qcow2_close(image) == 0;
 }
 
+/* Its disk is an image. */
+static bool fill_nested(const char *filename)
+{
+    static uint8_t buf[65536];
+    qcow2_image *image = open_to_fill(filename);
+    FILE *file = fopen("plain", "rb");
+    size_t size = file ? fread(buf, 1, sizeof buf, file) : 0;
+
+    return image && size > 0 && fclose(file) == 0 && qcow2_pwrite(image, buf, size, 0, 0) == 0 &&
+           qcow2_close(image) == 0;
+}
+
 /* ------------------------------------------------------------------------------------------------
  * The recipes
  */
@@ -101,6 +113,12 @@ const struct recipe recipes[] = {
       { SIZE, SMALL },
       fill_data,
       BIT(HEADER) | BIT(EXTENSION) | BIT(L1) | BIT(L2) | BIT(REFCOUNT_TABLE) | BIT(REFCOUNT_BLOCK),
+      false },
+    { "nested",
+      "qcow2",
+      { { "size", "65536" }, SMALL },
+      fill_nested,
+      BIT(L1) | BIT(L2),
       false },
     { "version2",
       "qcow2",
@@ -239,6 +257,8 @@ struct bytes recipe_make(const struct recipe *recipe)
         die("%s: %s", recipe->name, qcow2_get_error());
     qcow2_create_options_free(options);
     image = read_file(FILENAME);
+    if (recipe == &recipes[0]) /* of which another recipe is made */
+        rename(FILENAME, recipe->name);
     unlink(FILENAME);
     return image;
 }
@@ -298,6 +318,10 @@ uint64_t structure_find(const struct bytes *image, enum structure structure)
     case BITMAPS_EXTENSION: return extension(image, EXTENSION_BITMAPS);
     case DATA_FILE_NAME: return extension(image, EXTENSION_DATA_FILE);
     case CRYPTO_EXTENSION: return extension(image, EXTENSION_CRYPTO);
+    case LUKS:
+        return load_number(image, 0, 4) == QCOW2_MAGIC
+                   ? load_number(image, extension(image, EXTENSION_CRYPTO), 8)
+                   : 0;
     case BACKING_NAME: return load_number(image, 8, 8);
     case L1: return load_number(image, 40, 8);
     case L2:

@@ -16,6 +16,7 @@ enum promise {
     VERDICT = 0x08,   /* statuses 2, 3, 4 and 63 are answers */
     WALKS = 0x10,     /* it reads all of the disk */
     SERVES = 0x20,    /* through nbdkit, of qcow2 images that are not encrypted */
+    LAYERS = 0x80,    /* named by layers of keys, without a password: @window, @nested */
     TALKS = 0x40,     /* several sentences: of several commands, places or programs */
 };
 

@@ -2,7 +2,7 @@
 /* whatever-the-image.c - every verb on every hostile image, held to what is promised of any image
  *
  *     whatever-the-image [STEP [FIRST]]    of the cases, every STEP-th from FIRST on (1, 0: all)
- *     whatever-the-image -c NAME           only this case
+ *     whatever-the-image -c PATTERN        only these cases: snapshots*
  *     whatever-the-image -m NAME FILE      make its image
  *     whatever-the-image -l                their names
  *
@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -79,6 +80,23 @@ static struct bytes get_bytes(int fd)
     return b;
 }
 
+/* By layers of keys: in a window that is too small for it, or as an image on the image's disk. */
+static size_t name_layers(const struct damage_case *c, bool window, char **words)
+{
+    char keys[200];
+
+    if (window)
+        snprintf(keys, sizeof keys,
+                 "driver=%s,file.driver=raw,file.size=%zu,file.file.filename=image", c->format,
+                 c->image.size / 1024 * 512);
+    else
+        snprintf(keys, sizeof keys, "driver=qcow2,file.driver=%s,file.file.filename=image",
+                 c->format);
+    words[0] = strdup("--image-opts");
+    words[1] = strdup(keys);
+    return 2;
+}
+
 /* The words that name the image: a password comes with it. */
 static size_t name_image(const struct damage_case *c, char **words)
 {
@@ -107,6 +125,8 @@ static void make_words(const struct verb *verb, const struct damage_case *c, cha
     for (size_t i = 0; i < MOST_WORDS && verb->words[i]; i++) {
         if (strcmp(verb->words[i], "@") == 0)
             n += name_image(c, words + n);
+        else if (verb->promises & LAYERS && *verb->words[i] == '@')
+            n += name_layers(c, strcmp(verb->words[i], "@window") == 0, words + n);
         else
             words[n++] =
                 strdup(plugin && strcmp(verb->words[i], "@plugin") == 0 ? plugin : verb->words[i]);
@@ -305,6 +325,8 @@ static const struct verb *find_verb(const char *name)
 
 static bool is_for(const struct verb *verb, const struct damage_case *c)
 {
+    if (verb->promises & LAYERS && c->encrypted)
+        return false;
     if (verb->promises & SERVES && (c->encrypted || strcmp(c->format, "qcow2") != 0))
         return false;
     return !(verb->promises & WALKS && c->endless);
@@ -376,7 +398,7 @@ static int try_all(size_t step, size_t first, const char *only)
     damage_prepare();
     watch = watch_canary();
     for (size_t number = 0; damage_next(&number, &c); free(c.image.data)) {
-        if (only ? strcmp(only, c.name) != 0 : (number - 1) % step != first)
+        if (only ? fnmatch(only, c.name, FNM_EXTMATCH) != 0 : (number - 1) % step != first)
             continue;
         try_case(&c, watch);
         images++;
