@@ -11,5 +11,5 @@ done
 if [[ $(ldd "$QCOW2_PLUGIN" 2> /dev/null) =~ lib[at]san ]]; then
     export QCOW_SANITIZED=yes
 fi
-step=${HOSTILE_STEP:-50}
+step=${HOSTILE_STEP:-60}
 "$abs_top_builddir/tests/hostile/whatever-the-image" "$step" $((step / 2))
