@@ -4,6 +4,7 @@
  * The facts are JSON values in either case; the text for people is printed from them.
  */
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -154,7 +155,7 @@ json_t *facts_of_snapshots(qcow2_image *image)
 {
     json_t *snapshots = json_array();
 
-    if (qcow2_snapshot_list(image, add_snapshot, snapshots) == 0)
+    if (qcow2_snapshot_list(image, add_snapshot, snapshots) == 0 || qcow2_get_errno() == ENOTSUP)
         return snapshots;
     json_decref(snapshots);
     return NULL;

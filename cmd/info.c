@@ -272,7 +272,7 @@ static int add_image(chain *c, const image_source *source)
     if (qcow2_get_info(image, &info, sizeof info) == 0) {
         bool lists = strcmp(info.format, "qcow2") == 0;
 
-        snapshots = lists ? list(image, facts_of_snapshots, cut) : json_array();
+        snapshots = list(image, facts_of_snapshots, cut);
         bitmaps = lists && snapshots ? list(image, facts_of_bitmaps, cut) : json_array();
     }
     if (!snapshots || !bitmaps) {

@@ -76,11 +76,18 @@ static void print_verb_help(const verb *v)
     options_print_help(stdout, v->bit);
 }
 
+/* With 1, compare says that the disks differ; a command line that makes no sense is left to that,
+ * as by qemu-img, but not a password that cannot be read. */
+static int status_of_refusal(const verb *v, int parsed)
+{
+    return v->bit == VERB_COMPARE && parsed == OPTIONS_NO_OBJECT ? 2 : EXIT_FAILURE;
+}
+
 static int run_verb(const verb *v, int argc, char **argv)
 {
     options o;
     int parsed = options_parse(&o, v->bit, argc, argv);
-    int status = EXIT_FAILURE;
+    int status = status_of_refusal(v, parsed);
 
     if (parsed == 0) {
         /* audit enters the sandbox by itself, for each file anew */

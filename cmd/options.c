@@ -114,7 +114,7 @@ static int set_object(options *o, const option_row *row, const char *argument)
     switch (object_add(argument)) {
     case 0: return 0;
     case 1: return OPTIONS_HELP_PRINTED;
-    default: return -1;
+    default: return OPTIONS_NO_OBJECT;
     }
 }
 

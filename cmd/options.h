@@ -160,8 +160,9 @@ struct option_row {
 
 /* What options_parse returns when help was asked for and nothing else should happen. */
 enum {
-    OPTIONS_HELP = 1,     /* help on the verb */
-    OPTIONS_HELP_PRINTED, /* help on something else, which has been given */
+    OPTIONS_HELP = 1,       /* help on the verb */
+    OPTIONS_HELP_PRINTED,   /* help on something else, which has been given */
+    OPTIONS_NO_OBJECT = -2, /* refused: an object that cannot be made */
 };
 
 /* Fills o from the words after the verb.  argv[0] is the verb.  Returns 0, one of the above, or -1

@@ -24,8 +24,7 @@ static bool has_no_snapshots(qcow2_image *image)
 
 static int list(const options *o, qcow2_image *image)
 {
-    CLEANUP_JSON json_t *snapshots =
-        has_no_snapshots(image) ? json_array() : facts_of_snapshots(image);
+    CLEANUP_JSON json_t *snapshots = facts_of_snapshots(image);
 
     if (!snapshots) {
         error_report("Could not list the snapshots: %s", qcow2_get_error());

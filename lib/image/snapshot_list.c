@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "image/image.h"
+#include "image/image_store.h"
 #include "table/l1.h"
 
 /* ------------------------------------------------------------------------------------------------
@@ -271,12 +272,18 @@ static struct listed *copy_list(struct qcow2_image *image, uint32_t *count)
     return list;
 }
 
+/* A raw image has those of the image in whose disk it lies. */
 int image_snapshot_list(struct qcow2_image *image, qcow2_snapshot_callback *callback, void *opaque)
 {
+    uint64_t offset;
+    struct qcow2_image *beneath =
+        image->format == FORMAT_RAW ? image_store_beneath(image->store, &offset) : NULL;
     struct listed *list;
     uint32_t count;
     int r = 0;
 
+    if (beneath != NULL)
+        return image_snapshot_list(beneath, callback, opaque);
     if (image->format != FORMAT_QCOW2)
         return error_set(ENOTSUP, "'%s' is a %s image: it has no snapshots", image->filename,
                          image_format_name(image->format));

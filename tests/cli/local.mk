@@ -44,7 +44,7 @@ cli_tests = \
 TESTS += $(cli_tests)
 EXTRA_DIST += cli/README cli/covered.py cli/told.py cli/twins.sh cli/io-rows/async.rows cli/io-rows/image.rows \
 	cli/io-rows/open.rows cli/io-rows/transfer.rows \
-	cli/wild/backups.wild cli/wild/builders.wild cli/wild/machines.wild cli/wild/openstack.wild \
+	cli/wild/backups.wild cli/wild/builders.wild cli/wild/keepers.wild cli/wild/machines.wild cli/wild/openstack.wild \
 	cli/wild/ovirt.wild cli/wild/platforms.wild $(cli_tests)
 
 include $(srcdir)/cli/rows.mk
