@@ -15,7 +15,8 @@ json_t *facts_of_bitmaps(qcow2_image *image);
  * nothing. */
 json_t *facts_of_format(qcow2_image *image, const qcow2_info *info, json_t *bitmaps);
 
-/* The internal snapshots, an empty array if there are none or cannot be any; NULL with the library's error. */
+/* The internal snapshots, an empty array if there are none or cannot be any; NULL with the
+ * library's error. */
 json_t *facts_of_snapshots(qcow2_image *image);
 
 /* The table for people; nothing if the array is empty. */

@@ -2,9 +2,6 @@
 /* nbd-address.c - where an export is: the spellings that people use, and the one URI for them */
 
 #include <ctype.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,22 +103,6 @@ static char *respell(const char *name)
         return NULL;
     }
     return nbd_address_uri(&address);
-}
-
-char *nbd_port_number(const char *port)
-{
-    const struct addrinfo wanted = { .ai_family = AF_INET, .ai_socktype = SOCK_STREAM };
-    size_t digits = strspn(port, "0123456789");
-    struct addrinfo *found;
-    char *number;
-
-    if (port[0] && port[digits] == '\0')
-        return digits < 10 && strtoul(port, NULL, 10) <= UINT16_MAX ? xstrdup(port) : NULL;
-    if (!isalpha((unsigned char)port[0]) || getaddrinfo(NULL, port, &wanted, &found) != 0)
-        return NULL;
-    number = xasprintf("%u", ntohs(((struct sockaddr_in *)found->ai_addr)->sin_port));
-    freeaddrinfo(found);
-    return number;
 }
 
 static char *read_old(const char *name, char **why)

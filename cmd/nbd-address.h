@@ -16,10 +16,6 @@
 /* The URI, which the caller frees. */
 char *nbd_address_uri(const nbd_address *address);
 
-/* The number of a port that may be named as a service, which the caller frees; NULL: it is
- * neither. */
-char *nbd_port_number(const char *port);
-
 /* Is this one of the names above, and not that of a file? */
 bool nbd_is_name(const char *name);
 

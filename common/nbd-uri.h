@@ -10,7 +10,10 @@
 #define QCOW_COMMON_NBD_URI_H
 
 #include <ctype.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,6 +85,25 @@ static inline char *nbd_uri_make(const nbd_address *address)
     free(user);
     free(path);
     return uri;
+}
+
+/* The number of a port that may be named as a service, which the caller frees; NULL: it is neither,
+ * or there is no memory. */
+static inline char *nbd_port_number(const char *port)
+{
+    const struct addrinfo wanted = { .ai_family = AF_INET, .ai_socktype = SOCK_STREAM };
+    size_t digits = strspn(port, "0123456789");
+    struct addrinfo *found;
+    char *number;
+
+    if (port[0] && port[digits] == '\0')
+        return digits < 10 && strtoul(port, NULL, 10) <= UINT16_MAX ? strdup(port) : NULL;
+    if (!isalpha((unsigned char)port[0]) || getaddrinfo(NULL, port, &wanted, &found) != 0)
+        return NULL;
+    if (asprintf(&number, "%u", ntohs(((struct sockaddr_in *)found->ai_addr)->sin_port)) == -1)
+        number = NULL;
+    freeaddrinfo(found);
+    return number;
 }
 
 /* Is it in the older spelling?  ("nbd://" is a URI.) */

@@ -424,8 +424,8 @@ typedef struct {
 typedef int qcow2_snapshot_callback(void *opaque, const qcow2_snapshot *snapshot);
 
 /* In the table's order; of a raw image that lies in the disk of another one those of that one.
- * ENOTSUP: another format has none.  The strings live for the callback only, which may use the image and
- * returns 0 to go on; anything else ends the list, and is returned. */
+ * ENOTSUP: another format has none.  The strings live for the callback only, which may use the
+ * image and returns 0 to go on; anything else ends the list, and is returned. */
 QCOW2_PUBLIC int qcow2_snapshot_list(qcow2_image *image, qcow2_snapshot_callback *callback,
                                      void *opaque);
 /* From now on the image, which is open read-only and has no backing file open, shows the disk of

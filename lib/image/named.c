@@ -54,7 +54,7 @@ char *named_resolve(const struct qcow2_image *image, const char *name)
 
 static char *old_export(const struct qcow2_image *image, const char *name)
 {
-    CLEANUP_FREE char *text = strdup(name);
+    CLEANUP_FREE char *text = strdup(name), *port = NULL;
     nbd_address address;
     char *uri;
 
@@ -62,6 +62,8 @@ static char *old_export(const struct qcow2_image *image, const char *name)
         return error_no_memory();
     if (nbd_name_split(text, &address) == -1)
         return named_refuse(image, EINVAL, name, "it lacks the address of an NBD server"), NULL;
+    port = address.port ? nbd_port_number(address.port) : NULL;
+    address.port = port ? port : address.port; /* libnbd tells what is wrong with it */
     uri = nbd_uri_make(&address);
     return uri ? uri : error_no_memory();
 }

@@ -121,6 +121,11 @@ if qcow-img map --backing-nbd top.qcow2 > map.log 2>&1; then
     fail "there is a server without an address"
 fi
 grep -q 'lacks the address of an NBD server' map.log || fail "$(cat map.log)"
+qcow-img rebase -u -b nbd:127.0.0.1:tcpmux:exportname=disk -F raw top.qcow2
+if qcow-img map --backing-nbd top.qcow2 > map.log 2>&1; then
+    fail "there is a server of multiplexed services"
+fi
+grep -q "Failed to connect to '127.0.0.1:1'" map.log || fail "$(cat map.log)"
 qcow-img rebase -u -b "$uri" -F raw top.qcow2
 qcow-img info --backing-chain --backing-nbd top.qcow2 | grep -q '^disk size: unavailable$'
 qcow-img create -q -f qcow2 --backing-nbd -b top.qcow2 -F qcow2 above.qcow2
