@@ -3,9 +3,12 @@
 
 #include "image/preallocate.h"
 
+#include "base/bits.h"
+#include "base/cleanup.h"
 #include "guest/guest.h"
 #include "store/luks_volume.h"
 #include "table/flush.h"
+#include "table/refcount.h"
 
 int preallocate_store(struct store *store, uint64_t count, uint64_t offset, enum preallocation mode)
 {
@@ -44,6 +47,48 @@ static int give_up(struct qcow2_image *image, const struct extent *e, enum preal
     return store_zero(image->tables.data, e->length, e->host_offset, true);
 }
 
+static int is_shared(struct tables *t, uint64_t host_offset, bool *shared)
+{
+    uint64_t count;
+    WRITE_SCOPE(&t->lock);
+
+    if (refcount_get(t, round_down(host_offset, t->geometry.cluster_size), &count) == -1)
+        return -1;
+    *shared = count > 1;
+    return 0;
+}
+
+/* The parts of an extent whose host clusters no snapshot has: an entry of the disk's may tell of
+ * zeroes where that of a snapshot tells of data, in the same cluster. */
+static int for_own_space(struct qcow2_image *image, const struct extent *e,
+                         space_function *function, enum preallocation mode)
+{
+    uint64_t size = image->tables.geometry.cluster_size;
+    struct extent own = { .length = 0 };
+    bool shared;
+
+    if (image->snapshots.count == 0 || tables_has_data_file(&image->tables))
+        return function(image, e, mode);
+    for (uint64_t done = 0, step; done < e->length; done += step) {
+        step = min_u64(e->length - done, size - (e->host_offset + done) % size);
+        if (is_shared(&image->tables, e->host_offset + done, &shared) == -1)
+            return -1;
+        if (!shared && own.length == 0) {
+            own = *e;
+            own.guest_offset += done;
+            own.host_offset += done;
+            own.length = 0;
+        }
+        own.length += shared ? 0 : step;
+        if (own.length > 0 && (shared || done + step == e->length)) {
+            if (function(image, &own, mode) == -1)
+                return -1;
+            own.length = 0;
+        }
+    }
+    return 0;
+}
+
 /* The host clusters that the plan mentions. */
 static int for_space(struct qcow2_image *image, uint64_t count, uint64_t offset,
                      space_function *function, enum preallocation mode)
@@ -57,7 +102,7 @@ static int for_space(struct qcow2_image *image, uint64_t count, uint64_t offset,
             const struct extent *e = &plan.extents[i];
 
             offset = e->guest_offset + e->length;
-            if (e->placed && function(image, e, mode) == -1)
+            if (e->placed && for_own_space(image, e, function, mode) == -1)
                 return -1;
         }
     }

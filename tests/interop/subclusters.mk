@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 subclusters_tests = \
+	interop/preallocated-growth-spares-snapshots.sh \
 	interop/subclusters-are-served.sh \
 	interop/subclusters-change-as-in-qemu-io.sh \
 	interop/subclusters-convert-as-in-qemu-img.sh \
