@@ -154,8 +154,6 @@ static int clear_new_part(struct qcow2_image *image)
 {
     struct tables *t = &image->tables;
 
-    if (tables_settle(t) == -1)
-        return -1;
     return image_release_tables(t, geometry_l1_entries(&t->geometry, image->disk->size),
                                 t->l1_size);
 }
@@ -258,7 +256,7 @@ static int shrink(struct qcow2_image *image, uint64_t size)
         (!late && clear_cut_table(image, size, old_size) == -1) ||
         image_set_size(image, size) == -1)
         return keep_changed(image, size, old_size);
-    if ((late && clear_cut_table(image, size, old_size) == -1) || tables_settle(t) == -1 ||
+    if ((late && clear_cut_table(image, size, old_size) == -1) ||
         image_release_tables(t, geometry_l1_entries(&t->geometry, size), t->l1_size) == -1 ||
         image_shrink_data_file(image, size) == -1 || refcount_trim(t) == -1)
         return -1;

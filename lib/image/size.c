@@ -113,6 +113,8 @@ int image_release_tables(struct tables *t, uint64_t first, uint64_t end)
 
     if (removed == NULL)
         return error_no_memory(), -1;
+    if (tables_settle(t) == -1)
+        return -1;
     for (uint64_t i = 0; i < count; i++)
         any |= removed[i] = t->l1[first + i] & L1_OFFSET_MASK;
     if (any == 0)

@@ -19,8 +19,8 @@ int image_set_size(struct qcow2_image *image, uint64_t size);
  * when it returns 0. */
 int image_extend_l1(struct qcow2_image *image, uint64_t entries);
 
-/* Release the L2 tables of the L1 entries first to end - 1, and all that they refer to.  What they
- * hold of the disk is not held any more. */
+/* Release the L2 tables of the L1 entries first to end - 1, and all that they refer to, of a quiet
+ * image; flushes before.  What they hold of the disk is not held any more. */
 int image_release_tables(struct tables *tables, uint64_t first, uint64_t end);
 /* Give the free end of the file back. */
 int image_cut_file(struct qcow2_image *image);

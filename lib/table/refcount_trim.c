@@ -277,7 +277,8 @@ int refcount_trim(struct tables *t)
 
     do {
         old_offset = t->refcount_table_offset;
-        if (trim_blocks(t) == -1 || tables_settle(t) == -1 || move_table(t) == -1)
+        if (tables_settle(t) == -1 || trim_blocks(t) == -1 || tables_settle(t) == -1 ||
+            move_table(t) == -1)
             return -1;
     } while (t->refcount_table_offset < old_offset);
     return 0;

@@ -7,7 +7,7 @@
 #include "table/tables.h"
 
 /* Release the refcount blocks that count nothing but such blocks, and move the refcount table to
- * the first free place.  The image is quiet and settled. */
+ * the first free place.  The image is quiet. */
 int refcount_trim(struct tables *tables);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "table/tree.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -55,6 +56,8 @@ static int walk(struct walk *w, const struct tree *tree, l2_visitor *visit)
     CLEANUP_FREE uint8_t *entries = malloc(t->geometry.cluster_size);
     WRITE_SCOPE(&t->lock);
 
+    /* what waits for a flush may be the last word on what the tables on disk refer to */
+    assert(t->l2_cache.dirty_count == 0 && t->fresh_l2.count == 0);
     if (entries == NULL)
         return error_no_memory(), -1;
     for (uint64_t i = 0; i < tree->l1_size && w->ranges < w->limit; i++) {

@@ -287,6 +287,22 @@ static int open_to_commit(struct session *s, unsigned depth)
     return s->image ? 0 : -1;
 }
 
+/* What is committed may have been written just now: tables that wait for a flush. */
+static void write_unflushed(struct session *s)
+{
+    uint64_t size = session_size(s);
+
+    for (uint64_t left = random_below(&s->random, 5); left > 0; left--) {
+        uint64_t at = random_below(&s->random, size);
+        uint64_t count = 1 + random_below(&s->random, min_u64(size - at, size / 8 + 1));
+
+        if (random_below(&s->random, 3) > 0)
+            session_write(s, at, count, false);
+        else
+            session_zero(s, at, count, true);
+    }
+}
+
 void session_commit(struct session *s, unsigned depth, bool keep)
 {
     enum part part = s->image ? part_below(s, depth) : PARTS;
@@ -294,14 +310,18 @@ void session_commit(struct session *s, unsigned depth, bool keep)
     struct view same;
     int r;
 
-    if (part == PARTS ||
-        !session_ask(s, "commit into %s%s", part_places[part].name, keep ? ", kept" : ""))
+    if (part == PARTS || !session_ask(s, "open to commit into %s", part_places[part].name))
         return;
     base = freeze_file(s, part);
     if (base == NULL || open_to_commit(s, depth) == -1) {
         if (s->recorder->faults == 0)
             session_wrong(s, "live", "It cannot be opened to be committed: %s", error_message());
         s->over = true;
+        frozen_release(base);
+        return;
+    }
+    write_unflushed(s);
+    if (!session_ask(s, "commit into %s%s", part_places[part].name, keep ? ", kept" : "")) {
         frozen_release(base);
         return;
     }

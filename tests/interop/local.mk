@@ -48,3 +48,4 @@ include $(srcdir)/interop/chains.mk
 include $(srcdir)/interop/runtime.mk
 include $(srcdir)/interop/shrink.mk
 include $(srcdir)/interop/vm-state.mk
+include $(srcdir)/interop/one-handle.mk
