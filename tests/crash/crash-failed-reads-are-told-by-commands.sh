@@ -9,6 +9,11 @@
 set -eu
 . "$(dirname "$0")/images.sh"
 
+command -v nbdcopy >/dev/null && command -v nbdinfo >/dev/null || {
+    echo "skipped: nbdcopy or nbdinfo is not installed"
+    exit 77
+}
+
 rows=$(
     cat <<'ROWS'
 info|1||qcow-img info -f qcow2 disk.qcow2
