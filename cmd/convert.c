@@ -334,16 +334,13 @@ static int check_not_emptied(const conversion *c, qcow2_image *image)
 static int check_backing(conversion *c)
 {
     CLEANUP_FREE char *why = NULL;
-    image_source source = {
-        .filename = c->backing_path,
-        .wait = c->options->wait,
-        .format = backing_format_of(c),
-        .flags = QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_NO_IO,
-        .backing = c->options->untrusted ? QCOW2_BACKING_REFUSE : QCOW2_BACKING_ALLOW_PROBE,
-        .left = backing_format_of(c) ? &c->backing : NULL,
-    };
-    CLEANUP_IMAGE qcow2_image *image = try_open_image(&source, &why);
+    CLEANUP_IMAGE qcow2_image *image = NULL;
+    image_source source = image_source_common(c->options, QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_NO_IO);
 
+    source.filename = c->backing_path;
+    source.format = backing_format_of(c);
+    source.left = backing_format_of(c) ? &c->backing : NULL;
+    image = try_open_image(&source, &why);
     if (image)
         return check_not_emptied(c, image);
     error_report("Could not open '%s': Could not open backing file: %s", c->filename, why);
@@ -355,6 +352,7 @@ static int check_backing(conversion *c)
  * image. */
 static int settle_backing(conversion *c)
 {
+    CLEANUP_FREE char *why = NULL;
     int depth;
 
     if (!backing_of(c))
@@ -365,7 +363,11 @@ static int settle_backing(conversion *c)
         return -1;
     }
     c->backing_path = path_beside(c->filename, backing_of(c));
-    depth = image_chain_depth(c->sources[0], c->backing_path);
+    depth = image_chain_depth(c->sources[0], c->backing_path, &why);
+    if (why) {
+        error_report("%s: error while converting: %s", c->filename, why);
+        return -1;
+    }
     c->base_depth = depth > 0 ? (unsigned)depth : 1;
     return check_backing(c);
 }
@@ -407,7 +409,7 @@ static int create_in_format(conversion *c)
         create_options_expect(chosen, &c->creation, c->sources, c->nb_sources,
                               c->options->bitmaps) == 0 &&
         qcow2_create_options_set_flags(chosen, c->where.nbd ? QCOW2_CREATE_NBD : 0) == 0)
-        result = create_when_free(c->filename, keyval_get(&c->creation, "data_file"), chosen,
+        result = create_when_free(c->filename, create_options_data_file(&c->creation), chosen,
                                   c->options->wait);
     if (result == -1)
         error_report("%s: error while converting %s: %s", c->filename, c->format,
@@ -466,23 +468,27 @@ static int prepare_to_compress(conversion *c)
     return c->cluster_size > 0 ? 0 : -1;
 }
 
+static image_source source_of_target(conversion *c)
+{
+    const options *o = c->options;
+    image_source source = image_source_common(o, sparse_size(o) > 0 ? QCOW2_OPEN_DISCARD : 0);
+
+    source.filename = c->filename;
+    source.format = o->target_image_opts ? NULL : c->format;
+    source.image_opts = o->target_image_opts;
+    source.cache = o->cache ? o->cache : "unsafe";
+    source.compression_level = keyval_get(&c->creation, "compression_level");
+    source.compression_window = keyval_get(&c->creation, "compression_window");
+    source.key_secret = create_options_key_secret(&c->creation);
+    source.data_file = o->no_create ? NULL : create_options_data_file(&c->creation);
+    source.below = c->backing.options ? &c->backing : NULL;
+    return source;
+}
+
 static int open_target(conversion *c)
 {
     const options *o = c->options;
-    image_source source = {
-        .filename = c->filename,
-        .format = o->target_image_opts ? NULL : c->format,
-        .image_opts = o->target_image_opts,
-        .wait = o->wait,
-        .cache = o->cache ? o->cache : "unsafe",
-        .flags = sparse_size(o) > 0 ? QCOW2_OPEN_DISCARD : 0,
-        .compression_level = keyval_get(&c->creation, "compression_level"),
-        .compression_window = keyval_get(&c->creation, "compression_window"),
-        .backing = o->untrusted ? QCOW2_BACKING_REFUSE : QCOW2_BACKING_ALLOW_PROBE,
-        .key_secret = create_options_key_secret(&c->creation),
-        .data_file = o->no_create ? NULL : create_options_data_file(&c->creation),
-        .below = c->backing.options ? &c->backing : NULL,
-    };
+    image_source source = source_of_target(c);
 
     if (!o->no_create && create_target(c) == -1)
         return -1;
@@ -502,16 +508,23 @@ static int open_target(conversion *c)
     return 0;
 }
 
-/* Where nothing was written, a new file reads as zeroes, and so does a new qcow2 image on whatever
- * it is stored, unless clusters were allocated there in advance.  A new LUKS volume reads as
- * noise. */
-static bool reads_as_new(const conversion *c)
+static bool is_regular_file(const char *name)
 {
     struct stat status;
 
+    return stat(name, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+/* Where nothing was written, a new file reads as zeroes, and so does a new qcow2 image on whatever
+ * it is stored, unless clusters were allocated there in advance: these hold what a device, or an
+ * export, held before.  A new LUKS volume reads as noise. */
+static bool reads_as_new(const conversion *c)
+{
+    const char *data_file = create_options_data_file(&c->creation);
+
     if (strcmp(c->format, "luks") == 0)
         return false;
-    return (stat(c->filename, &status) == 0 && S_ISREG(status.st_mode)) ||
+    return is_regular_file(data_file ? data_file : c->filename) ||
            (strcmp(c->format, "qcow2") == 0 && !preallocates(c));
 }
 

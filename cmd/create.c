@@ -61,16 +61,13 @@ static int merge_size(const options *o, uint64_t size, keyval_list *list)
 static qcow2_image *open_backing(const options *o, const char *path, const char *format)
 {
     CLEANUP_FREE char *why = NULL;
-    image_source source = {
-        .filename = path,
-        .format = format,
-        .wait = o->wait,
-        .flags = QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_NO_IO | QCOW2_OPEN_FORCE_SHARE |
-                 (o->backing_nbd ? QCOW2_OPEN_BACKING_NBD : 0),
-        .backing = o->untrusted ? QCOW2_BACKING_REFUSE : QCOW2_BACKING_ALLOW_PROBE,
-    };
-    qcow2_image *image = try_open_image(&source, &why);
+    image_source source =
+        image_source_common(o, QCOW2_OPEN_READ_ONLY | QCOW2_OPEN_NO_IO | QCOW2_OPEN_FORCE_SHARE);
+    qcow2_image *image;
 
+    source.filename = path;
+    source.format = format;
+    image = try_open_image(&source, &why);
     if (!image)
         error_report("%s: %s\nCould not open backing image.", o->arguments[0], why);
     return image;
@@ -182,7 +179,7 @@ static int create_at(const options *o, const location *where, const char *format
     int result = -1;
 
     if (chosen && qcow2_create_options_set_flags(chosen, where->nbd ? QCOW2_CREATE_NBD : 0) == 0)
-        result = create_when_free(where->name, keyval_get(list, "data_file"), chosen, o->wait);
+        result = create_when_free(where->name, create_options_data_file(list), chosen, o->wait);
     if (result && !*why)
         *why = sentence_of_library(format);
     qcow2_create_options_free(chosen);

@@ -29,7 +29,7 @@ typedef struct {
     uint64_t block_size;  /* bytes */
     uint64_t count, skip; /* blocks */
     bool has_count;
-    uint64_t wait; /* seconds, for an output that another program has locked */
+    const options *options;
 } operands;
 
 /* ------------------------------------------------------------------------------------------------
@@ -87,7 +87,7 @@ static int read_operand(operands *o, const char *word)
 
 static int read_operands(operands *result, const options *o)
 {
-    *result = (operands){ .block_size = 512, .wait = o->wait };
+    *result = (operands){ .block_size = 512, .options = o };
     for (size_t i = 0; i < o->nb_arguments; i++)
         if (read_operand(result, o->arguments[i]))
             return -1;
@@ -122,7 +122,7 @@ static int create_output(const operands *o, const location *where, const char *f
     keyval_set(&list, "size", size);
     chosen = create_options_make(&list, format, &why);
     if (chosen && qcow2_create_options_set_flags(chosen, where->nbd ? QCOW2_CREATE_NBD : 0) == 0)
-        result = create_when_free(where->name, NULL, chosen, o->wait);
+        result = create_when_free(where->name, NULL, chosen, o->options->wait);
     if (result)
         error_report("%s: error while creating output image: %s", o->output,
                      why ? why : qcow2_get_error());
@@ -154,10 +154,12 @@ static int copy(qcow2_image *from, uint64_t offset, uint64_t count, qcow2_image 
 static int copy_into_new(const operands *o, const location *where, const char *format,
                          qcow2_image *input, uint64_t offset, uint64_t count, made_file *made)
 {
-    image_source target = { .filename = where->name, .format = format, .wait = o->wait };
+    image_source target = image_source_common(o->options, 0);
     qcow2_image *output;
     int result;
 
+    target.filename = where->name;
+    target.format = format;
     if (o->skip > qcow2_get_size(input) / o->block_size)
         error_report("%s: cannot skip to specified offset", o->input);
     output = open_image(&target);

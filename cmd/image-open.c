@@ -20,6 +20,7 @@
 #include "location.h"
 #include "lock-wait.h"
 #include "message.h"
+#include "nbd-address.h"
 #include "path.h"
 #include "words.h"
 
@@ -242,12 +243,23 @@ static qcow2_image *open_when_free(const image_target *t, const image_source *so
     return image;
 }
 
-static bool is_refused_server(const char *sentence)
+static bool ends_so(const char *sentence, const char *end)
 {
-    static const char end[] = "opening backing files on NBD servers is not allowed";
     size_t length = strlen(sentence), tail = strlen(end);
 
     return length >= tail && strcmp(sentence + length - tail, end) == 0;
+}
+
+/* How to get on, by the end of the library's sentence; NULL: there is nothing to say. */
+static const char *hint_of(const image_target *t, const char *sentence)
+{
+    if (t->flags & QCOW2_OPEN_UNTRUSTED)
+        return NULL;
+    if (ends_so(sentence, "opening backing files on NBD servers is not allowed"))
+        return "--backing-nbd allows it";
+    if (ends_so(sentence, "' names)"))
+        return "data-file.filename=NAME of --image-opts opens another, and amend can record it";
+    return NULL;
 }
 
 /* Of what is locked by another program, or not allowed, what can be done about it. */
@@ -256,8 +268,8 @@ static char *sentence_of(const image_target *t, uint64_t waited)
     CLEANUP_FREE char *sentence = image_open_sentence(t->filename);
     bool reads = (t->flags & QCOW2_OPEN_READ_ONLY) && !(t->flags & QCOW2_OPEN_FORCE_SHARE);
 
-    if (is_refused_server(sentence) && !(t->flags & QCOW2_OPEN_UNTRUSTED))
-        return xasprintf("%s; --backing-nbd allows it", sentence);
+    if (hint_of(t, sentence))
+        return xasprintf("%s; %s", sentence, hint_of(t, sentence));
     if (!lock_wait_helps())
         return xstrdup(sentence);
     if (waited > 0)
@@ -344,25 +356,64 @@ qcow2_image *open_image(const image_source *source)
     return image;
 }
 
-image_source image_source_of(const options *o, uint32_t flags)
+image_source image_source_common(const options *o, uint32_t flags)
 {
     return (image_source){
-        .filename = o->arguments[0],
-        .format = o->format,
-        .image_opts = o->image_opts,
-        .cache = o->cache ? o->cache : o->source_cache,
         .wait = o->wait,
-        .flags = flags | (o->force_share ? QCOW2_OPEN_FORCE_SHARE : 0) |
-                 (o->backing_nbd ? QCOW2_OPEN_BACKING_NBD : 0) |
+        .flags = flags | (o->backing_nbd ? QCOW2_OPEN_BACKING_NBD : 0) |
                  (o->untrusted ? QCOW2_OPEN_UNTRUSTED : 0),
         .backing = o->untrusted ? QCOW2_BACKING_REFUSE : QCOW2_BACKING_ALLOW_PROBE,
     };
 }
 
-int image_chain_depth(qcow2_image *image, const char *filename)
+image_source image_source_of(const options *o, uint32_t flags)
 {
+    image_source source =
+        image_source_common(o, flags | (o->force_share ? QCOW2_OPEN_FORCE_SHARE : 0));
+
+    source.filename = o->arguments[0];
+    source.format = o->format;
+    source.image_opts = o->image_opts;
+    source.cache = o->cache ? o->cache : o->source_cache;
+    return source;
+}
+
+static bool is_same_export(const char *uri, const char *name)
+{
+    CLEANUP_FREE char *why = NULL;
+    CLEANUP_FREE char *other = nbd_is_name(name) ? nbd_uri_of_name(name, &why) : NULL;
+
+    return other && strcmp(uri, other) == 0;
+}
+
+/* One export has many names.  What is not that of the first backing file may be that of a deeper
+ * one. */
+static int depth_of_export(qcow2_image *image, const char *name, char **why)
+{
+    CLEANUP_FREE char *uri = nbd_uri_of_name(name, why);
+    const char *doubtful = NULL;
+
+    for (int depth = 0; uri && image; depth++, image = qcow2_get_backing(image)) {
+        const char *filename = qcow2_get_filename(image);
+
+        if (is_same_export(uri, filename))
+            return depth;
+        if (depth > 1 && nbd_is_name(filename))
+            doubtful = filename;
+    }
+    if (doubtful)
+        *why = xasprintf("'%s' may be '%s', which is further down in the chain: name it as the "
+                         "chain does",
+                         name, doubtful);
+    return -1;
+}
+
+int image_chain_depth(qcow2_image *image, const char *name, char **why)
+{
+    if (nbd_is_name(name))
+        return depth_of_export(image, name, why);
     for (int depth = 0; image; depth++, image = qcow2_get_backing(image)) {
-        if (path_is_same_file(qcow2_get_filename(image), filename))
+        if (path_is_same_file(qcow2_get_filename(image), name))
             return depth;
     }
     return -1;

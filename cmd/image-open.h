@@ -50,6 +50,10 @@ typedef struct {
 /* "json:{...}", which describes an image that is there. */
 bool image_name_is_json(const char *name);
 
+/* What the command line says of every image, whoever names it, and these flags: an image is opened
+ * by what one of these two gives, and so as the user allows and waits for it. */
+image_source image_source_common(const options *o, uint32_t flags);
+
 /* The image that the command line names first, to be opened with these flags. */
 image_source image_source_of(const options *o, uint32_t flags);
 
@@ -68,8 +72,9 @@ qcow2_image *open_image(const image_source *source);
  * there is none of that name. */
 int cache_mode_flags(const char *name, uint32_t *flags);
 
-/* How deep in the chain of an image a file is; -1 when it is not there. */
-int image_chain_depth(qcow2_image *image, const char *filename);
+/* How deep in the chain of an image a file or an export is; -1 when it is not there, or when that
+ * cannot be told: then *why is a sentence, which the caller frees. */
+int image_chain_depth(qcow2_image *image, const char *name, char **why);
 
 /* Closes; reports a failure under the file's name and returns -1. */
 int close_image(qcow2_image *image);

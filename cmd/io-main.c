@@ -255,10 +255,14 @@ static int run_standard_input(io_session *session)
 static int run(void *opaque)
 {
     io_options *o = opaque;
+    const image_source *named = &o->choice.source;
     io_session session = {
         .overlay = NO_OVERLAY,
         .misaligned = o->misaligned,
         .untrusted = o->untrusted,
+        .every = { .wait = named->wait,
+                   .flags = named->flags & (QCOW2_OPEN_UNTRUSTED | QCOW2_OPEN_BACKING_NBD),
+                   .backing = named->backing },
     };
     int result = -1;
 

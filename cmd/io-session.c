@@ -277,19 +277,16 @@ static int choose(const io_session *session, const io_request *request, io_choic
     bool alone = request->nb_words == 0;
 
     *choice = (io_choice){
-        .source = {
-            .filename = alone ? request->values['o'] : request->words[0],
-            .image_opts = alone,
-            .cache = request->given['n'] ? "none" : request->values['t'],
-            .flags = QCOW2_OPEN_DISCARD | (request->given['r'] ? QCOW2_OPEN_READ_ONLY : 0) |
-                     (request->given['U'] ? QCOW2_OPEN_FORCE_SHARE : 0) |
-                     (session->untrusted ? QCOW2_OPEN_UNTRUSTED : 0),
-            .backing = session->untrusted ? QCOW2_BACKING_REFUSE : QCOW2_BACKING_ALLOW_PROBE,
-        },
+        .source = session->every,
         .temporary = request->given['s'],
         .copy_on_read = request->given['C'],
         .aio = request->given['k'] ? "native" : NULL,
     };
+    choice->source.filename = alone ? request->values['o'] : request->words[0];
+    choice->source.image_opts = alone;
+    choice->source.cache = request->given['n'] ? "none" : request->values['t'];
+    choice->source.flags |= QCOW2_OPEN_DISCARD | (request->given['r'] ? QCOW2_OPEN_READ_ONLY : 0) |
+                            (request->given['U'] ? QCOW2_OPEN_FORCE_SHARE : 0);
     if (io_check_cache(choice->source.cache) ||
         (request->values['d'] && io_parse_discard(request->values['d'], &choice->source.flags)) ||
         (request->values['i'] && io_parse_aio(request->values['i'], &choice->aio)) ||

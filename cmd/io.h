@@ -48,6 +48,7 @@ typedef struct {
     bool guessed_raw;   /* nobody said that it is raw: its first sector must stay harmless */
     bool misaligned;    /* buffers begin at odd places in memory */
     bool untrusted;     /* names inside images are not followed */
+    image_source every; /* what the command line says of each image that is opened */
     bool finished;      /* quit was said */
     io_async *async;    /* requests under way */
 } io_session;

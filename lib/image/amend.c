@@ -22,10 +22,12 @@
 
 #include "base/cleanup.h"
 #include "guest/guest.h"
+#include "image/data_file.h"
 #include "image/keyslots.h"
 #include "image/named.h"
 #include "image/progress.h"
 #include "image/size.h"
+#include "image/uses.h"
 #include "table/expand_zeroes.h"
 #include "table/flush.h"
 #include "table/header_update.h"
@@ -123,6 +125,36 @@ static bool same_text(const char *a, const char *b)
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
+/* The file need not be there yet, but is never one that could not be opened as a data file. */
+static int check_data_file(const struct amendment *a)
+{
+    struct qcow2_image *image = a->image;
+    const char *name = a->options->data_file;
+    CLEANUP_FREE char *path = NULL;
+    struct stat st;
+
+    if (!(image->tables.header.incompatible_features & INCOMPATIBLE_DATA_FILE))
+        return error_set(EINVAL, "data-file can only be set for images that use an external data "
+                                 "file");
+    if (name[0] == '\0') /* none is recorded */
+        return 0;
+    if (!named_is_file(name) || strcmp(name, "file:") == 0)
+        return error_set(ENOTSUP, "The data file '%s' is not a plain file name", name);
+    path = image_find_data_file(image, name);
+    if (path == NULL)
+        return -1;
+    if (stat(path, &st) == -1)
+        return 0;
+    if (store_is_file(image->store, &st))
+        return error_set(EINVAL, "The data file '%s' is the image itself", name);
+    if (image->backing && image_uses_file(image->backing, &st))
+        return error_set(EINVAL,
+                         "The data file '%s' is a backing file of the image, or its data "
+                         "file",
+                         name);
+    return 0;
+}
+
 static int check_names(const struct amendment *a)
 {
     const struct header *h = &a->image->tables.header;
@@ -132,11 +164,8 @@ static int check_names(const struct amendment *a)
         (!same_text(o->backing_file, h->backing_file) ||
          !same_text(o->backing_format, h->backing_format)))
         return error_set(EXDEV, "Cannot amend the backing file");
-    if (o->data_file && !(h->incompatible_features & INCOMPATIBLE_DATA_FILE))
-        return error_set(EINVAL, "data-file can only be set for images that use an external data "
-                                 "file");
-    if (o->data_file && !named_is_file(o->data_file))
-        return error_set(ENOTSUP, "The data file '%s' is not a plain file name", o->data_file);
+    if (o->data_file && check_data_file(a) == -1)
+        return -1;
     if (o->data_file_raw == AMEND_ON && !(h->autoclear_features & AUTOCLEAR_RAW_DATA_FILE))
         return error_set(EINVAL, "data-file-raw cannot be set on existing images");
     return 0;
@@ -332,8 +361,8 @@ static int draft_header(struct amendment *a)
     if (o->data_file == NULL)
         return 0;
     free(h->data_file);
-    h->data_file = *o->data_file ? strdup(o->data_file) : NULL;
-    return *o->data_file && h->data_file == NULL ? (error_no_memory(), -1) : 0;
+    h->data_file = *o->data_file ? named_place(a->image, o->data_file) : NULL; /* without "file:" */
+    return *o->data_file && h->data_file == NULL ? -1 : 0;
 }
 
 static bool changes_header(const struct amendment *a)

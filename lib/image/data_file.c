@@ -24,27 +24,54 @@
  * Finding and opening it
  */
 
-/* The path of the file that the image names; NULL with the error set.  The caller frees it. */
-static char *find(const struct qcow2_image *image, const char *recorded)
+struct place {
+    char *path; /* owned */
+    struct stat file;
+    bool exists;
+};
+
+/* Where the file may be that the image names; "file:" is no part of the name.  The caller frees the
+ * paths, even on failure. */
+static int look(const struct qcow2_image *image, const char *recorded,
+                struct place places[DATA_FILE_PLACES])
 {
     const char *name = skip_prefix(recorded, "file:");
-    CLEANUP_FREE char *beside = named_resolve(image, name);
-    struct stat there, here;
-    bool is_there, is_here;
-    char *found;
 
-    if (beside == NULL)
-        return NULL;
-    is_there = stat(beside, &there) == 0;
-    is_here = stat(name, &here) == 0;
-    if (is_there && is_here && (there.st_dev != here.st_dev || there.st_ino != here.st_ino)) {
-        named_refuse(image, EINVAL, name,
+    places[0] = (struct place){ .path = named_resolve(image, name) };
+    places[1] = (struct place){ .path = strdup(name) };
+    if (places[0].path == NULL)
+        return -1;
+    if (places[1].path == NULL)
+        return error_no_memory(), -1;
+    for (int i = 0; i < DATA_FILE_PLACES; i++)
+        places[i].exists = stat(places[i].path, &places[i].file) == 0;
+    return 0;
+}
+
+static char *pick(const struct qcow2_image *image, const char *recorded, struct place *places)
+{
+    struct place *beside = &places[0], *here = &places[1];
+    struct place *chosen = here->exists && !beside->exists ? here : beside;
+    char *path = chosen->path;
+
+    if (here->exists && beside->exists && !store_same_inode(&here->file, &beside->file)) {
+        named_refuse(image, EINVAL, skip_prefix(recorded, "file:"),
                      "the image's directory and the working directory both have such a file; say "
                      "which one is its data file");
         return NULL;
     }
-    found = strdup(is_here && !is_there ? name : beside);
-    return found ? found : error_no_memory();
+    chosen->path = NULL;
+    return path;
+}
+
+char *image_find_data_file(const struct qcow2_image *image, const char *recorded)
+{
+    struct place places[DATA_FILE_PLACES];
+    char *path = look(image, recorded, places) == 0 ? pick(image, recorded, places) : NULL;
+
+    for (int i = 0; i < DATA_FILE_PLACES; i++)
+        free(places[i].path);
+    return path;
 }
 
 int image_check_new_data_file(const char *filename, const struct qcow2_create_options *options)
@@ -58,8 +85,7 @@ int image_check_new_data_file(const char *filename, const struct qcow2_create_op
         return 0;
     if (beside == NULL)
         return -1;
-    if (stat(beside, &there) == -1 ||
-        (stat(name, &here) == 0 && there.st_dev == here.st_dev && there.st_ino == here.st_ino))
+    if (stat(beside, &there) == -1 || (stat(name, &here) == 0 && store_same_inode(&there, &here)))
         return 0;
     return error_set(
         EINVAL,
@@ -103,6 +129,7 @@ static struct store *open_recorded(const struct qcow2_image *image,
 {
     const char *name = image->tables.header.data_file;
     CLEANUP_FREE char *path = NULL;
+    struct store *store;
 
     if (name == NULL || name[0] == '\0') {
         error_set(EINVAL, "'data-file' is required for this image");
@@ -116,30 +143,32 @@ static struct store *open_recorded(const struct qcow2_image *image,
         named_refuse(image, ENOTSUP, name, "it is not a plain file name");
         return NULL;
     }
-    path = find(image, name);
-    return path ? open_file(image, path, &plain_file, options) : NULL;
+    path = image_find_data_file(image, name);
+    store = path ? open_file(image, path, &plain_file, options) : NULL;
+    if (path && store == NULL && error_errno() == ENOENT)
+        error_set(ENOENT, "Could not open '%s': %s (the data file that '%s' names)", path,
+                  strerror(ENOENT), image->filename);
+    return store;
 }
 
-int image_data_file_candidates(struct qcow2_image *image,
-                               struct stat candidates[DATA_FILE_CANDIDATES])
+int image_data_file_candidates(struct qcow2_image *image, struct stat candidates[DATA_FILE_PLACES])
 {
     bool unopened = image->tables_open && image->data_store == NULL;
-    CLEANUP_FREE char *beside = NULL;
+    struct place places[DATA_FILE_PLACES];
     const char *name;
-    int count = 0;
+    int count = 0, r;
     READ_SCOPE(&image->operations);
 
     name = unopened && tables_has_data_file(&image->tables) ? image->tables.header.data_file : NULL;
     if (name == NULL || name[0] == '\0')
         return 0;
-    beside = named_resolve(image, name);
-    if (beside == NULL)
-        return -1;
-    if (stat(beside, &candidates[count]) == 0)
-        count++;
-    if (stat(name, &candidates[count]) == 0)
-        count++;
-    return count;
+    r = look(image, name, places);
+    for (int i = 0; i < DATA_FILE_PLACES; i++) {
+        if (r == 0 && places[i].exists)
+            candidates[count++] = places[i].file;
+        free(places[i].path);
+    }
+    return r == 0 ? count : -1;
 }
 
 int image_open_data_file(struct qcow2_image *image, const struct qcow2_open_options *options)

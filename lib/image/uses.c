@@ -48,14 +48,14 @@ static bool is_sought(struct store *store, const struct sought *sought)
 static bool is_sought_file(const struct stat *file, const struct sought *sought)
 {
     if (sought->file)
-        return file->st_dev == sought->file->st_dev && file->st_ino == sought->file->st_ino;
+        return store_same_inode(file, sought->file);
     return store_is_file(sought->place, file);
 }
 
 /* Where it cannot be found out, it may be. */
 static bool may_be_data_file(struct qcow2_image *image, const struct sought *sought)
 {
-    struct stat candidates[DATA_FILE_CANDIDATES];
+    struct stat candidates[DATA_FILE_PLACES];
     int count = image_data_file_candidates(image, candidates);
 
     for (int i = 0; i < count; i++)
@@ -112,7 +112,7 @@ static bool uses_store(struct qcow2_image *image, struct store *written)
 
 bool image_uses_file_of(struct qcow2_image *image, struct qcow2_image *written)
 {
-    struct stat candidates[DATA_FILE_CANDIDATES];
+    struct stat candidates[DATA_FILE_PLACES];
     int count = image_data_file_candidates(written, candidates);
 
     for (int i = 0; i < count; i++)

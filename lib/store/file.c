@@ -493,6 +493,12 @@ bool store_same_file(struct store *a, struct store *b)
            x->device == y->device && x->inode == y->inode;
 }
 
+bool store_same_inode(const struct stat *a, const struct stat *b)
+{
+    return S_ISBLK(a->st_mode) == S_ISBLK(b->st_mode) && device_of(a) == device_of(b) &&
+           inode_of(a) == inode_of(b);
+}
+
 bool store_is_file(struct store *store, const struct stat *st)
 {
     const struct file *file = (const struct file *)store_bottom(store, NULL);

@@ -106,6 +106,9 @@ struct store *store_bottom(struct store *store, uint64_t *offset);
 /* Two stores on the same file (device and inode)?  False when one of them is not on a file. */
 bool store_same_file(struct store *a, struct store *b);
 
+/* Has stat told twice of the same file, or of the same block device? */
+bool store_same_inode(const struct stat *a, const struct stat *b);
+
 /* Is the store on the file that stat told of? */
 bool store_is_file(struct store *store, const struct stat *st);
 
