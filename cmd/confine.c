@@ -59,9 +59,9 @@ void confine_end(confinement *c)
  * than a file is taken. */
 static char *path_of(const char *name)
 {
-    const char *path = skip_prefix(name, "file:");
+    const char *path = name;
 
-    if (path == name && path_has_protocol(name)) {
+    if (!path_take_driver(&path) && path_has_protocol(name)) {
         error_report("Could not open '%s': --untrusted takes names of files only (./NAME for a "
                      "name with a colon)",
                      name);

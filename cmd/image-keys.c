@@ -17,6 +17,7 @@
 #include "layer-name.h"
 #include "message.h"
 #include "nbd-keys.h"
+#include "path.h"
 #include "secret.h"
 #include "words.h"
 
@@ -216,7 +217,8 @@ static int read_filename(layer *l, char **why)
         return -1;
     }
     l->target->filename = xstrdup(filename);
-    return 0;
+    *why = layer_get(l, "driver") ? path_driver_refusal(l->driver, filename) : NULL;
+    return *why ? -1 : 0;
 }
 
 static int fail_without_node(const char *name, char **why)

@@ -8,23 +8,26 @@
 #include "message.h"
 #include "nbd-address.h"
 #include "path.h"
-#include "words.h"
 
 int location_read(location *l, const char *name, char **why)
 {
+    const char *driver;
+
     *l = (location){ .nbd = nbd_is_name(name) };
     if (l->nbd) {
         l->name = nbd_uri_of_name(name, why);
         return l->name ? 0 : -1;
     }
-    if (begins(name, "file:"))
-        name += strlen("file:");
-    else if (path_has_protocol(name)) {
+    driver = path_take_driver(&name);
+    if (!driver && path_has_protocol(name)) {
         *why = xasprintf("Unknown protocol '%.*s'", (int)strcspn(name, ":"), name);
         return -1;
     }
     l->name = path_has_protocol(name) ? xasprintf("./%s", name) : xstrdup(name);
-    return 0;
+    *why = driver ? path_driver_refusal(driver, l->name) : NULL;
+    if (*why)
+        location_clear(l);
+    return *why ? -1 : 0;
 }
 
 void location_clear(location *l)

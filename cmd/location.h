@@ -12,8 +12,8 @@ typedef struct {
     bool nbd;   /* a URI */
 } location;
 
-/* "file:" is taken off.  On failure ("Unknown protocol 'x'") returns -1 and in *why a sentence that
- * the caller frees. */
+/* "file:" and "host_device:" are taken off.  On failure ("Unknown protocol 'x'") returns -1 and in
+ * *why (else NULL) a sentence that the caller frees. */
 int location_read(location *l, const char *name, char **why);
 void location_clear(location *l);
 

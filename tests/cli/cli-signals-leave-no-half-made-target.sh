@@ -71,9 +71,14 @@ for format in qcow2 raw; do
     [ $format = raw ] || ! head -c 3 target | grep -q QFI || fail "it looks like an image"
     rm target
 done
-interrupted HUP '[ -s data ] && [ "$(stat -c %b data)" -gt 1000 ]' \
-    qcow-img create -q -f qcow2 -o data_file=data,preallocation=full target 8G
-[ ! -e target ] && [ ! -e data ] || fail "the target or its data file is there"
+for data in data file:data; do
+    interrupted HUP '[ -s data ] && [ "$(stat -c %b data)" -gt 1000 ]' \
+        qcow-img create -q -f qcow2 -o data_file=$data,preallocation=full target 8G
+    [ ! -e target ] && [ ! -e data ] || fail "the target or its data file is there"
+    interrupted TERM '[ -s data ] && [ "$(stat -c %b data)" -gt 1000 ]' \
+        qcow-img convert -f raw -O qcow2 -o data_file=$data,preallocation=full large.raw target
+    [ ! -e target ] && [ ! -e data ] || fail "the target or its data file is there"
+done
 
 for signal in PIPE ALRM USR2 XCPU; do
     interrupted $signal "$begun" qcow-img convert -r 1M -f raw -O qcow2 disk.raw target

@@ -115,6 +115,28 @@ for data in ../dir/in.raw ../soft.raw; do
 done
 cd "$top"
 
+# "file:" is no part of the name that an image records, though QEMU takes it for one.
+qemu-img create -q -f qcow2 -o data_file=plain.raw prefixed.q 1M
+mkdir beside
+(cd beside && qemu-img create -q -f qcow2 -o data_file=beside.raw prefixed.q 1M)
+qcow-io -c 'write -q -P 7 0 64k' prefixed.q
+qcow-io -c 'write -q -P 7 0 64k' beside/prefixed.q
+qemu-img amend -q -f qcow2 -o data_file=file:plain.raw prefixed.q
+(cd beside && qemu-img amend -q -f qcow2 -o data_file=file:beside.raw prefixed.q)
+sha256sum prefixed.q plain.raw beside/* >>sums
+for pair in prefixed.q:plain.raw beside/prefixed.q:beside/beside.raw; do
+    image=${pair%:*} data=${pair#*:}
+    qcow-img info $image | grep -q 'data file: file:' || fail "$image records the plain name"
+    qcow-io -r -c 'read -P 7 0 64k' $image >out || fail "$image: $(cat out)"
+    refused create -q -f qcow2 -b "$PWD/$image" -F qcow2 $data
+    refused create -q -f qcow2 -o data_file=$data -b $image -F qcow2 out.q
+    refused convert -O qcow2 -B "$PWD/$image" -F qcow2 base.q $data
+    refused convert -O qcow2 -o data_file=file:$data -B $image -F qcow2 base.q out.q
+    refused convert -U -O raw $image $data
+    refused convert -U -n -O qcow2 -f raw $data $image
+    refused dd -U -f qcow2 -O raw if=$image of=$data
+done
+
 # Two files of the name that the image records: either may be meant.
 echo other >in.raw
 sha256sum in.raw >>sums

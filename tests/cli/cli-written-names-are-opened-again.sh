@@ -16,7 +16,7 @@ refused() {
     status=0
     qcow-img "$@" >out 2>err || status=$?
     [ $status -eq 1 ] || fail "$*: status $status"
-    grep -q 'json: in images are not read\|not a plain file name' err || fail "$*: $(cat err)"
+    grep -q 'json: in images are not read\|not a plain file name\|is the image itself' err || fail "$*: $(cat err)"
     [ "$(wc -l <err)" -eq 1 ] || fail "$*: $(cat err)"
 }
 
@@ -54,10 +54,17 @@ qcow-img info x.q | grep -qxF '    data file: x.raw' || fail "the data file is r
 qcow-img convert -O qcow2 -o data_file=file:y.raw base.q y.q
 qcow-img compare -q base.q y.q
 qcow-img amend -o data_file=file:y.raw y.q
-qcow-img compare -q base.q y.q
+qcow-img info y.q | grep -qxF '    data file: y.raw' || fail "amend records the data file otherwise"
+cp y.raw ./c:d
+qcow-img amend -o data_file=file:c:d y.q
+! command -v qemu-img >/dev/null || qemu-img compare -q base.q y.q || fail "not found by QEMU"
 sum=$(md5sum y.q)
 refused amend -o 'data_file=json:{}' y.q
 refused amend -o data_file=nbd://host/x y.q
+refused amend -o data_file=file: y.q
+refused amend -o data_file=y.q y.q
+refused amend -o data_file=file:./y.q y.q
+refused amend --image-opts -o data_file=file:y.q file.filename=y.q
 [ "$sum" = "$(md5sum y.q)" ] || fail "a refused amend changes the image"
 
 # json:

@@ -8,6 +8,7 @@ cli_tests = \
 	cli/cli-bitmap-speaks-as-qemu-img.sh \
 	cli/cli-completion-offers-verbs-and-options.sh \
 	cli/cli-create-preallocates-as-qemu-img.sh \
+	cli/cli-devices-are-written-and-named-as-by-qemu-img.sh \
 	cli/cli-encryption-speaks-as-qemu-img.sh \
 	cli/cli-every-difference-is-told.sh \
 	cli/cli-every-option-has-a-row.sh \

@@ -8,7 +8,8 @@ nbd_store_tests = \
 	nbd/store-lost-servers-end-the-work.sh \
 	nbd/store-lost-servers-are-waited-for.sh \
 	nbd/store-one-connection-is-enough.sh \
-	nbd/store-servers-speak-tls.sh
+	nbd/store-servers-speak-tls.sh \
+	nbd/store-targets-have-backing-files-there.sh
 EXTRA_DIST += $(nbd_store_tests)
 
 if HAVE_NBD_STORE
