@@ -10,27 +10,11 @@
 #include "message.h"
 #include "utf8.h"
 
-/* Bytes that are no UTF-8 become \xNN; all else stays.  The caller frees it. */
-static char *as_utf8(const char *text)
+static size_t kept_in_json(const unsigned char *s)
 {
-    const unsigned char *from = (const unsigned char *)text;
-    char *result = xrealloc(NULL, 4 * strlen(text) + 1);
-    char *to = result;
     uint32_t code;
 
-    while (*from) {
-        size_t length = utf8_decode(from, &code);
-
-        if (length == 0) {
-            to += sprintf(to, "\\x%02x", *from++);
-            continue;
-        }
-        memcpy(to, from, length);
-        to += length;
-        from += length;
-    }
-    *to = '\0';
-    return result;
+    return utf8_decode(s, &code);
 }
 
 json_t *json_text(const char *text)
@@ -40,7 +24,7 @@ json_t *json_text(const char *text)
 
     if (value)
         return value;
-    safe = as_utf8(text);
+    safe = escaped(text, kept_in_json);
     return json_string(safe);
 }
 

@@ -113,26 +113,15 @@ static bool is_invisible(uint32_t code)
     return false;
 }
 
-/* The length of the UTF-8 sequence of a printable character at s, or 0. */
-static size_t printable_length(const unsigned char *s)
-{
-    uint32_t code;
-    size_t length = utf8_decode(s, &code);
-
-    return length > 0 && !is_invisible(code) ? length : 0;
-}
-
-static char *escape(const char *text, bool keep_newlines)
+char *escaped(const char *text, size_t (*kept)(const unsigned char *from))
 {
     const unsigned char *from = (const unsigned char *)text;
     char *result = xrealloc(NULL, 4 * strlen(text) + 1);
     char *to = result;
 
     while (*from) {
-        size_t length = printable_length(from);
+        size_t length = kept(from);
 
-        if (length == 0 && *from == '\n' && keep_newlines)
-            length = 1;
         if (length == 0) {
             to += sprintf(to, "\\x%02x", *from++);
             continue;
@@ -145,15 +134,28 @@ static char *escape(const char *text, bool keep_newlines)
     return result;
 }
 
+static size_t kept_in_a_name(const unsigned char *s)
+{
+    uint32_t code;
+    size_t length = utf8_decode(s, &code);
+
+    return length > 0 && !is_invisible(code) ? length : 0;
+}
+
+static size_t kept_in_a_message(const unsigned char *s)
+{
+    return *s == '\n' ? 1 : kept_in_a_name(s);
+}
+
 char *printable(const char *text)
 {
-    return escape(text, false);
+    return escaped(text, kept_in_a_name);
 }
 
 static void report(const char *kind, const char *format, va_list args)
 {
     CLEANUP_FREE char *raw = format_message(format, args);
-    CLEANUP_FREE char *text = escape(raw, true);
+    CLEANUP_FREE char *text = escaped(raw, kept_in_a_message);
 
     if (before_message)
         before_message();

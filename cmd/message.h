@@ -34,6 +34,10 @@ int usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * frees it; never NULL. */
 char *printable(const char *text);
 
+/* A copy of text in which each byte that kept() does not take becomes \xNN; kept() says how many
+ * bytes at from stay as they are.  The caller frees it; never NULL. */
+char *escaped(const char *text, size_t (*kept)(const unsigned char *from));
+
 /* The allocation functions of a program that has nothing better to do than to stop when memory is
  * gone. */
 void *xrealloc(void *old, size_t size);

@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # An encrypted image that cannot be made does not cost the file that has its name.
 set -eu
-top=$(mktemp -d)
-trap 'rm -rf "$top"' EXIT
-cd "$top"
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
 
 printf 'open sesame' >password
 secret=secret,id=pw,file=password

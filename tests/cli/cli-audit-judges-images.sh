@@ -2,14 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # qcow-img audit finds what makes an image dangerous, says it harmlessly, and exits accordingly.
 set -eu
-top=$(mktemp -d)
-trap 'rm -rf "$top"' EXIT
-cd "$top"
-
-fail() {
-    echo "$*"
-    exit 1
-}
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
 
 # judged STATUS FINDINGS FILE...: the exit status, and the names of the findings with their levels.
 judged() {

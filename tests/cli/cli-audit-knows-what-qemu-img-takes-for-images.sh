@@ -3,18 +3,9 @@
 # Whatever qemu-img's guessing takes for an image of some format is no raw disk to us, and is found by an
 # audit when it is a disk's content.
 set -eu
-top=$(mktemp -d)
-trap 'rm -rf "$top"' EXIT
-cd "$top"
-
-fail() {
-    echo "$*"
-    exit 1
-}
-
-for tool in qemu-img python3; do
-    command -v $tool >/dev/null || { echo "no $tool"; exit 77; }
-done
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
+needs qemu-img python3
 
 # Disks of 64 KiB that begin, or end, like something.
 python3 - <<'PYTHON'

@@ -2,14 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # qcow-img audit looks at the disks of all snapshots, as far as there is time, and says where there was none.
 set -eu
-top=$(mktemp -d)
-trap 'rm -rf "$top"' EXIT
-cd "$top"
-
-fail() {
-    echo "$*"
-    exit 1
-}
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
 
 # judged STATUS FINDINGS FILE: the exit status, and the names of the findings.
 judged() {

@@ -8,9 +8,8 @@ set -eu
 . "$abs_top_srcdir/cmd/qcow-vmm.bash"
 compopt() { :; }
 
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-cd "$tmp"
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
 
 # complete_at WORDS...: what is offered for the last word, or for the one before "|".
 complete_at() {
@@ -164,7 +163,7 @@ COMP_TYPE=9
 
 # names inside images
 qcow-img create -q -f qcow2 disk.qcow2 1M
-for name in monday 'two words' "\$(touch $tmp/hit)" '`touch hit`' '-x;touch hit' 'back\slash' $'line\nfeed'; do
+for name in monday 'two words' "\$(touch $work/hit)" '`touch hit`' '-x;touch hit' 'back\slash' $'line\nfeed'; do
     qcow-img snapshot -c "$name" disk.qcow2
 done
 qcow-img bitmap --add disk.qcow2 since-monday

@@ -4,11 +4,9 @@
 # nothing else, with the members that the manual names, whatever the files are called.  What a verb says
 # without --output is the same as with --output=human.
 set -eu
-command -v python3 >/dev/null || { echo "skipped: python3 is not installed"; exit 77; }
-
-top=$(mktemp -d)
-trap 'rm -rf "$top"' EXIT
-cd "$top"
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
+needs python3
 name=$(printf 'a "b"\\ \303\251 \033[1m\377,')
 qcow-img create -q -f qcow2 "$name" 1M
 qcow-io -c 'write -P 1 64k 64k' "$name" >/dev/null

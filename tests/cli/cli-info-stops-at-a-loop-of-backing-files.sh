@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # A chain that comes back to itself, under whatever name, is an error and not an endless list.
 set -eu
-top=$(mktemp -d)
-trap 'rm -rf "$top"' EXIT
-cd "$top"
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
 
 qcow-img create -q -f qcow2 -u -b two.qcow2 -F qcow2 one.qcow2 1M
 qcow-img create -q -f qcow2 -u -b ./link.qcow2 -F qcow2 two.qcow2 1M

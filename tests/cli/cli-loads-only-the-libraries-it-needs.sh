@@ -3,13 +3,12 @@
 # A run pays for the libraries that its images need, and for no others: libcrypto comes with
 # encryption, libisal with the level "fast", libnbd with a server.
 set -eu
-top=$(mktemp -d)
-trap 'rm -rf "$top"' EXIT
-cd "$top"
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
 
 # loaded COMMAND...: the stems of the libraries that qcow-img has loaded when it ends.
 loaded() {
-    LD_DEBUG=files LD_DEBUG_OUTPUT="$top/ld" qcow-img "$@" >out 2>&1 || {
+    LD_DEBUG=files LD_DEBUG_OUTPUT="$work/ld" qcow-img "$@" >out 2>&1 || {
         cat out
         exit 1
     }

@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Options have the long names, too, which qemu-img gave them after 7.2.
 set -eu
-top=$(mktemp -d)
-trap 'rm -rf "$top"' EXIT
-cd "$top"
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
 
 expect() {
     local wanted=$1 got

@@ -4,9 +4,8 @@
 # streams, subclusters, a backing file, bitmaps.  What is measured for a whole disk is what a preallocated
 # one takes.
 set -eu
-top=$(mktemp -d)
-trap 'rm -rf "$top"' EXIT
-cd "$top"
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
 failures=0
 
 complain() {

@@ -4,9 +4,8 @@
 # as a fully allocated one when they are preallocated: also where the refcount table takes more than one
 # cluster.
 set -eu
-top=$(mktemp -d)
-trap 'rm -rf "$top"' EXIT
-cd "$top"
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
 failures=0
 
 complain() {

@@ -4,9 +4,8 @@
 # the JSON: backing and data files, their formats, snapshots, bitmaps, features, LUKS's strings, in
 # every verb that could print them and in its errors.
 set -eu
-top=$(mktemp -d)
-trap 'rm -rf "$top"' EXIT
-cd "$top"
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
 
 # ESC, C0, C1 in UTF-8 and as a byte, a broken byte, DEL, a line of its own, a turn of direction
 evil=$(printf 'a\033[2Jb\001\302\233c\377d\177\233e\nqcow-img: fine\342\200\256f')
@@ -109,7 +108,7 @@ for image in backing format data lists feature luks-8 luks-168; do
     harmless qcow-img create -f qcow2 -b $image -F qcow2 above.qcow2
     harmless qcow-img map above.qcow2
     if command -v nbdkit >/dev/null && [ -n "${QCOW2_PLUGIN-}" ]; then
-        harmless timeout 20 nbdkit -f -U "$top/socket" qcow2 "$top/$image" backing=allow \
+        harmless timeout 20 nbdkit -f -U "$work/socket" qcow2 "$work/$image" backing=allow \
             external-data=allow --run true
     fi
 done

@@ -4,11 +4,9 @@
 # then, some times a second, and no trace of it is left in the way of what comes after it.  Anywhere
 # else there are the percents of qemu-img.
 set -eu
-command -v python3 >/dev/null || { echo "skipped: python3 is not installed"; exit 77; }
-
-top=$(mktemp -d)
-trap 'rm -rf "$top"' EXIT
-cd "$top"
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
+needs python3
 qcow-img create -q -f raw disk.raw 16M
 qcow-io -f raw -c 'write -P 1 0 16M' disk.raw >/dev/null
 cp disk.raw longer.raw

@@ -3,9 +3,8 @@
 # What the options and the source of a conversion rule out is refused before the target that is there, or
 # its data file, is emptied.
 set -eu
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-cd "$tmp"
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
 
 fail() { echo "FAIL: $*"; ls -l; exit 1; }
 

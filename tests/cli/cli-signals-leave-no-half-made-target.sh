@@ -4,9 +4,8 @@
 # for the whole; a target that was there before the command, one that has become another file, and one that is
 # whole, stay.  The process ends by the signal.
 set -eu
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-cd "$tmp"
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
 
 fail() { echo "FAIL: $what: $*"; ls -l; exit 1; }
 
@@ -101,8 +100,8 @@ qcow-img compare -q -f raw -F qcow2 disk.raw target || fail "is not"
 rm target
 
 if command -v nbdkit >/dev/null && nbdkit --dump-plugin --filter=delay pattern >/dev/null 2>&1; then
-    nbdkit -U "$tmp/socket" -P "$tmp/pid" --filter=delay pattern 16M rdelay=200ms
-    trap 'kill "$(cat "$tmp/pid")"; rm -rf "$tmp"' EXIT
-    interrupted TERM "$begun" qcow-img dd bs=1M if="nbd+unix:///?socket=$tmp/socket" of=target
+    nbdkit -U "$work/socket" -P "$work/pid" --filter=delay pattern 16M rdelay=200ms
+    trap 'kill "$(cat "$work/pid")"; rm -rf "$work"' EXIT
+    interrupted TERM "$begun" qcow-img dd bs=1M if="nbd+unix:///?socket=$work/socket" of=target
     [ ! -e target ] || fail "the target is there"
 fi

@@ -3,14 +3,8 @@
 # With --untrusted the work is done in a sandbox: it is on while the image is open, every verb still
 # does what it does, other files stay shut, and a target that failed is not left behind.
 set -eu
-top=$(mktemp -d)
-trap 'rm -rf "$top"' EXIT
-cd "$top"
-
-fail() {
-    echo "$*"
-    exit 1
-}
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
 
 # refused WORDS COMMAND...: it fails, and says so.
 refused() {

@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # With --untrusted no file is opened that an image names; info, check and snapshot -l never do.
 set -eu
-top=$(mktemp -d)
-trap 'rm -rf "$top"' EXIT
-cd "$top"
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
 
 refused() {
     if "$@" >out 2>err; then

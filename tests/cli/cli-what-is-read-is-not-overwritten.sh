@@ -3,14 +3,8 @@
 # No verb makes its target out of a file that it reads, or that the target would be read from, by whatever
 # name, through whatever layer.
 set -eu
-top=$(mktemp -d)
-trap 'rm -rf "$top"' EXIT
-cd "$top"
-
-fail() {
-    echo "$*"
-    exit 1
-}
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
 
 qcow-img create -q -f qcow2 base.q 1M
 qcow-io -c 'write -q -P 7 0 64k' base.q
@@ -109,11 +103,11 @@ refused dd -U -f qcow2 -O raw if=dir/fallback.q of=here.raw
 cd away
 sed 's|  |  ../|' ../sums >sums
 for data in ../dir/in.raw ../soft.raw; do
-    refused create -q -f qcow2 -b "$top/dir/in.q" -F qcow2 "$data"
+    refused create -q -f qcow2 -b "$work/dir/in.q" -F qcow2 "$data"
     refused convert -U -n -O qcow2 -f raw "$data" ../dir/in.q
     refused dd -U -f qcow2 -O raw if=../dir/in.q of="$data"
 done
-cd "$top"
+cd "$work"
 
 # "file:" is no part of the name that an image records, though QEMU takes it for one.
 qemu-img create -q -f qcow2 -o data_file=plain.raw prefixed.q 1M

@@ -3,14 +3,8 @@
 # The name of a backing or data file that a verb records is one that the next verb opens: "file:NAME"
 # means what QEMU has it mean, json: is refused before anything changes, but with -u written as given.
 set -eu
-top=$(mktemp -d)
-trap 'rm -rf "$top"' EXIT
-cd "$top"
-
-fail() {
-    echo "$*"
-    exit 1
-}
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
 
 refused() {
     status=0
@@ -26,10 +20,10 @@ qcow-img create -q -f qcow2 base.q 1M
 qcow-io -c 'write -q -P 7 0 1M' base.q
 qcow-img create -q -f qcow2 d/base.q 1M
 cp base.q a:b
-for name in base.q "$top/base.q" a:b; do
+for name in base.q "$work/base.q" a:b; do
     qcow-img create -q -f qcow2 -b "file:$name" -F qcow2 d/created.q
     qcow-img convert -O qcow2 -B "file:$name" -F qcow2 base.q d/converted.q
-    qcow-img create -q -f qcow2 -b "$top/base.q" -F qcow2 d/rebased.q
+    qcow-img create -q -f qcow2 -b "$work/base.q" -F qcow2 d/rebased.q
     qcow-img rebase -b "file:$name" -F qcow2 d/rebased.q
     for image in d/created.q d/converted.q d/rebased.q; do
         qcow-img info $image | grep -qxF "backing file: file:$name" || fail "$image: $name"

@@ -6,14 +6,10 @@
 set -eu
 calls=${CALLS_LIBRARY:-$PWD/crash/.libs/calls.so}
 replay=${CRASH_REPLAY:-$PWD/crash/crash-replay}
-command -v nbdkit >/dev/null || {
-    echo "skipped: nbdkit is not installed"
-    exit 77
-}
 seed=${CRASH_SEED:-1}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
+needs nbdkit
 
 fail()
 {

@@ -8,9 +8,8 @@
 set -eu
 
 seeds=$abs_top_srcdir/tests/fuzz/seeds
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
 
 # image NAME OPTIONS SIZE QEMU-IO-COMMAND...
 image() {

@@ -3,16 +3,10 @@
 # A small image does not make much work, whatever it says: tables that are named over and over, or that lie
 # in holes, in a file that these make long, and, with --untrusted, passwords that take long to try.
 set -eu
-top=$(mktemp -d)
-trap 'rm -rf "$top"' EXIT
-cd "$top"
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
 seconds=10
 [ -z "${ASAN_OPTIONS-}" ] || seconds=300 # a sanitizer looks at every access
-
-fail() {
-    echo "$*"
-    exit 1
-}
 
 # word FILE OFFSET BYTES: a number of the image's, in hexadecimal.
 word() {

@@ -3,14 +3,10 @@
 # qcow-img audit finds in every image of this folder what the line "audit:" of its .expect says.
 set -eu
 
-command -v xz >/dev/null || {
-    echo "skipped: xz is not installed"
-    exit 77
-}
 images=$abs_top_srcdir/tests/images
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
+needs xz
 
 # The verdict and the names of the findings, as a line.
 found() {

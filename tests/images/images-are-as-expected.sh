@@ -4,14 +4,10 @@
 # .expect says; by qemu-img and qemu-io, too, where they are installed.  README tells the words.
 set -eu
 
-command -v xz >/dev/null || {
-    echo "skipped: xz is not installed"
-    exit 77
-}
 images=$abs_top_srcdir/tests/images
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
+needs xz
 export LC_ALL=C TZ=UTC
 
 tools=(ours)

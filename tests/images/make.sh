@@ -10,9 +10,8 @@
 set -eu
 
 images=$abs_top_srcdir/tests/images
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
 wanted=" $* "
 
 keep() { # FILE...

@@ -3,14 +3,9 @@
 # Going down to version 2 writes zeroes where the disk has zero clusters, and never into a host cluster
 # that holds a snapshot's data (QEMU 7.2 does).
 set -eu
-
-command -v qemu-img >/dev/null && command -v qemu-io >/dev/null || {
-    echo "skipped: qemu-img and qemu-io are not installed"
-    exit 77
-}
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
+needs qemu-img qemu-io
 
 # amended OPTIONS: an image of which both states stay as they are.
 amended() {

@@ -3,10 +3,8 @@
 # An amendment of which one part is refused changes no byte, whatever else is asked for with it: key
 # slots, too, are as they were.
 set -eu
-
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
 secrets=(--object secret,id=s,data=pw --object secret,id=n,data=new)
 slot=encrypt.state=active,encrypt.new-secret=n,encrypt.iter-time=10
 

@@ -3,10 +3,8 @@
 # Backing files that are missing, that form a loop, that are no files, or that are too many: one
 # sentence, in little time, and nothing is written.
 set -eu
-
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-cd "$tmp"
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
 failures=0
 
 overlay() { # FILE BACKING [FORMAT]

@@ -2,21 +2,9 @@
 # bitmaps-common.sh - what the tests of bitmaps share: a folder of their own, and bitmaps as QEMU reads
 # them
 
-for program in qemu-img qemu-io qemu-nbd nbdinfo; do
-    command -v $program >/dev/null || {
-        echo "skipped: $program is not installed"
-        exit 77
-    }
-done
-
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-
-fail() {
-    echo "FAILED: $*" >&2
-    exit 1
-}
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
+needs qemu-img qemu-io qemu-nbd nbdinfo
 
 # clean FILE: neither check finds anything.
 clean() {

@@ -5,9 +5,6 @@
 # Sets tests (where the programs are that damage and check) and only (the one seed to be tried).  One
 # argument or SEED in the environment names it; ROUNDS and FIRST_SEED are for long runs.
 
-for program in qemu-img qemu-io; do
-    command -v "$program" >/dev/null || { echo "SKIP: $program is not installed"; exit 77; }
-done
 case $(qemu-img --version) in
 *"version 7.2"*) ;;
 *) echo "SKIP: the findings and counts are those of qemu-img 7.2"; exit 77 ;;
@@ -15,9 +12,9 @@ esac
 
 tests=${abs_top_builddir:-$PWD/..}/tests/interop
 only=${1-${SEED-}}
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-cd "$tmp"
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
+needs qemu-img qemu-io
 
 io() { # IMAGE COMMAND...
     local image=$1 arguments=()

@@ -4,21 +4,9 @@
 #
 # A test reads it with "." as its first act.
 
-work=$(mktemp -d)
-trap 'cd / && rm -rf "$work"' EXIT
-cd "$work"
-
-fail() {
-    echo "FAILED: $*" >&2
-    exit 1
-}
-
-for program in qemu-img qemu-io; do
-    if ! command -v "$program" > /dev/null; then
-        echo "skipped: $program is not installed"
-        exit 77
-    fi
-done
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
+needs qemu-img qemu-io
 
 # fill FILE OFFSET LENGTH: random bytes, of which no two stretches are the same.
 fill() {

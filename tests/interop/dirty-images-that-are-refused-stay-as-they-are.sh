@@ -3,12 +3,9 @@
 # A dirty image is repaired when it is opened for writing, but not before everything else that speaks
 # against opening it has been looked at: an image that is refused is not changed.
 set -eu
-command -v qemu-img >/dev/null || { echo "SKIP: qemu-img is not installed"; exit 77; }
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-cd "$tmp"
-
-fail() { echo "FAIL: $*"; exit 1; }
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
+needs qemu-img
 
 # mark FILE: as dirty, with a leak that a repair would take away.
 mark() {

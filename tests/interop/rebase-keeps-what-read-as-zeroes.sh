@@ -3,9 +3,8 @@
 # A safe rebase onto a first backing file keeps the zeroes of what the image does not hold: version 3
 # marks them, version 2 has to write them.
 set -eu
-top=$(mktemp -d)
-trap 'rm -rf "$top"' EXIT
-cd "$top"
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
 
 qemu-img create -q -f raw base.raw 3M
 qemu-io -f raw -c 'write -q -P 6 0 3M' base.raw

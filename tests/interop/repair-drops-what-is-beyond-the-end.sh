@@ -5,13 +5,9 @@
 # What would show a backing file instead stays, and the exit status says so.  When a dirty image is
 # repaired because somebody opens it nothing is dropped.
 set -eu
-command -v qemu-img >/dev/null && command -v qemu-io >/dev/null || {
-    echo "SKIP: qemu-img and qemu-io are not installed"
-    exit 77
-}
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-cd "$tmp"
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
+needs qemu-img qemu-io
 
 fail() { echo "FAIL: $what: $*"; cat out 2>/dev/null; exit 1; }
 word() { echo "0x$(od -An -tx8 --endian=big -j "$1" -N8 disk | tr -d ' ')"; }

@@ -4,13 +4,9 @@
 # where new refcount structures would come to lie on what the tables still name, it stays as it is, byte for
 # byte; what is counted as repaired was repaired.  And info describes what is there.
 set -eu
-command -v qemu-img >/dev/null && command -v qemu-io >/dev/null || {
-    echo "SKIP: qemu-img and qemu-io are not installed"
-    exit 77
-}
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-cd "$tmp"
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
+needs qemu-img qemu-io
 
 fail() { echo "FAIL: $what: $*"; head -c 4000 out; exit 1; }
 number() { sed -nE "s/^ *\"$1\": ([0-9]+).*/\1/p" json; }

@@ -5,17 +5,13 @@
 # and counted as by qemu-img, the same snapshots are left, they hold what they held, and a second check
 # finds nothing.
 set -eu
-command -v qemu-img >/dev/null && command -v qemu-io >/dev/null || {
-    echo "SKIP: qemu-img and qemu-io are not installed"
-    exit 77
-}
 case $(qemu-img --version) in
 *"version 7.2"*) ;;
 *) echo "SKIP: the findings and counts are those of qemu-img 7.2"; exit 77 ;;
 esac
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-cd "$tmp"
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
+needs qemu-img qemu-io
 
 fail() { echo "FAIL: $what: $*"; head -c 2000 ours.said; exit 1; }
 number() { echo $((16#$(od -An -v -tx1 -j "$1" -N "$2" "${3-disk}" | tr -d ' \n'))); }

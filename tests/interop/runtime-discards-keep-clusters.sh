@@ -3,12 +3,10 @@
 # discard-no-unref=on: what the guest discards stays where it is in the image, reads as zeroes, is written
 # to again at the same place, and its space is given back to the host all the same.
 set -eu
-command -v qemu-img >/dev/null || { echo "SKIP: qemu-img is not installed"; exit 77; }
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-cd "$tmp"
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
+needs qemu-img
 
-fail() { echo "FAIL: $*"; exit 1; }
 offset() { qcow-img map --output=json disk | sed -n 's/.*"start": 1048576,.*"offset": \([0-9]*\).*/\1/p'; }
 use() { # OPTIONS COMMAND...
     local opts=driver=qcow2,file.filename=disk,$1

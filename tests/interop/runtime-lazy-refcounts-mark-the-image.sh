@@ -3,12 +3,10 @@
 # lazy-refcounts=on by who opens the image: as long as it is open and written it is marked as dirty, and
 # its refcounts are made right by whoever opens it after a crash; =off is stronger than what the image says.
 set -eu
-command -v qemu-img >/dev/null || { echo "SKIP: qemu-img is not installed"; exit 77; }
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-cd "$tmp"
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
+needs qemu-img
 
-fail() { echo "FAIL: $*"; exit 1; }
 incompatible() { od -An -tx1 -j72 -N8 "$1" | tr -d ' '; }
 dirty=0000000000000001 clean=0000000000000000
 

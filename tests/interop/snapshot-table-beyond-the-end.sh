@@ -4,19 +4,9 @@
 # cannot, nor can anything be changed.  No repair gives the snapshots up: one wrong bit in the header
 # looks the same.
 set -eu
-
-command -v qemu-img >/dev/null && command -v qemu-io >/dev/null || {
-    echo "skipped: qemu-img and qemu-io are not installed"
-    exit 77
-}
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
-
-fail() {
-    echo "$*"
-    exit 1
-}
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
+needs qemu-img qemu-io
 
 qemu-img create -q -f qcow2 whole.qcow2 4M
 qemu-io -c 'write -P 7 0 1M' whole.qcow2 >/dev/null

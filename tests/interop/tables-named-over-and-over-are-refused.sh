@@ -4,10 +4,9 @@
 # hundred KiB.  Who would walk that disk refuses the image at once; who only looks at the file does not,
 # and takes no longer.  That two entries name one table is no reason to refuse.
 set -eu
-command -v qemu-img >/dev/null || { echo "SKIP: qemu-img is not installed"; exit 77; }
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-cd "$tmp"
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
+needs qemu-img
 
 fail() { echo "FAIL: $*"; head -c 1000 out; exit 1; }
 within() { # STATUS COMMAND...: ten seconds of the processor's

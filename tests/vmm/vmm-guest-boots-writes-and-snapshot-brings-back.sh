@@ -7,18 +7,12 @@ set -euo pipefail
 lab=$abs_top_srcdir/tests/vmm/lab.sh
 img=${QCOW_IMG:-qcow-img}
 
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
 mkdir disks
 
 step() {
     echo "== $*"
-}
-
-fail() {
-    echo "FAIL: $*"
-    exit 1
 }
 
 boot_to() {

@@ -15,9 +15,8 @@ fi
 
 # The leak check looks in from another process.
 export ASAN_OPTIONS="${ASAN_OPTIONS-}:detect_leaks=0"
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
 
 # put OFFSET BYTES...
 put() {

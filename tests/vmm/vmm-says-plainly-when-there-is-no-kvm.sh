@@ -5,9 +5,8 @@ set -euo pipefail
 
 lab=$abs_top_srcdir/tests/vmm/lab.sh
 
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
+# shellcheck source=tests/own-folder.sh
+. "$abs_top_srcdir/tests/own-folder.sh"
 mkdir disks
 
 cat >script <<'END'
