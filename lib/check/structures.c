@@ -17,6 +17,7 @@ static int count_block(struct checking *c, uint64_t index)
     uint64_t entry = c->stored.table[index];
     uint64_t offset = entry & REFCOUNT_TABLE_OFFSET_MASK;
     uint64_t cluster = offset >> c->geometry->cluster_bits;
+    uint64_t others, all;
 
     if (entry & REFCOUNT_TABLE_RESERVED_MASK) {
         checking_corruption(c, 1, "ERROR refcount table entry %" PRIu64 " has reserved bits set",
@@ -37,12 +38,15 @@ static int count_block(struct checking *c, uint64_t index)
     }
     if (offset == 0)
         return 0;
+    others = references_get(&c->references, cluster);
     if (checking_refer(c, offset, c->geometry->cluster_size, 1) == -1)
         return -1;
-    if (references_get(&c->references, cluster) == 1)
-        return 0;
-    checking_corruption(c, 1, "ERROR refcount block %" PRIu64 " refcount=%" PRIu64, index,
-                        references_get(&c->references, cluster));
+    all = references_get(&c->references, cluster);
+    if (all == 1) {
+        /* of width 1, it may be shared all the same: a repair must not write into others' data */
+        return others > 0 && c->repair ? bad_block(c) : 0;
+    }
+    checking_corruption(c, 1, "ERROR refcount block %" PRIu64 " refcount=%" PRIu64, index, all);
     return bad_block(c);
 }
 
