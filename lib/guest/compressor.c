@@ -125,9 +125,14 @@ static const struct maker libdeflate_maker = {
 
 /* ------------------------------------------------------------------------------------------------
  * igzip: the fast level
+ *
+ * Of its own levels this is the third: what the first two make of some clusters depends on where in
+ * memory the stream's state lies, and so on the thread.
  */
 
 #ifdef HAVE_ISAL
+
+#define IGZIP_LEVEL 3
 
 #define IGZIP_FUNCTIONS(X) X(isal_deflate_init) X(isal_deflate)
 
@@ -149,7 +154,7 @@ int compressor_load_library(void)
 struct igzip {
     int window;
     struct isal_zstream stream;
-    uint8_t memory[ISAL_DEF_LVL1_DEFAULT];
+    uint8_t memory[ISAL_DEF_LVL3_DEFAULT];
 };
 
 static void *igzip_begin(const struct compressor *c)
@@ -171,7 +176,7 @@ static size_t igzip_make(void *state, const void *in, size_t count, void *out, s
     struct isal_zstream *z = &g->stream;
 
     igzip.isal_deflate_init(z);
-    z->level = 1;
+    z->level = IGZIP_LEVEL;
     z->level_buf = g->memory;
     z->level_buf_size = sizeof g->memory;
     z->hist_bits = (uint16_t)g->window;

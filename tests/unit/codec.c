@@ -20,11 +20,14 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "base/bits.h"
 #include "base/error.h"
 #include "format/disk.h"
 #include "guest/codec.h"
+#include "guest/compressor.h"
 
 #define CLUSTER 65536u
+#define MAKERS 8
 #define NO_HEADER_WIDE (-15) /* windowBits of zlib: a window of 32 KiB */
 #define NO_HEADER_QCOW2 (-12)
 #define ZLIB_HEADER 15
@@ -442,6 +445,59 @@ static void threads_share_a_codec(void **state)
     }
 }
 
+/* Noise, what was there a little before, runs of one byte: short pieces of each. */
+static void fill_like_programs(struct bytes b, long seed)
+{
+    unsigned short random[3] = { 7, (unsigned short)seed, (unsigned short)(seed >> 16) };
+    size_t end;
+
+    for (size_t i = 0; i < b.size;) {
+        long kind = nrand48(random) % 10;
+        size_t back = 3 + (size_t)nrand48(random) % 400;
+
+        end = min_u64(b.size, i + 2 + (size_t)nrand48(random) % (kind == 9 ? 38 : 20));
+        for (; i < end; i++)
+            b.data[i] = kind < 5                ? (uint8_t)(nrand48(random) >> 8)
+                        : kind < 9 && back <= i ? b.data[i - back]
+                                                : 0;
+    }
+}
+
+/* Threads have compressors of their own: which of them makes a stream must not be seen. */
+static void compressors_make_the_same_streams(void **state)
+{
+    static const struct compression kinds[] = {
+        { COMPRESSION_DEFLATE, LEVEL_DEFAULT, 0 }, { COMPRESSION_DEFLATE, LEVEL_FAST, 0 },
+        { COMPRESSION_DEFLATE, LEVEL_FAST, 15 },   { COMPRESSION_DEFLATE, LEVEL_DEFAULT, 15 },
+        { COMPRESSION_ZSTD, LEVEL_DEFAULT, 0 },
+    };
+    struct bytes in = new_bytes(512), first = new_bytes(512), other = new_bytes(512);
+
+    (void)state;
+    for (size_t kind = 0; kind < sizeof kinds / sizeof *kinds; kind++) {
+        struct compressor *compressors[MAKERS];
+
+        for (int k = 0; k < MAKERS; k++)
+            assert_non_null(compressors[k] = compressor_new(&kinds[kind]));
+        for (int i = 0; i < 4000; i++) {
+            ssize_t made;
+
+            fill_like_programs(in, i);
+            made = compressor_run(compressors[0], in.data, in.size, first.data);
+            for (int k = 1; k < MAKERS; k++) {
+                assert_int_equal(compressor_run(compressors[k], in.data, in.size, other.data),
+                                 made);
+                assert_memory_equal(first.data, other.data, (size_t)made);
+            }
+        }
+        for (int k = 0; k < MAKERS; k++)
+            compressor_free(compressors[k]);
+    }
+    free(in.data);
+    free(first.data);
+    free(other.data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -457,6 +513,7 @@ int main(void)
         cmocka_unit_test(bombs_do_no_harm),
         cmocka_unit_test(damage_and_garbage_do_no_harm),
         cmocka_unit_test(threads_share_a_codec),
+        cmocka_unit_test(compressors_make_the_same_streams),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
