@@ -275,7 +275,8 @@ QCOW2_PUBLIC int64_t qcow2_compress(qcow2_image *image, const void *buf, size_t 
 QCOW2_PUBLIC int qcow2_pwrite_stream(qcow2_image *image, const void *stream, size_t size,
                                      uint64_t offset, uint32_t flags);
 
-/* A discarded range reads as zeroes where a whole cluster was discarded and as before elsewhere. */
+/* A discarded range reads as zeroes where a whole cluster was discarded and as before elsewhere; in
+ * an image of version 2 with a backing file nothing is changed. */
 QCOW2_PUBLIC int qcow2_discard(qcow2_image *image, uint64_t count, uint64_t offset, uint32_t flags);
 QCOW2_PUBLIC int qcow2_flush(qcow2_image *image, uint32_t flags);
 

@@ -43,11 +43,12 @@
  * Locks, in the order in which they may be taken:
  *   flush.lock   one flush at a time; callers that wait share the next one
  *   lock         all members below, unless they say otherwise: shared to look up, exclusive to
- *                change or to load into a cache; never held over guest data I/O, nor over a
- *                barrier but when the refcount table grows
- * Functions that need lock held exclusively end in _locked; those that need it at least shared say
- * so.  Structural operations (snapshots, resizing) run while the image above keeps all guest
- * requests out.
+ *                change or to load into a cache.  Not held over what guests read and write;
+ *                over a barrier only when the refcount table grows or tables_corrupt marks the
+ *                image, and over zeroes that are written as data only by tree_expand_zeroes
+ * Functions that need lock held exclusively end in _locked, or their header says it once for all
+ * of them (refcount.h); those that need it at least shared say so.  Structural operations
+ * (snapshots, resizing) run while the image above keeps all guest requests out.
  */
 
 #ifndef QCOW2_TABLE_TABLES_H
@@ -170,11 +171,11 @@ int tables_corrupt(struct tables *tables, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Refuse a write to [offset, offset + count) if it overlaps metadata other than of class own, as
- * far as overlap_checks goes. */
+ * far as overlap_checks goes.  Lock held at least shared. */
 int tables_check_overlap(struct tables *tables, uint64_t offset, uint64_t count,
                          enum metadata_class own);
 /* Refuse to free what holds metadata other than of class own: it would be given to somebody
- * else. */
+ * else.  Lock held exclusively. */
 int tables_check_release(struct tables *tables, uint64_t offset, uint64_t count,
                          enum metadata_class own);
 
