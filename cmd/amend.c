@@ -148,12 +148,6 @@ static int fill_options(qcow2_amend_options *changes, const options *o, const ch
     return 0;
 }
 
-static int show_progress(void *opaque, uint64_t done, uint64_t total)
-{
-    progress_at(opaque, done, total);
-    return 0;
-}
-
 static void report_refusal(void)
 {
     if (qcow2_get_errno() == EXDEV)
@@ -168,7 +162,7 @@ static int change(const options *o, qcow2_image *image, const qcow2_amend_option
     int result;
 
     progress_begin(&p, o->progress && !o->quiet, PROGRESS_IN_STEPS, 1);
-    result = qcow2_amend(image, changes, show_progress, &p);
+    result = qcow2_amend(image, changes, progress_show, &p);
     if (result)
         report_refusal();
     progress_end(&p, result == 0);
@@ -213,8 +207,6 @@ static int amend_file(const options *o)
 
 int run_amend(const options *o)
 {
-    uint32_t flags;
-
     if (!o->creation_help && o->creation.count == 0)
         return usage_error("Must specify options (-o)");
     if (o->creation_help && o->format)
@@ -223,9 +215,7 @@ int run_amend(const options *o)
         error_report("Expecting one image file name");
         return EXIT_FAILURE;
     }
-    if (o->cache && cache_mode_flags(o->cache, &flags)) {
-        error_report("Invalid cache option: %s", o->cache);
+    if (check_cache_mode("cache", o->cache))
         return EXIT_FAILURE;
-    }
     return amend_file(o);
 }

@@ -11,6 +11,7 @@
 #include "audit.h"
 #include "confine.h"
 #include "message.h"
+#include "output.h"
 #include "qcow2.h"
 #include "verb.h"
 
@@ -54,6 +55,8 @@ static int look(void *opaque)
     audit_image(&a, t->options->force_share ? QCOW2_OPEN_FORCE_SHARE : 0, t->options->wait);
     print(t->options, &a);
     status = exit_status(a.level);
+    if (output_end_result() && status == EXIT_SAFE)
+        status = EXIT_NOT_AUDITED;
     audit_end(&a);
     return status;
 }

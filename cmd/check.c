@@ -175,14 +175,12 @@ int run_check(const options *o)
 {
     CLEANUP_IMAGE qcow2_image *image = NULL;
     image_source source;
-    uint32_t flags, repair = repair_flags(o);
+    uint32_t repair = repair_flags(o);
 
     if (o->nb_arguments != 1)
         return usage_error("Expecting one image file name");
-    if (o->source_cache && cache_mode_flags(o->source_cache, &flags)) {
-        error_report("Invalid source cache option: %s", o->source_cache);
+    if (check_cache_mode("source cache", o->source_cache))
         return EXIT_NOT_CHECKED;
-    }
     source = image_source_of(o, QCOW2_OPEN_CHECK | (repair ? 0 : QCOW2_OPEN_READ_ONLY));
     source.backing = QCOW2_BACKING_IGNORE;
     image = open_image(&source);

@@ -42,12 +42,6 @@ static unsigned depth_of_base(const options *o)
     return 0;
 }
 
-static int show_progress(void *opaque, uint64_t done, uint64_t total)
-{
-    progress_at(opaque, done, total);
-    return 0;
-}
-
 static int commit(const options *o, qcow2_image *image, unsigned depth)
 {
     uint32_t flags = o->drop || o->backing ? QCOW2_COMMIT_KEEP : 0;
@@ -59,7 +53,7 @@ static int commit(const options *o, qcow2_image *image, unsigned depth)
         return -1;
     }
     progress_begin(&p, o->progress && !o->quiet, PROGRESS_IN_BYTES, 1);
-    result = qcow2_commit(image, depth, o->rate_limit, flags, show_progress, &p);
+    result = qcow2_commit(image, depth, o->rate_limit, flags, progress_show, &p);
     if (result)
         error_report("%s", qcow2_get_error());
     progress_end(&p, result == 0);
@@ -70,16 +64,13 @@ int run_commit(const options *o)
 {
     image_source source;
     qcow2_image *image;
-    uint32_t flags;
     unsigned depth = 1;
     int result;
 
     if (o->nb_arguments != 1)
         return usage_error("Expecting one image file name");
-    if (o->cache && cache_mode_flags(o->cache, &flags)) {
-        error_report("Invalid cache option: %s", o->cache);
+    if (check_cache_mode("cache", o->cache))
         return EXIT_FAILURE;
-    }
     if (o->backing && (depth = depth_of_base(o)) == 0)
         return EXIT_FAILURE;
     source = image_source_of(o, QCOW2_OPEN_DISCARD);

@@ -415,15 +415,12 @@ int run_compare(const options *o)
     comparison c = { .options = o, .where = NOWHERE };
     CLEANUP_IMAGE qcow2_image *first = NULL;
     CLEANUP_IMAGE qcow2_image *second = NULL;
-    uint32_t flags;
     int status;
 
     if (o->nb_arguments != 2)
         return usage_error("Expecting two image file names");
-    if (o->source_cache && cache_mode_flags(o->source_cache, &flags) == -1) {
-        error_report("Invalid source cache option: %s", o->source_cache);
+    if (check_cache_mode("source cache", o->source_cache))
         return EXIT_NOT_OPENED;
-    }
     if (o->image_opts && (o->format || o->second_format)) {
         error_report("--image-opts and --format are mutually exclusive");
         return EXIT_NOT_OPENED;

@@ -163,12 +163,8 @@ static void work_confined(confinement *c, int (*work)(void *opaque), void *opaqu
         status = work(opaque);
     if (status != EXIT_SUCCESS && qcow2_get_errno() == EBUSY && c->news)
         c->news->met_a_lock = true;
-    /* what belongs to the process that was started first is left to it */
-    if (fflush(stdout) == EOF || ferror(stdout)) {
-        error_report("could not write to standard output");
-        status = status ? status : EXIT_FAILURE;
-    }
-    sandbox_exit(status);
+    fflush(stdout);
+    sandbox_exit(status); /* what belongs to the process that was started first is left to it */
 }
 
 /* ------------------------------------------------------------------------------------------------

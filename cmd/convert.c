@@ -138,7 +138,8 @@ static const char *contradiction(const conversion *c)
         { backing_of(c) && o->nb_arguments > 2,
           "Having a backing file for the target makes no sense when concatenating multiple input "
           "images" },
-        { backing_of(c) && !o->no_create && !backing_format_of(c),
+        { backing_of(c) && !o->no_create && !backing_format_of(c) &&
+              strcmp(c->format, "qcow2") == 0,
           "Use of backing file requires explicit backing format" },
         { backing_of(c) && o->untrusted,
           "--untrusted refuses images that have a backing file, as the target would have" },
@@ -592,6 +593,8 @@ static int convert_with_progress(conversion *c)
     if (result == 0)
         progress_complete(&c->progress);
     progress_end(&c->progress, result == 0);
+    if (result == 0 && !o->no_create)
+        warn_of_backing_nbd(o, backing_of(c));
     return result;
 }
 

@@ -210,6 +210,7 @@ static int create(const options *o, const location *where, const char *format,
         return refuse(o, why);
     if (create_at(o, where, format, list, &why))
         return refuse(o, why);
+    warn_of_backing_nbd(o, keyval_get(list, "backing_file"));
     if (!o->quiet && o->output == OUTPUT_JSON)
         print_json(o, format, list);
     return 0;

@@ -7,9 +7,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* SIGUSR1 asks for progress. */
-static const int deadly[] = { SIGINT,  SIGTERM, SIGHUP,  SIGQUIT,   SIGPIPE,
-                              SIGUSR2, SIGALRM, SIGXCPU, SIGVTALRM, SIGPROF };
+/* SIGUSR1 asks for progress; who has work to end ignores SIGPIPE. */
+static const int deadly[] = { SIGINT,  SIGTERM, SIGHUP,    SIGQUIT, SIGUSR2,
+                              SIGALRM, SIGXCPU, SIGVTALRM, SIGPROF };
 
 enum {
     NB_DEADLY = sizeof deadly / sizeof *deadly,

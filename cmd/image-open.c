@@ -70,6 +70,16 @@ int cache_mode_flags(const char *name, uint32_t *flags)
     return -1;
 }
 
+int check_cache_mode(const char *what, const char *mode)
+{
+    uint32_t flags;
+
+    if (!mode || cache_mode_flags(mode, &flags) == 0)
+        return 0;
+    error_report("Invalid %s option: %s", what, mode);
+    return -1;
+}
+
 /* ------------------------------------------------------------------------------------------------
  * Names
  */
@@ -354,6 +364,21 @@ qcow2_image *open_image(const image_source *source)
     else if (why)
         error_report("Could not open '%s': %s", name, why);
     return image;
+}
+
+bool environment_allows_backing_nbd(void)
+{
+    const char *value = secure_getenv("QCOW_BACKING_NBD");
+
+    return value && strcmp(value, "1") == 0;
+}
+
+void warn_of_backing_nbd(const options *o, const char *name)
+{
+    if (name && nbd_is_name(name) && !o->backing_nbd && !o->quiet)
+        warning_report("the backing file '%s' is on an NBD server: it will be opened only with "
+                       "--backing-nbd, or QCOW_BACKING_NBD=1 in the environment",
+                       name);
 }
 
 image_source image_source_common(const options *o, uint32_t flags)

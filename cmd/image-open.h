@@ -72,6 +72,18 @@ qcow2_image *open_image(const image_source *source);
  * there is none of that name. */
 int cache_mode_flags(const char *name, uint32_t *flags);
 
+/* Does the user's environment (QCOW_BACKING_NBD=1) allow what --backing-nbd does, for programs that
+ * cannot add an option? */
+bool environment_allows_backing_nbd(void);
+
+/* Says of a backing file that is recorded now what it takes to open it later, unless it was
+ * given. */
+void warn_of_backing_nbd(const options *o, const char *name);
+
+/* Reports "Invalid cache option: foo" (what is "cache") and returns -1 unless the mode is one of
+ * these, or NULL. */
+int check_cache_mode(const char *what, const char *mode);
+
 /* How deep in the chain of an image a file or an export is; -1 when it is not there, or when that
  * cannot be told: then *why is a sentence, which the caller frees. */
 int image_chain_depth(qcow2_image *image, const char *name, char **why);

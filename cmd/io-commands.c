@@ -12,6 +12,7 @@
 #include "human.h"
 #include "io.h"
 #include "message.h"
+#include "output.h"
 
 static const io_command table[] = {
     { "abort", NULL, io_abort, 0, 0, "", NULL, "simulate a program crash using abort(3)",
@@ -23,17 +24,19 @@ static const io_command table[] = {
     { "aio_write", NULL, io_aio_write, 2, -1, "CfiP:quz", "[-Cfiquz] [-P pattern] off len [len..]",
       "asynchronously writes a number of bytes", IO_VECTORED | IO_WRITES },
     { "alloc", "a", io_alloc, 1, 2, "", "offset [count]",
-      "checks if offset is allocated in the file", 0 },
+      "checks if offset is allocated in the file", IO_REPORTS },
     { "break", NULL, io_break, 2, 2, "", "event tag",
       "sets a breakpoint on event and tags the stopped request as tag", 0 },
     { "close", "c", io_close, 0, 0, "", NULL, "close the current open file", 0 },
     { "discard", "d", io_discard, 2, -1, "Cq", "[-Cq] off len",
       "discards a number of bytes at a specified offset", IO_WRITES },
     { "flush", "f", io_flush, 0, 0, "", NULL, "flush all in-core file state to disk", 0 },
-    { "help", "?", io_help, 0, 1, "", "[command]", "help for one or all commands", IO_ANYTIME },
-    { "info", "i", io_info, 0, 0, "", NULL, "prints information about the current file", 0 },
-    { "length", "l", io_length, 0, 0, "", NULL, "gets the length of the current file", 0 },
-    { "map", NULL, io_map, 0, 0, "", "", "prints the allocated areas of a file", 0 },
+    { "help", "?", io_help, 0, 1, "", "[command]", "help for one or all commands",
+      IO_ANYTIME | IO_REPORTS },
+    { "info", "i", io_info, 0, 0, "", NULL, "prints information about the current file",
+      IO_REPORTS },
+    { "length", "l", io_length, 0, 0, "", NULL, "gets the length of the current file", IO_REPORTS },
+    { "map", NULL, io_map, 0, 0, "", "", "prints the allocated areas of a file", IO_REPORTS },
     { "open", "o", io_open, 1, -1, "snCro:ki:t:d:U",
       "[-rsCnkU] [-t cache] [-d discard] [-o options] [path]", "open the file specified by path",
       IO_ANYTIME },
@@ -162,7 +165,7 @@ int io_help(io_session *session, const io_command *command, const io_request *re
             print_command_help(topic, request->words[0]);
         else
             printf("command %s not found\n", word);
-        return 0;
+        return topic ? 0 : -1;
     }
     for (size_t i = 0; i < NB_COMMANDS; i++)
         print_synopsis(&table[i], table[i].name);
@@ -279,6 +282,17 @@ static int split(char *line, char *words[MAX_WORDS + 1])
     return count;
 }
 
+static int run_request(io_session *session, const io_command *command, const io_request *request)
+{
+    bool reports = (command->traits & IO_REPORTS) || request->given['v'];
+    int result;
+
+    if (reports)
+        output_begin_result();
+    result = command->run(session, command, request);
+    return reports && output_end_result() ? -1 : result;
+}
+
 int io_run_line(io_session *session, const char *line)
 {
     CLEANUP_FREE char *copy = xstrdup(line);
@@ -300,5 +314,5 @@ int io_run_line(io_session *session, const char *line)
     if (check_conditions(session, command, count - 1) ||
         parse_request(command, count, words, &request))
         return -1;
-    return command->run(session, command, &request);
+    return run_request(session, command, &request);
 }

@@ -18,7 +18,9 @@
 #include "lock-wait.h"
 #include "message.h"
 #include "object.h"
+#include "output.h"
 #include "qcow2.h"
+#include "standard-streams.h"
 
 /* What the command line said. */
 typedef struct {
@@ -173,11 +175,11 @@ static int parse(io_options *o, int argc, char **argv)
     while ((letter = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
         if (letter == 'h' || letter == '?') {
             print_help();
-            return letter == 'h' ? EXIT_SUCCESS : EXIT_FAILURE;
+            return letter == 'h' && output_end_result() == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
         }
         if (letter == 'V') {
             message_print_version(qcow2_get_version());
-            return EXIT_SUCCESS;
+            return output_end_result() ? EXIT_FAILURE : EXIT_SUCCESS;
         }
         result = set_option(o, letter, argv[optind]);
         if (result)
@@ -192,6 +194,8 @@ static int parse(io_options *o, int argc, char **argv)
         return EXIT_FAILURE;
     }
     o->choice.source.filename = argv[optind];
+    if (!o->untrusted && environment_allows_backing_nbd())
+        o->choice.source.flags |= QCOW2_OPEN_BACKING_NBD;
     return -1;
 }
 
@@ -300,17 +304,15 @@ int main(int argc, char **argv)
                                         .flags = QCOW2_OPEN_DISCARD } };
     int status;
 
+    keep_standard_streams_apart();
     message_set_program(argv[0]);
+    output_outlive_reader();
     signal(SIGXFSZ, SIG_IGN); /* a write beyond the limit then fails and is reported */
     /* getopt opens its complaints with the whole of argv[0]. */
     argv[0] = (char *)message_program();
     status = parse(&o, argc, argv);
     if (status < 0)
         status = o.untrusted ? run_untrusted(&o) : run(&o);
-    if (fflush(stdout) == EOF) {
-        error_report("could not write to standard output");
-        status = EXIT_FAILURE;
-    }
     free(o.commands);
     return status;
 }

@@ -13,6 +13,7 @@
 #include "io.h"
 #include "json.h"
 #include "message.h"
+#include "option-value.h"
 
 /* ------------------------------------------------------------------------------------------------
  * Sizes
@@ -28,35 +29,13 @@ int io_length(io_session *session, const io_command *command, const io_request *
     return 0;
 }
 
-static int parse_preallocation(const char *mode, uint32_t *flags)
-{
-    static const struct {
-        const char *name;
-        uint32_t flags;
-    } modes[] = {
-        { "off", 0 },
-        { "metadata", QCOW2_RESIZE_METADATA },
-        { "falloc", QCOW2_RESIZE_FALLOC },
-        { "full", QCOW2_RESIZE_FULL },
-    };
-
-    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
-        if (strcmp(modes[i].name, mode) == 0) {
-            *flags = modes[i].flags;
-            return 0;
-        }
-    }
-    error_report("Invalid preallocation mode '%s'", mode);
-    return -1;
-}
-
 int io_truncate(io_session *session, const io_command *command, const io_request *request)
 {
     const char *mode = request->values['m'];
     uint32_t flags = 0;
     uint64_t size;
 
-    if (mode && parse_preallocation(mode, &flags))
+    if (mode && preallocation_parse(mode, &flags))
         return -1;
     if (request->nb_words == 0)
         return io_usage(command);

@@ -26,12 +26,7 @@
 
 int io_check_cache(const char *mode)
 {
-    uint32_t flags;
-
-    if (!mode || cache_mode_flags(mode, &flags) == 0)
-        return 0;
-    error_report("Invalid cache option: %s", mode);
-    return -1;
+    return check_cache_mode("cache", mode);
 }
 
 int io_parse_discard(const char *text, uint32_t *flags)

@@ -72,6 +72,7 @@ enum {
     IO_ANYTIME = 1,  /* works when nothing is open */
     IO_WRITES = 2,   /* needs an image that is open for writing */
     IO_VECTORED = 4, /* takes any number of lengths */
+    IO_REPORTS = 8,  /* fails if what it prints cannot be printed; the same with -v */
 };
 
 struct io_command {

@@ -1,42 +1,47 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* main.c - qcow-img: the table of verbs */
 
+#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "message.h"
+#include "output.h"
 #include "qcow2.h"
+#include "standard-streams.h"
 #include "untrusted.h"
 #include "verb.h"
-#include "words.h"
 
 static const verb verbs[] = {
-    { "amend", VERB_AMEND, "filename", "change the format options of an existing image",
-      run_amend },
-    { "audit", VERB_AUDIT, "filename...", "judge images from strangers", run_audit },
-    { "bench", VERB_BENCH, "filename", "measure how long requests take", run_bench },
+    { "amend", VERB_AMEND, "filename", "change the format options of an existing image", run_amend,
+      VERB_WORKS },
+    { "audit", VERB_AUDIT, "filename...", "judge images from strangers", run_audit, VERB_REPORTS },
+    { "bench", VERB_BENCH, "filename", "measure how long requests take", run_bench, VERB_REPORTS },
     { "bitmap", VERB_BITMAP, "filename bitmap", "change a persistent bitmap of an image",
-      run_bitmap },
-    { "check", VERB_CHECK, "filename", "look for damage in an image", run_check },
+      run_bitmap, VERB_WORKS },
+    { "check", VERB_CHECK, "filename", "look for damage in an image", run_check, VERB_REPORTS },
     { "commit", VERB_COMMIT, "filename", "write an image's content into its backing file",
-      run_commit },
+      run_commit, VERB_WORKS },
     { "compare", VERB_COMPARE, "filename1 filename2", "compare the content of two images",
-      run_compare },
+      run_compare, VERB_WORKS },
     { "convert", VERB_CONVERT, "filename [filename2 [...]] output_filename",
-      "copy images into a new image", run_convert },
-    { "create", VERB_CREATE, "filename [size]", "create an image", run_create },
+      "copy images into a new image", run_convert, VERB_WORKS },
+    { "create", VERB_CREATE, "filename [size]", "create an image", run_create, VERB_WORKS },
     { "dd", VERB_DD, "[bs=block_size] [count=blocks] [skip=blocks] if=input of=output",
-      "copy blocks of an image into a new image", run_dd },
-    { "info", VERB_INFO, "filename", "print facts about an image", run_info },
-    { "map", VERB_MAP, "filename", "print where the content of an image is stored", run_map },
-    { "measure", VERB_MEASURE, "[filename]", "say how large a new image would become",
-      run_measure },
-    { "rebase", VERB_REBASE, "filename", "give an image another backing file", run_rebase },
-    { "resize", VERB_RESIZE, "filename [+ | -]size", "change the size of the disk", run_resize },
+      "copy blocks of an image into a new image", run_dd, VERB_WORKS },
+    { "info", VERB_INFO, "filename", "print facts about an image", run_info, VERB_REPORTS },
+    { "map", VERB_MAP, "filename", "print where the content of an image is stored", run_map,
+      VERB_REPORTS },
+    { "measure", VERB_MEASURE, "[filename]", "say how large a new image would become", run_measure,
+      VERB_REPORTS },
+    { "rebase", VERB_REBASE, "filename", "give an image another backing file", run_rebase,
+      VERB_WORKS },
+    { "resize", VERB_RESIZE, "filename [+ | -]size", "change the size of the disk", run_resize,
+      VERB_WORKS },
     { "snapshot", VERB_SNAPSHOT, "filename", "list, create, apply or delete internal snapshots",
-      run_snapshot },
+      run_snapshot, VERB_REPORTS },
 };
 
 enum {
@@ -91,56 +96,56 @@ static int run_verb(const verb *v, int argc, char **argv)
 
     if (parsed == 0) {
         /* audit enters the sandbox by itself, for each file anew */
-        status = o.untrusted && v->bit != VERB_AUDIT ? untrusted_run(v, &o) : v->run(&o);
+        status = o.untrusted && v->bit != VERB_AUDIT ? untrusted_run(v, &o) : verb_run(v, &o);
     } else if (parsed > 0) {
         if (parsed == OPTIONS_HELP)
             print_verb_help(v);
-        status = EXIT_SUCCESS;
+        status = output_end_result() ? EXIT_FAILURE : EXIT_SUCCESS;
     }
     options_clear(&o);
-    if (fflush(stdout) == EOF || ferror(stdout)) {
-        error_report("could not write to standard output");
-        status = status ? status : EXIT_FAILURE;
-    }
     return status;
 }
 
-static bool is_option(const char *word, const char *letter, const char *name)
+/* Options before the verb.  Returns -1 to go on with argv[optind], or the status to exit with. */
+static int parse_first_options(int argc, char **argv)
 {
-    return strcmp(word, letter) == 0 || strcmp(word, name) == 0;
-}
+    static const struct option names[] = {
+        { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'V' },
+        { "trace", required_argument, NULL, 'T' }, /* there is nothing that could be traced */
+        { 0 },
+    };
+    int letter;
 
-/* How many of the first words are a tracing option: there is nothing here that could be traced. */
-static int trace_words(const char *word)
-{
-    if (is_option(word, "-T", "--trace"))
-        return 2;
-    return begins(word, "-T") || begins(word, "--trace=");
+    while ((letter = getopt_long(argc, argv, "+:hVT:", names, NULL)) != -1) {
+        switch (letter) {
+        case 'h': print_program_help(); return output_end_result() ? EXIT_FAILURE : EXIT_SUCCESS;
+        case 'V':
+            message_print_version(qcow2_get_version());
+            return output_end_result() ? EXIT_FAILURE : EXIT_SUCCESS;
+        case ':': return usage_error("missing argument for option '%s'", argv[optind - 1]);
+        case '?': return usage_error("unrecognized option '%s'", argv[optind - 1]);
+        default: break;
+        }
+    }
+    return optind < argc ? -1 : usage_error("Not enough arguments");
 }
 
 int main(int argc, char **argv)
 {
-    int first = 1;
+    int status;
 
+    keep_standard_streams_apart();
     message_set_program(argv[0]);
     signal(SIGXFSZ, SIG_IGN); /* a write beyond the limit then fails and is reported */
     signal(SIGUSR1, SIG_IGN); /* asks for progress, of verbs that have any to tell */
-    while (first < argc && trace_words(argv[first]))
-        first += trace_words(argv[first]);
-    if (first >= argc)
-        return usage_error("Not enough arguments");
-    if (is_option(argv[first], "-h", "--help")) {
-        print_program_help();
-        return EXIT_SUCCESS;
-    }
-    if (is_option(argv[first], "-V", "--version")) {
-        message_print_version(qcow2_get_version());
-        return EXIT_SUCCESS;
-    }
-    if (argv[first][0] == '-')
-        return usage_error("unrecognized option '%s'", argv[first]);
+    status = parse_first_options(argc, argv);
+    if (status >= 0)
+        return status;
+    argc -= optind;
+    argv += optind;
     for (size_t i = 0; i < NB_VERBS; i++)
-        if (strcmp(argv[first], verbs[i].name) == 0)
-            return run_verb(&verbs[i], argc - first, argv + first);
-    return usage_error("Command not found: %s", argv[first]);
+        if (strcmp(argv[0], verbs[i].name) == 0)
+            return run_verb(&verbs[i], argc, argv);
+    return usage_error("Command not found: %s", argv[0]);
 }

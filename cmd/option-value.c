@@ -12,6 +12,7 @@
 #include "cleanup.h"
 #include "human.h"
 #include "message.h"
+#include "qcow2.h"
 #include "words.h"
 
 static char *number_refusal(const char *name, const char *text)
@@ -63,4 +64,26 @@ void option_value_print_help(const char *name, value_type type, const char *help
     CLEANUP_FREE char *left = xasprintf("%s=<%s>", name, types[type]);
 
     printf("  %-22s - %s\n", left, help);
+}
+
+int preallocation_parse(const char *mode, uint32_t *flags)
+{
+    static const struct {
+        const char *name;
+        uint32_t flags;
+    } modes[] = {
+        { "off", 0 },
+        { "metadata", QCOW2_RESIZE_METADATA },
+        { "falloc", QCOW2_RESIZE_FALLOC },
+        { "full", QCOW2_RESIZE_FULL },
+    };
+
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        if (strcmp(modes[i].name, mode) == 0) {
+            *flags = modes[i].flags;
+            return 0;
+        }
+    }
+    error_report("Invalid preallocation mode '%s'", mode);
+    return -1;
 }

@@ -4,6 +4,8 @@
 #ifndef QCOW_CMD_OPTION_VALUE_H
 #define QCOW_CMD_OPTION_VALUE_H
 
+#include <stdint.h>
+
 typedef enum {
     VALUE_STRING,
     VALUE_SIZE,
@@ -17,5 +19,9 @@ char *option_value_rewrite(const char *name, value_type type, const char *value,
 
 /* One line of the answer to "-o help". */
 void option_value_print_help(const char *name, value_type type, const char *help);
+
+/* What a mode of preallocation ("off", "metadata", "falloc", "full") is to qcow2_resize; reports
+ * another word and returns -1. */
+int preallocation_parse(const char *mode, uint32_t *flags);
 
 #endif /* QCOW_CMD_OPTION_VALUE_H */

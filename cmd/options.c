@@ -8,9 +8,11 @@
 #include <string.h>
 
 #include "human.h"
+#include "image-open.h"
 #include "lock-wait.h"
 #include "message.h"
 #include "object.h"
+#include "option-value.h"
 #include "options.h"
 #include "verb.h"
 
@@ -170,15 +172,8 @@ static int set_workers(options *o, const option_row *row, const char *argument)
 
 static int set_preallocation(options *o, const option_row *row, const char *argument)
 {
-    static const char *const modes[] = { "off", "metadata", "falloc", "full" };
-
     (void)row;
-    o->preallocation = argument;
-    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
-        if (strcmp(argument, modes[i]) == 0)
-            return 0;
-    error_report("Invalid preallocation mode '%s'", argument);
-    return -1;
+    return preallocation_parse(argument, &o->preallocation);
 }
 
 static int set_help(options *o, const option_row *row, const char *argument)
@@ -254,7 +249,7 @@ static const option_row table[] = {
          "options of the target, NAME=VALUE[,...]; -o help lists them"),
     TEXT(VERB_CREATE, "backing", "b", "FILE", backing,
          "backing file of the new image, seen from the new image's directory"),
-    TEXT(VERB_CONVERT, "backing", "bB", "FILE", backing,
+    TEXT(VERB_CONVERT, "backing", "Bb", "FILE", backing,
          "backing file of the target: copy only what differs from it"),
     TEXT(VERB_REBASE, "backing", "b", "FILE", backing,
          "the new backing file, seen from the image's directory; empty: none"),
@@ -553,6 +548,7 @@ int options_parse(options *o, verb_bit bit, int argc, char **argv)
     }
     o->arguments = argv + optind;
     o->nb_arguments = (size_t)(argc - optind);
+    o->backing_nbd |= !o->untrusted && environment_allows_backing_nbd();
     if (bit != VERB_COMPARE && o->image_opts && o->format) {
         error_report("--image-opts and --format are mutually exclusive");
         return -1;

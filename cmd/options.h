@@ -105,16 +105,16 @@ typedef struct options {
     keyval_list creation;       /* -o, all of them; freed by options_clear */
     bool creation_help;         /* -o help */
 
-    const char *repair;        /* check -r: "leaks" or "all" */
-    bool backing_chain;        /* info */
-    uint64_t start_offset;     /* map -s: bytes */
-    uint64_t max_length;       /* map -l: bytes; UINT64_MAX: to the end */
-    const char *bitmap;        /* map: print this one; NULL: where the content is */
-    uint64_t measured_size;    /* measure --size: bytes; UINT64_MAX: not given */
-    bool shrink;               /* resize */
-    bool force;                /* amend */
-    bool drop;                 /* commit -d */
-    const char *preallocation; /* resize; NULL: off */
+    const char *repair;     /* check -r: "leaks" or "all" */
+    bool backing_chain;     /* info */
+    uint64_t start_offset;  /* map -s: bytes */
+    uint64_t max_length;    /* map -l: bytes; UINT64_MAX: to the end */
+    const char *bitmap;     /* map: print this one; NULL: where the content is */
+    uint64_t measured_size; /* measure --size: bytes; UINT64_MAX: not given */
+    bool shrink;            /* resize */
+    bool force;             /* amend */
+    bool drop;              /* commit -d */
+    uint32_t preallocation; /* resize: QCOW2_RESIZE_...; 0: off */
     snapshot_action snapshot_action;
     const char *snapshot; /* snapshot -c -a -d: its argument; convert, measure -l: as given */
 
@@ -170,10 +170,10 @@ enum {
 int options_parse(options *o, verb_bit bit, int argc, char **argv);
 void options_clear(options *o);
 
-/* The options of one verb, a line or more each. */
 /* " [-f FMT] [--output FORMAT] ...": all options of the verb, for one line. */
 void options_print_synopsis(FILE *stream, verb_bit bit);
 
+/* The options of one verb, a line or more each. */
 void options_print_help(FILE *stream, verb_bit bit);
 
 /* Calls fn for each row that the verb takes, in the order of help. */

@@ -65,6 +65,12 @@ void progress_at(progress *p, uint64_t done, uint64_t total)
     show(p, done >= total ? 100 : 100.0 * (double)done / (double)total);
 }
 
+int progress_show(void *p, uint64_t done, uint64_t total)
+{
+    progress_at(p, done, total);
+    return 0;
+}
+
 void progress_complete(progress *p)
 {
     show(p, 100);

@@ -33,6 +33,9 @@ void progress_begin(progress *p, bool shown, progress_unit unit, double step);
 /* done of total units.  A total of 0 is a job that is complete from the start. */
 void progress_at(progress *p, uint64_t done, uint64_t total);
 
+/* The same for the library: p is a progress.  Returns 0, to go on. */
+int progress_show(void *p, uint64_t done, uint64_t total);
+
 /* 100%, of whatever it was; the end may fail yet. */
 void progress_complete(progress *p);
 

@@ -401,16 +401,29 @@ _qcow_offer_operand() {
     fi
 }
 
+# first: where the verb is, after options.
+_qcow_find_verb() {
+    first=1
+    while [ $((first + 1)) -lt ${#arguments[@]} ]; do
+        case ${arguments[first]} in
+            -T | --trace) first=$((first + 2)) ;;
+            -T* | --trace=*) first=$((first + 1)) ;;
+            *) return ;;
+        esac
+    done
+}
+
 _qcow_img() {
-    local arguments current replaced_from later program=${COMP_WORDS[0]} verb
+    local arguments current replaced_from later program=${COMP_WORDS[0]} verb first
 
     _qcow_begin
-    verb=${arguments[1]}
-    if [ ${#arguments[@]} -eq 2 ]; then
+    _qcow_find_verb
+    verb=${arguments[first]-}
+    if [ ${#arguments[@]} -eq $((first + 1)) ]; then
         # shellcheck disable=SC2046
-        _qcow_offer "" "" --help --version $("$program" --help 2>/dev/null |
+        _qcow_offer "" "" --help --version --trace $("$program" --help 2>/dev/null |
             sed -n '/^Verbs:/,/^$/s/^  \([a-z]*\) .*/\1/p')
-    else
+    elif [ -n "$verb" ]; then
         _qcow_offer_options || _qcow_offer_operand
     fi
     _qcow_shorten

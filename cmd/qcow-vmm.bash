@@ -44,7 +44,7 @@ _qcow_vmm() {
         *)
             # shellcheck disable=SC2046
             [[ $current != -* ]] || _qcow_offer "" "" $("$program" -help 2>/dev/null |
-                sed -n 's/^  \(-[a-z-]*\).*/\1/p')
+                sed -n 's/^  \(-[a-z-]*\).*/\1 -\1/p')
             [[ $current = -* ]] || _qcow_offer_files ""
             ;;
     esac

@@ -53,12 +53,6 @@ static int open_new_backing(const options *o, qcow2_image *image, qcow2_image **
     return -1;
 }
 
-static int show_progress(void *opaque, uint64_t done, uint64_t total)
-{
-    progress_at(opaque, done, total);
-    return 0;
-}
-
 static void report_refusal(const options *o)
 {
     error_report("Could not change the backing file to '%s': %s", new_name(o) ? o->backing : "",
@@ -122,22 +116,14 @@ static int rebase(const options *o, qcow2_image *image)
         return -1;
     progress_begin(&p, o->progress && !o->quiet, PROGRESS_IN_BYTES, 1);
     result = qcow2_rebase(image, new_name(o), o->backing_format, new_backing,
-                          o->backing_unsafe ? QCOW2_REBASE_UNSAFE : 0, show_progress, &p);
+                          o->backing_unsafe ? QCOW2_REBASE_UNSAFE : 0, progress_show, &p);
     if (result)
         report_refusal(o);
+    else
+        warn_of_backing_nbd(o, new_name(o));
     progress_end(&p, result == 0);
     qcow2_close(new_backing);
     return result;
-}
-
-static int check_cache(const char *name, const char *what)
-{
-    uint32_t flags;
-
-    if (!name || cache_mode_flags(name, &flags) == 0)
-        return 0;
-    error_report("Invalid %s option: %s", what, name);
-    return -1;
 }
 
 int run_rebase(const options *o)
@@ -149,7 +135,7 @@ int run_rebase(const options *o)
         return usage_error("Expecting one image file name");
     if (!o->backing && !o->backing_unsafe)
         return usage_error("Must specify backing file (-b) or use unsafe mode (-u)");
-    if (check_cache(o->cache, "cache") || check_cache(o->source_cache, "source cache"))
+    if (check_cache_mode("cache", o->cache) || check_cache_mode("source cache", o->source_cache))
         return EXIT_FAILURE;
     image = open_overlay(o);
     if (!image)

@@ -44,30 +44,13 @@ static uint64_t changed_size(uint64_t size, size_change change)
     return result <= INT64_MAX ? result : 0;
 }
 
-static uint32_t preallocation_flag(const char *mode)
-{
-    static const struct {
-        const char *name;
-        uint32_t flag;
-    } modes[] = {
-        { "metadata", QCOW2_RESIZE_METADATA },
-        { "falloc", QCOW2_RESIZE_FALLOC },
-        { "full", QCOW2_RESIZE_FULL },
-    };
-
-    for (size_t i = 0; mode && i < sizeof modes / sizeof *modes; i++)
-        if (strcmp(modes[i].name, mode) == 0)
-            return modes[i].flag;
-    return 0;
-}
-
 static int refuse_size(const options *o, uint64_t old_size, uint64_t new_size)
 {
     if (new_size == 0) {
         error_report("New image size must be positive");
         return -1;
     }
-    if (new_size <= old_size && preallocation_flag(o->preallocation)) {
+    if (new_size <= old_size && o->preallocation) {
         error_report("Preallocation can only be used for growing images");
         return -1;
     }
@@ -85,7 +68,7 @@ static int resize(const options *o, qcow2_image *image, size_change change)
 {
     uint64_t old_size = qcow2_get_size(image);
     uint64_t new_size = changed_size(old_size, change);
-    uint32_t flags = preallocation_flag(o->preallocation);
+    uint32_t flags = o->preallocation;
 
     if (refuse_size(o, old_size, new_size))
         return -1;

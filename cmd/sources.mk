@@ -47,6 +47,8 @@ shared_sources = \
 	option-value.c \
 	option-value.h \
 	options.h \
+	output.c \
+	output.h \
 	path.c \
 	path.h \
 	secret.c \
@@ -103,6 +105,7 @@ qcow_img_sources = \
 	target.h \
 	untrusted.c \
 	untrusted.h \
+	verb.c \
 	verb.h
 
 qcow_io_sources = \

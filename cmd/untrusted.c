@@ -169,7 +169,7 @@ static int run_verb(void *opaque)
 {
     const call *made = opaque;
 
-    return made->verb->run(made->options);
+    return verb_run(made->verb, made->options);
 }
 
 int untrusted_run(const verb *v, const options *o)
@@ -182,7 +182,7 @@ int untrusted_run(const verb *v, const options *o)
     if (!o->creation_help && add_files(&c, v->bit, o) == 0)
         status = confine_run(&c, run_verb, &made);
     else if (o->creation_help)
-        status = v->run(o);
+        status = verb_run(v, o);
     confine_end(&c);
     return status;
 }

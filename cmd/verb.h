@@ -11,13 +11,21 @@
 
 #include "options.h"
 
+/* Is a verb called for what it prints, or for what it does (to compare: for its status)? */
+#define VERB_REPORTS true
+#define VERB_WORKS false
+
 typedef struct {
     const char *name;
     verb_bit bit;
     const char *arguments; /* for the usage line: "FILE [SIZE]" */
     const char *summary;   /* for the list of verbs */
     int (*run)(const options *o);
+    bool reports; /* what it prints is its result: VERB_REPORTS or VERB_WORKS */
 } verb;
+
+/* Does the work, and sees to its output.  Returns the exit status. */
+int verb_run(const verb *v, const options *o);
 
 int run_amend(const options *o);
 int run_audit(const options *o);

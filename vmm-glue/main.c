@@ -23,6 +23,7 @@
 #include "options.h"
 #include "report.h"
 #include "sandbox.h"
+#include "standard-streams.h"
 #include "vcpu.h"
 #include "vm.h"
 
@@ -151,6 +152,7 @@ int main(int argc, char *argv[])
     struct options options;
     int status = EXIT_FAILURE;
 
+    keep_standard_streams_apart();
     switch (options_parse(&options, argc, argv)) {
     case OPTIONS_RUN: status = run(&options); break;
     case OPTIONS_DONE: status = EXIT_SUCCESS; break;

@@ -31,6 +31,11 @@ int text_replace(char **to, const char *from)
     return 0;
 }
 
+bool text_same(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
 int text_parse_number(const char *word, uint64_t *number)
 {
     char *end;

@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "guest/guest.h"
 #include "image/data_file.h"
 #include "image/keyslots.h"
@@ -120,11 +121,6 @@ static int expand_zeroes(struct amendment *a, const struct tree *tree, bool acti
  * Refusals
  */
 
-static bool same_text(const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 /* The file need not be there yet, but is never one that could not be opened as a data file. */
 static int check_data_file(const struct amendment *a)
 {
@@ -161,8 +157,8 @@ static int check_names(const struct amendment *a)
     const struct qcow2_amend_options *o = a->options;
 
     if ((o->backing_file || o->backing_format) &&
-        (!same_text(o->backing_file, h->backing_file) ||
-         !same_text(o->backing_format, h->backing_format)))
+        (!text_same(o->backing_file, h->backing_file) ||
+         !text_same(o->backing_format, h->backing_format)))
         return error_set(EXDEV, "Cannot amend the backing file");
     if (o->data_file && check_data_file(a) == -1)
         return -1;

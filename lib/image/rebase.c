@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "guest/layers.h"
 #include "image/named.h"
 #include "image/progress.h"
@@ -226,17 +227,6 @@ static int keep_content(struct qcow2_image *image, struct qcow2_image *new_backi
     return rebase_disk(&r);
 }
 
-static int set_text(char **to, const char *from)
-{
-    char *copy = from ? strdup(from) : NULL;
-
-    if (from && copy == NULL)
-        return error_no_memory(), -1;
-    free(*to);
-    *to = copy;
-    return 0;
-}
-
 /* The instant. */
 static int change_names(struct qcow2_image *image, const char *backing_file,
                         const char *backing_format)
@@ -248,8 +238,8 @@ static int change_names(struct qcow2_image *image, const char *backing_file,
     if (backing_file && (full = named_resolve(image, backing_file)) == NULL)
         return -1;
     if (header_copy(&header, &image->tables.header) == 0 &&
-        set_text(&header.backing_file, backing_file) == 0 &&
-        set_text(&header.backing_format, backing_format) == 0)
+        text_replace(&header.backing_file, backing_file) == 0 &&
+        text_replace(&header.backing_format, backing_format) == 0)
         r = header_update(&image->tables, &header);
     header_destroy(&header);
     if (r == 0) {

@@ -22,6 +22,7 @@
 #include "base/bits.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "store/iov.h"
 #include "store/nbd_kept.h"
 #include "store/nbd_line.h"
@@ -555,11 +556,6 @@ static struct nbd *nbd_connect(const char *uri, uint32_t flags, const struct nbd
     return NULL;
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
 /* The export that was looked at before, if it was reached in the same way. */
 static struct nbd *nbd_take_kept(const char *uri, uint32_t flags, const struct nbd_options *options)
 {
@@ -568,8 +564,8 @@ static struct nbd *nbd_take_kept(const char *uri, uint32_t flags, const struct n
 
     if (nbd == NULL || (strcmp(nbd->way.uri, uri) == 0 &&
                         nbd->way.may_name_files == ((flags & STORE_FOREIGN_NAME) == 0) &&
-                        same_text(nbd->way.tls_hostname, options->tls_hostname) &&
-                        same_text(nbd->way.dirty_bitmap, options->dirty_bitmap) &&
+                        text_same(nbd->way.tls_hostname, options->tls_hostname) &&
+                        text_same(nbd->way.dirty_bitmap, options->dirty_bitmap) &&
                         nbd->reconnect_delay == options->reconnect_delay))
         return nbd;
     nbd_store_close(store);

@@ -51,6 +51,11 @@ offers_all() {
 offers convert qcow-img con
 offers snapshot qcow-img ''
 offers --version qcow-img --v
+offers info qcow-img -T x in
+offers convert qcow-img --trace x con
+offers convert qcow-img --trace = x con
+offers json qcow-img -Tx map --output j
+offers_all '' qcow-img -T x
 offers --backing-chain qcow-img info --b
 offers --untrusted qcow-img map --
 offers -f qcow-img info -
@@ -193,6 +198,7 @@ complete_at qcow-img snapshot -a '' '|' disk.qcow2
 
 if command -v qcow-vmm >/dev/null; then
     offers -kernel qcow-vmm -k
+    offers --disk qcow-vmm --d
     offers serial= qcow-vmm -drive file = x -disk se
     offers_all 'x,cache=' qcow-vmm -drive file = x,ca
     offers disk.raw qcow-vmm -initrd d

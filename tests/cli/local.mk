@@ -41,6 +41,7 @@ cli_tests = \
 	cli/cli-untrusted-opens-the-named-file-only.sh \
 	cli/cli-waits-for-locked-images.sh \
 	cli/cli-what-is-read-is-not-overwritten.sh \
+	cli/cli-work-outlives-its-output.sh \
 	cli/cli-written-names-are-opened-again.sh
 TESTS += $(cli_tests)
 EXTRA_DIST += cli/README cli/covered.py cli/told.py cli/twins.sh cli/io-rows/async.rows cli/io-rows/image.rows \

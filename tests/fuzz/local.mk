@@ -87,6 +87,7 @@ fuzz_cmd = \
 	../cmd/object.c \
 	../cmd/option-value.c \
 	../cmd/options.c \
+	../cmd/output.c \
 	../cmd/path.c \
 	../cmd/secret.c \
 	../cmd/utf8.c \

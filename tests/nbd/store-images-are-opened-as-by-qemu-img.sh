@@ -98,6 +98,19 @@ if qcow-img map top.qcow2 > map.log 2>&1; then
     fail "an image had a server asked"
 fi
 grep -q 'not allowed; --backing-nbd allows it$' map.log || fail "no reason was given"
+if QCOW_BACKING_NBD=1 qcow-img map --untrusted top.qcow2 > map.log 2>&1; then
+    fail "the environment weakens --untrusted"
+fi
+if QCOW_BACKING_NBD=0 qcow-img map top.qcow2 > map.log 2>&1; then
+    fail "0 allows it"
+fi
+QCOW_BACKING_NBD=1 qcow-img compare top.qcow2 disk.raw
+QCOW_BACKING_NBD=1 qcow-io -r -c 'read -P 2 3M 1M' top.qcow2
+qcow-img create -f qcow2 -b "$uri" -F raw new.qcow2 2> create.log
+grep -q 'warning: .*opened only with --backing-nbd' create.log || fail "no warning: $(cat create.log)"
+QCOW_BACKING_NBD=1 qcow-img create -f qcow2 -b "$uri" -F raw new.qcow2 2> create.log
+[[ ! -s create.log ]] || fail "$(cat create.log)"
+rm new.qcow2
 if qcow-img info --backing-chain top.qcow2 > info.log 2>&1; then
     fail "an image had a server asked"
 fi
