@@ -49,14 +49,26 @@ static int go_on(void *opaque, const qcow2_extent *extent)
     return 0;
 }
 
-/* When salvaging, what damaged tables do not tell of becomes zeroes, however much that is: nothing
- * of it could be read.  Whoever maps it without leave to do so hears why. */
-static void warn_of_damage(const copier *c, const part *p, const qcow2_extent *extent)
+/* Whoever maps the damage here without leave to do so hears why it is some, and warns of it; or is
+ * told what is here, after all: an error of the medium may pass. */
+static bool is_still_damaged(const copier *c, const part *p, uint64_t inside)
 {
-    uint64_t start = extent->guest_offset;
+    if (qcow2_map(p->walk.image, 1, inside, 0, go_on, NULL) == 0)
+        return false;
+    warn(c, p->start + inside, qcow2_get_error());
+    return true;
+}
 
-    if (!c->counting && qcow2_map(p->walk.image, 1, start, 0, go_on, NULL) == -1)
-        warn(c, p->start + start, qcow2_get_error());
+/* What it says now.  If that is damage again, reading will tell. */
+static const qcow2_extent *look_again(part *p, uint64_t inside)
+{
+    const qcow2_extent *extent;
+
+    extents_forget(&p->walk);
+    extent = extents_at(&p->walk, inside);
+    if (extent && extent->status & QCOW2_EXTENT_DAMAGED)
+        p->walk.kept[p->walk.next].status = QCOW2_EXTENT_PRESENT | QCOW2_EXTENT_DATA;
+    return extent;
 }
 
 /* Nothing is known about this place: report it, or when salvaging try to read it. */
@@ -81,10 +93,11 @@ static int next_stretch(copier *c, uint64_t offset, stretch *s)
         return 0;
     }
     extent = extents_at(&p->walk, inside);
+    if (extent && extent->status & QCOW2_EXTENT_DAMAGED && extent->guest_offset == inside &&
+        !c->counting && !is_still_damaged(c, p, inside))
+        extent = look_again(p, inside);
     if (!extent)
         return unmapped_stretch(c, offset, p->start + p->walk.size, s);
-    if (extent->status & QCOW2_EXTENT_DAMAGED && extent->guest_offset == inside)
-        warn_of_damage(c, p, extent);
 
     s->kind = kind_of(c, p, extent, offset);
     s->end = p->start + extent_end(extent);

@@ -29,6 +29,12 @@ void extents_begin(extents *walk, qcow2_image *image, uint32_t flags);
  * when the library could not tell. */
 const qcow2_extent *extents_at(extents *walk, uint64_t guest_offset);
 
+/* What is kept may have changed: map it again. */
+static inline void extents_forget(extents *walk)
+{
+    walk->next = walk->count = 0;
+}
+
 static inline uint64_t extent_end(const qcow2_extent *extent)
 {
     return extent->guest_offset + extent->length;

@@ -11,6 +11,9 @@
  * of ended ones, and the loop calls done afterwards, where new requests may be
  * submitted.
  *
+ * The bytes of a reply to READ are counted: what a server leaves out of it would be
+ * whatever the buffer held before.
+ *
  * When the socket dies, libnbd fails what is in flight and the disk is lost, on
  * all its connections: from then on every request fails, FLUSH above all, because
  * what was acknowledged by the lost server can no longer be vouched for.
@@ -20,6 +23,7 @@
 #include <errno.h>
 #include <libnbd.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 
@@ -43,9 +47,26 @@ static void end_request(struct nbd_request *request, int error)
     conn->ended_end = &request->next;
 }
 
+static int on_chunk(void *opaque, const void *bytes, size_t count, uint64_t offset, unsigned status,
+                    int *error)
+{
+    struct nbd_request *request = opaque;
+
+    (void)bytes;
+    if (status == LIBNBD_READ_ERROR ||
+        covered_add(&request->covered, offset - request->offset, count))
+        return 0;
+    *error = ENOMEM;
+    return -1;
+}
+
 static int on_completion(void *opaque, int *error)
 {
-    end_request(opaque, *error);
+    struct nbd_request *request = opaque;
+    bool incomplete = request->op == NBD_OP_READ && !covered_all(&request->covered);
+
+    free(request->covered.later);
+    end_request(request, *error == 0 && incomplete ? EPROTO : *error);
     return 1; /* libnbd may forget the command */
 }
 
@@ -56,8 +77,11 @@ static int64_t issue(struct nbd_conn *conn, struct nbd_request *request)
 
     switch (request->op) {
     case NBD_OP_READ:
-        return nbd_aio_pread(nbd, request->buf, request->count, request->offset, completion,
-                             request->flags);
+        request->covered = (struct covered){ .count = request->count };
+        return nbd_aio_pread_structured(
+            nbd, request->buf, request->count, request->offset,
+            (nbd_chunk_callback){ .callback = on_chunk, .user_data = request }, completion,
+            request->flags);
     case NBD_OP_WRITE:
         return nbd_aio_pwrite(nbd, request->buf, request->count, request->offset, completion,
                               request->flags);

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "covered.h"
+
 struct nbd_handle;
 struct nbd_conn;
 
@@ -28,6 +30,7 @@ struct nbd_request {
     struct nbd_request *next; /* in the list of ended requests */
     bool ended;
     int error;
+    struct covered covered; /* what has come of a READ */
 };
 
 /* Something whose descriptor the thread watches. */

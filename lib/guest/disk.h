@@ -44,6 +44,7 @@ struct plan {
     unsigned count;
     uint64_t damaged; /* of a failure: bytes of which the tables do not tell what they are; 0: that
                          is not why */
+    bool unread;      /* and that is so because a table could not be read: another time it may be */
 };
 
 /* Flags of the changes. */
@@ -77,6 +78,7 @@ struct disk {
 static inline int disk_plan(struct disk *disk, uint64_t count, uint64_t offset, struct plan *plan)
 {
     plan->damaged = 0;
+    plan->unread = false;
     return disk->ops->plan(disk, count, offset, plan);
 }
 

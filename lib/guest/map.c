@@ -185,7 +185,9 @@ static int fill(struct guest *g, uint64_t count, uint64_t offset, struct plan *p
         struct l2_run run;
 
         switch (l2_find(g->tables, f.offset, load, &run)) {
-        case L2_ERROR: return give_up(geometry, run.count, &f);
+        case L2_ERROR:
+            plan->unread = run.offset != 0; /* else there is no such table */
+            return give_up(geometry, run.count, &f);
         case L2_NOT_LOADED: return plan->count > 0 ? PLAN_DONE : PLAN_NOT_LOADED;
         case L2_ABSENT: r = add_unallocated(geometry, run.count, &f); break;
         case L2_FOUND:

@@ -172,7 +172,8 @@ static int describe(const struct qcow1 *q, uint64_t entry, struct extent *e)
 
 /* The first extent of a range: the rest of a cluster, or of what no table says anything of.  Its
  * length is known also when an entry is impossible, or cannot be read. */
-static int first_extent(struct qcow1 *q, uint64_t count, uint64_t offset, struct extent *e)
+static int first_extent(struct qcow1 *q, uint64_t count, uint64_t offset, struct extent *e,
+                        bool *unread)
 {
     const struct qcow1_header *h = &q->header;
     uint64_t span = UINT64_C(1) << (h->cluster_bits + h->l2_bits), unit = span;
@@ -182,14 +183,17 @@ static int first_extent(struct qcow1 *q, uint64_t count, uint64_t offset, struct
         .guest_offset = offset,
         .length = min_u64(count, span - offset % span),
     };
+    *unread = true;
     if (read_entries(q, h->l1_table_offset, h->l1_size, offset / span, &l2_offset, &same) == -1)
         return -1;
     if (l2_offset != 0) {
         unit = cluster_size_of(q);
-        if (check_l2_offset(q, offset, l2_offset) == -1 ||
+        *unread = check_l2_offset(q, offset, l2_offset) == 0;
+        if (!*unread ||
             read_entries(q, l2_offset, entries, offset / unit % entries, &entry, &same) == -1)
             return -1;
     }
+    *unread = false;
     e->length = min_u64(count, same * unit - offset % unit);
     return describe(q, entry, e);
 }
@@ -201,7 +205,7 @@ static int plan_op(struct disk *disk, uint64_t count, uint64_t offset, struct pl
     for (plan->count = 0; count > 0;) {
         struct extent e;
 
-        if (first_extent(q, count, offset, &e) == -1) {
+        if (first_extent(q, count, offset, &e, &plan->unread) == -1) {
             if (plan->count > 0)
                 break;
             plan->damaged = error_errno() == ENOMEM ? 0 : e.length;

@@ -21,6 +21,7 @@ struct walk {
     uint64_t start; /* of the disk that is mapped, in the one that is walked */
     qcow2_extent extents[GATHERED];
     unsigned count;
+    bool apart; /* the last one is not continued */
 };
 
 enum { WALK_DONE = 0, WALK_FULL = 1 };
@@ -38,12 +39,13 @@ static int add(struct walk *walk, const qcow2_extent *extent)
     qcow2_extent mapped = *extent;
 
     mapped.guest_offset -= walk->start;
-    if (last != NULL && continues(last, &mapped)) {
+    if (last != NULL && !walk->apart && continues(last, &mapped)) {
         last->length += mapped.length;
         return WALK_DONE;
     }
     if (walk->count == GATHERED)
         return WALK_FULL;
+    walk->apart = false;
     walk->extents[walk->count++] = mapped;
     return WALK_DONE;
 }
@@ -183,16 +185,22 @@ static int walk_through(struct walk *walk, struct qcow2_image *below, uint64_t s
     return r;
 }
 
-static int add_damaged(struct walk *walk, uint32_t depth, uint64_t length, uint64_t offset)
+/* What could not be read is an extent of its own, whatever is damaged around it: whoever asks again
+ * may be told. */
+static int add_damaged(struct walk *walk, uint32_t depth, const struct plan *plan, uint64_t offset)
 {
     const qcow2_extent out = {
         .guest_offset = offset,
-        .length = length,
+        .length = plan->damaged,
         .status = QCOW2_EXTENT_DAMAGED,
         .depth = depth,
     };
+    int r;
 
-    return add(walk, &out);
+    walk->apart |= plan->unread;
+    r = add(walk, &out);
+    walk->apart |= plan->unread;
+    return r;
 }
 
 static int add_planned(struct walk *walk, struct qcow2_image *image, uint32_t depth, bool holes,
@@ -220,7 +228,7 @@ static int walk_plans(struct walk *walk, struct qcow2_image *image, uint32_t dep
         if (r == -1 && (!walk->damage || plan.damaged == 0))
             return -1;
         if (r == -1) {
-            r = add_damaged(walk, depth, plan.damaged, offset);
+            r = add_damaged(walk, depth, &plan, offset);
             offset += plan.damaged;
             plan.count = 0;
         }

@@ -80,6 +80,9 @@ static int request_failed(const struct nbd *nbd, int errnum, const char *what, u
              offset);
     if (errnum == ENOTCONN)
         return server_lost(nbd, wanted);
+    if (errnum == EPROTO)
+        return error_set(EPROTO, "Could not %s '%s': the answer of the server is not complete",
+                         wanted, nbd->way.uri);
     return error_system(errnum, "Could not %s '%s'", wanted, nbd->way.uri);
 }
 

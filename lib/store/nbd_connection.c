@@ -36,6 +36,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "clock.h"
+#include "covered.h"
 #include "store/nbd_library.h"
 #include "store/nbd_refusal.h"
 
@@ -61,6 +62,7 @@ struct nbd_connection {
     int wake;   /* an eventfd; readable: the leader shall look again at what to poll for */
     int socket; /* libnbd's, which may close its own at any time */
     atomic_uint load;
+    atomic_bool lost; /* a request has met that */
 
     pthread_mutex_t lock;
     pthread_cond_t changed; /* a request is done, or nobody leads any more */
@@ -190,7 +192,10 @@ static int finish(struct nbd_connection *c, struct request *r, int64_t cookie)
         errnum = is_over(c) ? ENOTCONN : c->nbd->nbd_get_errno();
         errnum = errnum ? errnum : EIO;
     }
-    return is_loss(errnum) ? ENOTCONN : errnum;
+    if (!is_loss(errnum))
+        return errnum;
+    atomic_store(&c->lost, true);
+    return ENOTCONN;
 }
 
 static nbd_completion_callback completion(struct request *r)
@@ -198,11 +203,39 @@ static nbd_completion_callback completion(struct request *r)
     return (nbd_completion_callback){ .callback = completed, .user_data = r };
 }
 
+/* What is read, and how much of it has come. */
+struct reading {
+    uint64_t offset;
+    struct covered covered;
+};
+
+static int take_chunk(void *opaque, const void *bytes, size_t count, uint64_t offset,
+                      unsigned status, int *errnum)
+{
+    struct reading *reading = opaque;
+
+    (void)bytes;
+    if (status == LIBNBD_READ_ERROR ||
+        covered_add(&reading->covered, offset - reading->offset, count))
+        return 0;
+    *errnum = ENOMEM;
+    return -1;
+}
+
+/* Where no byte came for, there would be what the memory held before. */
 int connection_read(struct nbd_connection *c, void *buf, size_t count, uint64_t offset)
 {
+    struct reading reading = { .offset = offset, .covered.count = count };
+    nbd_chunk_callback take = { .callback = take_chunk, .user_data = &reading };
     struct request r = { .connection = c };
+    int errnum = finish(
+        c, &r,
+        c->nbd->nbd_aio_pread_structured(c->handle, buf, count, offset, take, completion(&r), 0));
 
-    return finish(c, &r, c->nbd->nbd_aio_pread(c->handle, buf, count, offset, completion(&r), 0));
+    if (errnum == 0 && !covered_all(&reading.covered))
+        errnum = EPROTO;
+    free(reading.covered.later);
+    return errnum;
 }
 
 int connection_write(struct nbd_connection *c, const void *buf, size_t count, uint64_t offset)
@@ -212,10 +245,11 @@ int connection_write(struct nbd_connection *c, const void *buf, size_t count, ui
     return finish(c, &r, c->nbd->nbd_aio_pwrite(c->handle, buf, count, offset, completion(&r), 0));
 }
 
-int connection_zero(struct nbd_connection *c, uint64_t count, uint64_t offset, bool may_punch)
+int connection_zero(struct nbd_connection *c, uint64_t count, uint64_t offset, bool may_punch,
+                    bool fast)
 {
     uint32_t flags = (may_punch ? 0 : LIBNBD_CMD_FLAG_NO_HOLE) |
-                     (c->export.fast_zero ? LIBNBD_CMD_FLAG_FAST_ZERO : 0);
+                     (fast && c->export.fast_zero ? LIBNBD_CMD_FLAG_FAST_ZERO : 0);
     struct request r = { .connection = c };
 
     return finish(c, &r, c->nbd->nbd_aio_zero(c->handle, count, offset, completion(&r), flags));
@@ -270,6 +304,11 @@ int connection_extents(struct nbd_connection *c, uint64_t count, uint64_t offset
 unsigned connection_load(const struct nbd_connection *c)
 {
     return atomic_load(&c->load);
+}
+
+bool connection_is_lost(const struct nbd_connection *c)
+{
+    return atomic_load(&c->lost);
 }
 
 const struct nbd_export *connection_export(const struct nbd_connection *c)

@@ -54,11 +54,16 @@ const struct nbd_export *connection_export(const struct nbd_connection *connecti
 /* Requests that are under way. */
 unsigned connection_load(const struct nbd_connection *connection);
 
+/* Did a request end with ENOTCONN? */
+bool connection_is_lost(const struct nbd_connection *connection);
+
+/* EPROTO: the server gave less than it was asked for. */
 int connection_read(struct nbd_connection *connection, void *buf, size_t count, uint64_t offset);
 int connection_write(struct nbd_connection *connection, const void *buf, size_t count,
                      uint64_t offset);
+/* fast: fail where that is no faster than to write, if the server knows that. */
 int connection_zero(struct nbd_connection *connection, uint64_t count, uint64_t offset,
-                    bool may_punch);
+                    bool may_punch, bool fast);
 int connection_trim(struct nbd_connection *connection, uint64_t count, uint64_t offset);
 int connection_flush(struct nbd_connection *connection);
 

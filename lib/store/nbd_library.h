@@ -36,7 +36,7 @@ int nbd_set_tls_hostname(struct nbd_handle *handle, const char *hostname);
     X(nbd_aio_notify_read)          \
     X(nbd_aio_notify_write)         \
     X(nbd_aio_disconnect)           \
-    X(nbd_aio_pread)                \
+    X(nbd_aio_pread_structured)     \
     X(nbd_aio_pwrite)               \
     X(nbd_aio_zero)                 \
     X(nbd_aio_trim)                 \

@@ -4,7 +4,10 @@
  * Connections: one, as long as requests come one by one.  When they meet, and the server says that
  * several connections see each other's writes and flushes, a thread opens some more, and requests
  * go where the least is under way.  It does so in the background because a server may have told the
- * truth and still answer nobody else before the first connection ends.
+ * truth and still answer nobody else before the first connection ends.  One of these that is lost is
+ * used no more, and what was to be read there is read elsewhere; a change that was under way there
+ * has failed, for nobody knows what became of it.  Without the first the server counts as lost: what
+ * answers others may be a new one, which does not have what was written.
  *
  * A lost server, where it is to be waited for:
  *
@@ -138,8 +141,11 @@ static struct nbd_connection *connection_for(struct nbd_line *l)
     unsigned count = atomic_load(&l->nb_connections);
     struct nbd_connection *best = l->connections[0];
 
+    if (connection_is_lost(best))
+        return best;
     for (unsigned i = 1; i < count && connection_load(best) > 0; i++)
-        if (connection_load(l->connections[i]) < connection_load(best))
+        if (!connection_is_lost(l->connections[i]) &&
+            connection_load(l->connections[i]) < connection_load(best))
             best = l->connections[i];
     if (connection_load(best) > 0)
         start_growing(l);
@@ -190,13 +196,30 @@ static struct nbd_connection *connect_until(const struct nbd_way *way, int64_t d
  * A lost server
  */
 
+static int write_zeroes(struct nbd_connection *c, uint64_t count, uint64_t offset)
+{
+    size_t size = min_u64(count, connection_export(c)->max_request);
+    CLEANUP_FREE uint8_t *zeroes = calloc(1, size);
+    int errnum = zeroes ? 0 : ENOMEM;
+
+    for (uint64_t done = 0; done < count && errnum == 0; done += size)
+        errnum = connection_write(c, zeroes, min_u64(size, count - done), offset + done);
+    return errnum;
+}
+
+/* Zeroes that were quick once need not be so again. */
+static int zero_again(struct nbd_connection *c, const struct journal_entry *e)
+{
+    int errnum = connection_zero(c, e->count, e->offset, e->may_punch, false);
+
+    return errnum == 0 || errnum == ENOTCONN ? errnum : write_zeroes(c, e->count, e->offset);
+}
+
 static int make_again(void *opaque, const struct journal_entry *e)
 {
     struct nbd_connection *c = opaque;
 
-    if (e->is_zero)
-        return connection_zero(c, e->count, e->offset, e->may_punch);
-    return connection_write(c, e->bytes, e->count, e->offset);
+    return e->is_zero ? zero_again(c, e) : connection_write(c, e->bytes, e->count, e->offset);
 }
 
 /* A new connection on which everything is as it was on the lost ones.  1: that one was lost,
@@ -278,12 +301,26 @@ static int send(struct nbd_connection *c, const struct request *r)
     switch (r->kind) {
     case READ: return connection_read(c, r->buf, r->count, r->offset);
     case WRITE: return connection_write(c, r->buf, r->count, r->offset);
-    case ZERO: return connection_zero(c, r->count, r->offset, r->may_punch);
+    case ZERO: return connection_zero(c, r->count, r->offset, r->may_punch, true);
     case TRIM: return connection_trim(c, r->count, r->offset);
     case FLUSH: return connection_flush(c);
     case EXTENTS: return connection_extents(c, r->count, r->offset, r->extents);
     }
     return EINVAL;
+}
+
+/* Nobody minds that a question is asked twice. */
+static int send_somewhere(struct nbd_line *l, const struct request *r)
+{
+    bool asks = r->kind == READ || r->kind == EXTENTS;
+    struct nbd_connection *c;
+    int errnum;
+
+    do {
+        c = connection_for(l);
+        errnum = send(c, r);
+    } while (errnum == ENOTCONN && asks && c != l->connections[0] && l->reconnect_delay == 0);
+    return errnum;
 }
 
 /* A change is in the journal before in_use is let go, so that nobody who comes back from a loss has
@@ -293,7 +330,7 @@ static int attempt(struct nbd_line *l, const struct request *r, struct journal_e
 {
     READ_SCOPE(&l->in_use);
     uint64_t mark = r->kind == FLUSH ? journal_mark(&l->journal) : 0;
-    int errnum = l->over || atomic_load(&l->broken) ? ENOTCONN : send(connection_for(l), r);
+    int errnum = l->over || atomic_load(&l->broken) ? ENOTCONN : send_somewhere(l, r);
 
     *epoch = l->epoch;
     if (errnum == 0 && *entry)

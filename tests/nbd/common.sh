@@ -59,6 +59,25 @@ serve() {
     fail "nbdkit $* did not start (looked $try times)"
 }
 
+# serve_faulty NAME FILE FAULT...: the same with faulty-server.py, which tells its faults.
+serve_faulty() {
+    local name=$1
+    shift
+    rm -f "$work/$name.sock" "$work/$name.pid"
+    python3 "$abs_top_srcdir/tests/nbd/faulty-server.py" "$work/$name.sock" "$work/$name.pid" "$@" \
+        2> "$work/$name.log" &
+    server=$!
+    servers+=("$server")
+    uri="nbd+unix:///?socket=$work/$name.sock"
+    for _ in {1..600}; do
+        if [[ -s $work/$name.pid ]]; then
+            return
+        fi
+        sleep 0.02
+    done
+    fail "the faulty server did not start"
+}
+
 # End the server started last as its user would; it must go without complaint.
 stop_server() {
     local status=0

@@ -53,6 +53,11 @@ static void assert_block(struct store *store, uint64_t number, int byte)
         assert_int_equal(block[i], byte);
 }
 
+static void rest(void)
+{
+    nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
+}
+
 /* ------------------------------------------------------------------------------------------------
  * Threads with a request each
  */
@@ -149,6 +154,51 @@ static void test_flush_goes_where_writes_went(void **state)
 }
 
 /* ------------------------------------------------------------------------------------------------
+ * Connections that are lost while the first is not
+ */
+
+static atomic_bool losing;
+static atomic_uint hung_up;
+
+static enum manner keeps_the_first(unsigned connection, unsigned number, enum nbd_request request)
+{
+    if (!losing || connection == 0)
+        return holds_reads(connection, number, request);
+    hung_up++;
+    return HANG_UP;
+}
+
+/* With such a connection go the requests that are held there: all are made again. */
+static void test_reads_go_from_lost_connections_to_the_first(void **state)
+{
+    struct fickle_server *server = fickle_server_new("a", keeps_the_first);
+    struct store *store = open_store(A_SERVER, 0);
+    struct worker readers[2 * READERS];
+    unsigned count = READERS;
+
+    (void)state;
+    holding = true;
+    meet(server, store, readers);
+    fickle_server_await_connections(server, 4);
+    losing = true;
+    while (hung_up == 0 && count < 2 * READERS) {
+        start(&readers[count++], store, read_one);
+        rest();
+    }
+    assert_true(hung_up > 0);
+    holding = false;
+    fickle_server_release(server, ANSWER);
+    for (unsigned i = 0; i < count; i++)
+        assert_int_equal(result_of(&readers[i]), 0);
+    write_block(store, 0, 0x11);
+    assert_int_equal(store_flush(store), 0);
+    assert_block(store, 0, 0x11);
+    losing = false;
+    store_close(store);
+    fickle_server_end(server);
+}
+
+/* ------------------------------------------------------------------------------------------------
  * Flushes that meet
  */
 
@@ -164,11 +214,6 @@ static enum manner first_flush_is_held(unsigned connection, unsigned number,
         return ANSWER;
     was = true;
     return HOLD;
-}
-
-static void rest(void)
-{
-    nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
 }
 
 /* Who flushes while another one does is told what became of that. */
@@ -254,6 +299,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         TEST(test_flush_goes_where_writes_went),
+        TEST(test_reads_go_from_lost_connections_to_the_first),
         TEST(test_second_flush_waits_for_first),
         TEST(test_server_that_hangs_up_is_given_up),
         TEST(test_server_that_takes_no_journal_is_given_up),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Included from nbd/local.mk: images on NBD servers.
 nbd_store_tests = \
+	nbd/store-answers-must-be-complete.sh \
 	nbd/store-blocks-of-a-server-are-kept-to.sh \
 	nbd/store-bytes-are-those-written.sh \
 	nbd/store-images-are-opened-as-by-qemu-img.sh \
@@ -8,9 +9,11 @@ nbd_store_tests = \
 	nbd/store-lost-servers-end-the-work.sh \
 	nbd/store-lost-servers-are-waited-for.sh \
 	nbd/store-one-connection-is-enough.sh \
+	nbd/store-salvage-outlives-an-error.sh \
 	nbd/store-servers-speak-tls.sh \
-	nbd/store-targets-have-backing-files-there.sh
-EXTRA_DIST += $(nbd_store_tests)
+	nbd/store-targets-have-backing-files-there.sh \
+	nbd/store-zeroes-are-made-again.sh
+EXTRA_DIST += $(nbd_store_tests) nbd/faulty-server.py
 
 if HAVE_NBD_STORE
 TESTS += $(nbd_store_tests) nbd/store-fickle-servers nbd/store-images-on-fickle-servers

@@ -106,6 +106,39 @@ static void wrong_segments(void **state)
     guest_down(&guest);
 }
 
+/* Neither what guest memory held nor what the bounce buffer did is passed off as the disk's. */
+static void incomplete_answers_are_errors(void **state)
+{
+    static const char *const faults[] = { "half", "none", "twice" };
+    const struct vring_desc parts[] = {
+        { .addr = HEADER, .len = 16 },
+        { .addr = DATA, .len = 1000, .flags = VRING_DESC_F_WRITE },
+        { .addr = DATA + 0x1000, .len = 24, .flags = VRING_DESC_F_WRITE },
+        { .addr = STATUS, .len = 1, .flags = VRING_DESC_F_WRITE },
+    };
+    char server[4096];
+
+    (void)state;
+    if (system("python3 -c ''") != 0)
+        skip();
+    snprintf(server, sizeof server, "%s/tests/nbd/faulty-server.py", getenv("abs_top_srcdir"));
+    make_disk();
+    for (unsigned i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        const char *argv[] = { "python3", server, "socket", "pid", "disk", faults[i], NULL };
+        struct guest guest = { 0 };
+
+        start_program(&guest, argv);
+        guest_up(&guest, "", 1);
+        assert_int_equal(request(&guest, VIRTIO_BLK_T_IN, 0, 4096), VIRTIO_BLK_S_IOERR);
+        put_header(&guest, VIRTIO_BLK_T_IN, 0);
+        offer_chain(&guest, 0, 0, parts, 4);
+        assert_int_equal(await(&guest, 0), 1);
+        assert_int_equal(*at(&guest, STATUS), VIRTIO_BLK_S_IOERR);
+        assert_int_equal(at(&guest, DATA + 0x1000)[0], 0); /* the guest's memory as it was */
+        guest_down(&guest);
+    }
+}
+
 static void short_header_still_gets_a_status(void **state)
 {
     const struct vring_desc parts[] = {
@@ -426,6 +459,7 @@ int main(void)
         cmocka_unit_test(requests_outside_the_disk),
         cmocka_unit_test(unknown_types),
         cmocka_unit_test(wrong_segments),
+        cmocka_unit_test(incomplete_answers_are_errors),
         cmocka_unit_test(short_header_still_gets_a_status),
         cmocka_unit_test(broken_queues_need_a_reset_and_recover),
         cmocka_unit_test(queues_outside_ram_are_not_started),

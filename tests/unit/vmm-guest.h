@@ -116,14 +116,9 @@ static inline uint8_t disk_byte(uint64_t i)
     return byte;
 }
 
-/* Runs nbdkit with these words on ./socket, until guest_down. */
-static inline void start_server(struct guest *guest, const char *const *words)
+/* Runs a program that serves ./socket and makes ./pid when it does, until guest_down. */
+static inline void start_program(struct guest *guest, const char *const *argv)
 {
-    const char *argv[32] = { "nbdkit", "-f", "--exit-with-parent", "-U", "socket", "-P", "pid" };
-    unsigned count = 7;
-
-    while (*words)
-        argv[count++] = *words++;
     unlink("pid");
     unlink("socket");
     guest->server = fork();
@@ -136,6 +131,17 @@ static inline void start_server(struct guest *guest, const char *const *words)
         assert_true(i < 10000);
         pause_a_little();
     }
+}
+
+/* nbdkit with these words. */
+static inline void start_server(struct guest *guest, const char *const *words)
+{
+    const char *argv[32] = { "nbdkit", "-f", "--exit-with-parent", "-U", "socket", "-P", "pid" };
+    unsigned count = 7;
+
+    while (*words)
+        argv[count++] = *words++;
+    start_program(guest, argv);
 }
 
 static inline void stop_server(struct guest *guest)
