@@ -9,9 +9,10 @@
 #ifndef QCOW_COMMON_COVERED_H
 #define QCOW_COMMON_COVERED_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
-
-#include "ranges.h"
+#include <string.h>
 
 struct covered {
     uint64_t count; /* bytes of the range */
@@ -31,10 +32,10 @@ static inline void covered_note(uint8_t *bits, uint64_t from, uint64_t end)
 /* False: there is no memory to note it, or it does not lie in the range. */
 static inline bool covered_add(struct covered *c, uint64_t offset, uint64_t length)
 {
-    if (!range_within(offset, length, c->count))
+    if (offset > c->count || length > c->count - offset)
         return false;
     if (offset <= c->mark) {
-        c->mark = max_u64(c->mark, offset + length);
+        c->mark = offset + length > c->mark ? offset + length : c->mark;
         return true;
     }
     if (c->later == NULL)

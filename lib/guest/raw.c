@@ -23,7 +23,7 @@ static struct store *store_of(struct disk *disk)
 static struct extent extent_of(const struct raw_disk *raw, const struct store_extent *at,
                                uint64_t length, uint64_t offset)
 {
-    bool placed = raw->start != STORE_SCATTERED;
+    bool placed = raw->start != STORE_SCATTERED && !at->beyond;
 
     return (struct extent){
         .kind = at->hole ? EXTENT_ZERO : EXTENT_DATA,

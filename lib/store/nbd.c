@@ -447,7 +447,7 @@ static int nbd_extent(struct store *store, uint64_t count, uint64_t offset,
     struct nbd *nbd = to_nbd(store);
 
     if (offset >= nbd->export.size) {
-        *extent = (struct store_extent){ .length = count, .hole = true };
+        *extent = (struct store_extent){ .length = count, .hole = true, .beyond = true };
         return 0;
     }
     count = min_u64(count, nbd->export.size - offset);

@@ -4,10 +4,10 @@
  * Connections: one, as long as requests come one by one.  When they meet, and the server says that
  * several connections see each other's writes and flushes, a thread opens some more, and requests
  * go where the least is under way.  It does so in the background because a server may have told the
- * truth and still answer nobody else before the first connection ends.  One of these that is lost is
- * used no more, and what was to be read there is read elsewhere; a change that was under way there
- * has failed, for nobody knows what became of it.  Without the first the server counts as lost: what
- * answers others may be a new one, which does not have what was written.
+ * truth and still answer nobody else before the first connection ends.  If one of these is lost, it
+ * is used no more, and what was to be read there is read elsewhere; a change that was under way
+ * there has failed, for nobody knows what became of it.  Without the first the server counts as
+ * lost: what answers others may be a new one, which does not have what was written.
  *
  * A lost server, where it is to be waited for:
  *

@@ -27,7 +27,8 @@ struct store;
 struct store_extent {
     uint64_t length;
     bool hole;
-    bool dirty; /* in a bitmap of the server's, which the store was told to ask for */
+    bool beyond; /* the end: it has no place in the store, as nothing can be written there */
+    bool dirty;  /* in a bitmap of the server's, which the store was told to ask for */
 };
 
 struct store_ops {

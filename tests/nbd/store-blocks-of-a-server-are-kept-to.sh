@@ -32,3 +32,15 @@ export_of odd 1049088
 shows '1048576 false 512 true' qcow-img map -f raw --output=json "$uri"
 qcow-img measure -f raw -O qcow2 "$uri" > "$work/out.log" || fail "measure of an odd size"
 stop_server
+
+# what fills up the last sector has no place there
+for plugin in memory random; do
+    serve end "$plugin" 1000
+    qcow-img map -f raw --output=json "$uri" > "$work/ours"
+    grep -qF '"length": 24, "depth": 0, "present": true, "zero": true, "data": false}]' \
+        "$work/ours" || fail "the end of $plugin: $(cat "$work/ours")"
+    if command -v qemu-img > /dev/null; then
+        qemu-img map -f raw --output=json "$uri" | diff - "$work/ours" || fail "the end of $plugin"
+    fi
+    stop_server
+done
