@@ -222,6 +222,8 @@ libqcow2_sources = \
 if HAVE_NBD_STORE
 libqcow2_sources += \
 	store/nbd.c \
+	store/nbd_ahead.c \
+	store/nbd_ahead.h \
 	store/nbd_connection.c \
 	store/nbd_connection.h \
 	store/nbd_journal.c \

@@ -4,9 +4,6 @@
  * The export has the length it has: what lies beyond reads as zeroes, as in every store, but cannot
  * be written.  Requests become what the server accepts: blocks of its size (a write of part of a
  * block reads the rest first, alone), no longer than it allows.
- *
- * Extents: a server answers for many stretches at once.  What was not asked for yet is kept for the
- * next question, given out once, and forgotten as soon as anything is written.
  */
 
 #include "store/nbd.h"
@@ -24,12 +21,12 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "store/iov.h"
+#include "store/nbd_ahead.h"
 #include "store/nbd_kept.h"
 #include "store/nbd_line.h"
 
 #define MAX_GATHER (2u << 20)        /* bytes that are put together from several buffers */
 #define MAX_ZERO (UINT64_C(1) << 30) /* bytes of one request: lengths have 32 bits on the wire */
-#define EXTENTS_AHEAD (UINT64_C(1) << 27) /* bytes that a question for extents covers at least */
 
 struct nbd {
     struct store store;
@@ -43,14 +40,7 @@ struct nbd {
     pthread_mutex_t flush_lock; /* held while flushing: nobody is told of what is under way */
     pthread_rwlock_t
         blocks; /* held shared by what changes whole blocks, alone by what changes parts */
-
-    atomic_uint_fast64_t writes; /* begun or ended; tells whether extents are stale */
-    pthread_mutex_t ahead_lock;
-    struct nbd_extents
-        ahead;           /* the answer of which part was given out; guarded by ahead_lock, as are */
-    unsigned ahead_next; /* the first stretch not given out, */
-    uint64_t ahead_offset; /* where it begins, */
-    uint64_t ahead_writes; /* and writes when the question was asked */
+    struct nbd_ahead ahead;
 };
 
 static struct nbd *to_nbd(struct store *store)
@@ -172,12 +162,12 @@ static int nbd_pread(struct store *store, void *buf, size_t count, uint64_t offs
 
 static void begin_change(struct nbd *nbd)
 {
-    atomic_fetch_add(&nbd->writes, 1);
+    ahead_note_write(&nbd->ahead);
 }
 
 static void end_change(struct nbd *nbd)
 {
-    atomic_fetch_add(&nbd->writes, 1);
+    ahead_note_write(&nbd->ahead);
     atomic_store(&nbd->changed, true);
 }
 
@@ -392,59 +382,11 @@ static int nbd_truncate(struct store *store, uint64_t size)
     return check_change(to_nbd(store), "resize to", size, 0);
 }
 
-/* The next stretch of the answer that is there, if it begins at offset. */
-static bool take_ahead_locked(struct nbd *nbd, uint64_t count, uint64_t offset,
-                              struct store_extent *extent)
-{
-    unsigned at = nbd->ahead_next;
-
-    if (at >= nbd->ahead.count || nbd->ahead_offset != offset ||
-        nbd->ahead_writes != atomic_load(&nbd->writes))
-        return false;
-    extent->length = min_u64(count, nbd->ahead.at[at].length);
-    extent->hole = nbd->ahead.at[at].zero;
-    extent->dirty = nbd->ahead.at[at].dirty;
-    nbd->ahead_offset += extent->length;
-    nbd->ahead.at[at].length -= (uint32_t)extent->length;
-    if (nbd->ahead.at[at].length == 0)
-        nbd->ahead_next++;
-    return true;
-}
-
-/* Where the last whole block ends.  A server may refuse requests of what lies behind. */
-static uint64_t whole_blocks(const struct nbd *nbd)
-{
-    return round_down(nbd->export.size, nbd->export.block_size);
-}
-
-static int ask_ahead_locked(struct nbd *nbd, uint64_t count, uint64_t offset)
-{
-    uint64_t block = nbd->export.block_size;
-    uint64_t start = round_down(offset, block);
-    uint64_t end =
-        min_u64(whole_blocks(nbd), round_up(start + max_u64(count + block, EXTENTS_AHEAD), block));
-    int errnum;
-
-    nbd->ahead_writes = atomic_load(&nbd->writes);
-    nbd->ahead_next = 0;
-    nbd->ahead_offset = offset;
-    errnum = line_extents(nbd->line, min_u64(end - start, MAX_ZERO), start, &nbd->ahead);
-    if (errnum != 0) {
-        nbd->ahead.count = 0;
-        return request_failed(nbd, errnum, "find holes in", end - start, start);
-    }
-    while (nbd->ahead_next < nbd->ahead.count &&
-           offset - start >= nbd->ahead.at[nbd->ahead_next].length)
-        start += nbd->ahead.at[nbd->ahead_next++].length;
-    if (nbd->ahead_next < nbd->ahead.count)
-        nbd->ahead.at[nbd->ahead_next].length -= (uint32_t)(offset - start);
-    return 0;
-}
-
 static int nbd_extent(struct store *store, uint64_t count, uint64_t offset,
                       struct store_extent *extent)
 {
     struct nbd *nbd = to_nbd(store);
+    int errnum;
 
     if (offset >= nbd->export.size) {
         *extent = (struct store_extent){ .length = count, .hole = true, .beyond = true };
@@ -452,15 +394,10 @@ static int nbd_extent(struct store *store, uint64_t count, uint64_t offset,
     }
     count = min_u64(count, nbd->export.size - offset);
     *extent = (struct store_extent){ .length = count, .hole = false };
-    if (!nbd->export.extents || offset >= whole_blocks(nbd))
+    if (!nbd->export.extents || offset >= ahead_end(nbd->line))
         return 0;
-    LOCK_SCOPE(&nbd->ahead_lock);
-    if (take_ahead_locked(nbd, count, offset, extent))
-        return 0;
-    if (ask_ahead_locked(nbd, count, offset) == -1)
-        return -1;
-    take_ahead_locked(nbd, count, offset, extent);
-    return 0;
+    errnum = ahead_extent(&nbd->ahead, nbd->line, count, offset, extent);
+    return errnum ? request_failed(nbd, errnum, "find holes in", count, offset) : 0;
 }
 
 static int nbd_allocated(struct store *store, uint64_t *bytes)
@@ -480,7 +417,7 @@ static void nbd_store_keep(struct nbd *nbd)
 
     nbd->kept = NULL;
     nbd->store.shown = NULL;
-    nbd->ahead.count = 0; /* what the server has may change until then */
+    ahead_forget(&nbd->ahead);
     nbd_kept_put(kept, &nbd->store);
     nbd_kept_unref(kept);
 }
@@ -495,7 +432,7 @@ static void nbd_store_close(struct store *store)
     }
     line_close(nbd->line);
     pthread_mutex_destroy(&nbd->flush_lock);
-    pthread_mutex_destroy(&nbd->ahead_lock);
+    ahead_destroy(&nbd->ahead);
     pthread_rwlock_destroy(&nbd->blocks);
     free(nbd->way.uri);
     free(nbd->way.tls_hostname);
@@ -534,7 +471,7 @@ static struct nbd *nbd_new(const char *uri, uint32_t flags, const struct nbd_opt
     atomic_init(&nbd->changed, true);
     pthread_rwlock_init(&nbd->blocks, NULL);
     pthread_mutex_init(&nbd->flush_lock, NULL);
-    pthread_mutex_init(&nbd->ahead_lock, NULL);
+    ahead_init(&nbd->ahead);
     if (!copy(&nbd->way.uri, uri) || !copy(&nbd->way.tls_hostname, options->tls_hostname) ||
         !copy(&nbd->way.dirty_bitmap, options->dirty_bitmap)) {
         nbd_store_close(&nbd->store);
