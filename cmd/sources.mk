@@ -72,6 +72,8 @@ qcow_img_sources = \
 	compare.c \
 	convert-bitmaps.c \
 	convert-bitmaps.h \
+	convert-target.c \
+	convert-target.h \
 	convert.c \
 	copy-plan.c \
 	copy-plan.h \
