@@ -82,6 +82,11 @@ void codec_free(struct codec *codec)
     free(codec);
 }
 
+const struct compression *codec_compression(const struct codec *codec)
+{
+    return &codec->compression;
+}
+
 static struct context *take_context(struct codec *codec)
 {
     struct context *c;

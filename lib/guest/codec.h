@@ -14,6 +14,8 @@ struct codec;
 
 struct codec *codec_new(const struct compression *compression);
 void codec_free(struct codec *codec);
+/* As it was made. */
+const struct compression *codec_compression(const struct codec *codec);
 
 /* Decompress exactly count bytes; in may hold more than the stream.  The sentence of an error names
  * no file. */

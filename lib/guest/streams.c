@@ -31,8 +31,15 @@ void streams_destroy(struct streams *s)
 
 int streams_change_codec(struct streams *streams, uint32_t compression_type)
 {
-    struct codec *codec = codec_new(&(struct compression){ .type = compression_type });
+    struct compression compression = *codec_compression(streams->codec);
+    struct codec *codec;
 
+    if (compression.type == compression_type)
+        return 0;
+    compression.type = compression_type;
+    if (compression_check(&compression) == -1)
+        compression = (struct compression){ .type = compression_type };
+    codec = codec_new(&compression);
     if (codec == NULL)
         return -1;
     codec_free(streams->codec);

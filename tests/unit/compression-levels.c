@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "format/disk.h"
 #include "guest/codec.h"
+#include "guest/streams.h"
 
 #define LARGEST (1u << 18)
 #define DISTANCE 20000u /* what repeats itself does so at this distance */
@@ -196,6 +197,33 @@ static void what_there_is_not_is_refused(void **state)
     assert_int_equal(value, LEVEL_FAST);
 }
 
+static void another_type_keeps_the_level_if_it_can(void **state)
+{
+    static const struct {
+        struct compression before;
+        uint32_t type;
+        struct compression after;
+    } rows[] = {
+        { { COMPRESSION_DEFLATE, 9, 15 }, COMPRESSION_DEFLATE, { COMPRESSION_DEFLATE, 9, 15 } },
+        { { COMPRESSION_ZSTD, 19, 0 }, COMPRESSION_ZSTD, { COMPRESSION_ZSTD, 19, 0 } },
+        { { COMPRESSION_ZSTD, 5, 0 }, COMPRESSION_DEFLATE, { COMPRESSION_DEFLATE, 5, 0 } },
+        { { COMPRESSION_ZSTD, LEVEL_BEST, 0 },
+          COMPRESSION_DEFLATE,
+          { COMPRESSION_DEFLATE, LEVEL_BEST, 0 } },
+        { { COMPRESSION_ZSTD, 19, 0 }, COMPRESSION_DEFLATE, { COMPRESSION_DEFLATE, 0, 0 } },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct streams streams;
+
+        assert_int_equal(streams_init(&streams, NULL, 65536, &rows[i].before), 0);
+        assert_int_equal(streams_change_codec(&streams, rows[i].type), 0);
+        assert_memory_equal(codec_compression(streams.codec), &rows[i].after, sizeof rows[i].after);
+        streams_destroy(&streams);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +232,7 @@ int main(void)
         cmocka_unit_test(zstd_levels_make_the_same_each_time),
         cmocka_unit_test(streams_may_fill_all_but_a_byte),
         cmocka_unit_test(what_there_is_not_is_refused),
+        cmocka_unit_test(another_type_keeps_the_level_if_it_can),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
