@@ -31,7 +31,7 @@ static struct qcow2_image *image_of(struct store *store)
 static int check_change(struct qcow2_image *image, const char *what, uint64_t count,
                         uint64_t offset)
 {
-    uint64_t size = image_size(image);
+    uint64_t size = image_size_now(image);
 
     if (range_within(offset, count, size))
         return 0;
@@ -44,7 +44,7 @@ static int check_change(struct qcow2_image *image, const char *what, uint64_t co
 static int image_store_pread(struct store *store, void *buf, size_t count, uint64_t offset)
 {
     struct qcow2_image *image = image_of(store);
-    size_t there = range_before(offset, count, image_size(image));
+    size_t there = range_before(offset, count, image_size_now(image));
 
     memset((uint8_t *)buf + there, 0, count - there);
     return there > 0 ? image_read(image, buf, there, offset) : 0;
@@ -78,7 +78,7 @@ static int image_store_zero(struct store *store, uint64_t count, uint64_t offset
 static int image_store_discard(struct store *store, uint64_t count, uint64_t offset)
 {
     struct qcow2_image *image = image_of(store);
-    uint64_t there = range_before(offset, count, image_size(image));
+    uint64_t there = range_before(offset, count, image_size_now(image));
 
     return there > 0 ? image_discard(image, there, offset, 0) : 0;
 }
@@ -90,7 +90,7 @@ static int image_store_flush(struct store *store)
 
 static int image_store_size(struct store *store, uint64_t *size)
 {
-    *size = image_size(image_of(store));
+    *size = image_size_now(image_of(store));
     return 0;
 }
 
@@ -112,7 +112,7 @@ static int image_store_extent(struct store *store, uint64_t count, uint64_t offs
                               struct store_extent *extent)
 {
     struct qcow2_image *image = image_of(store);
-    uint64_t there = range_before(offset, count, image_size(image));
+    uint64_t there = range_before(offset, count, image_size_now(image));
 
     *extent = (struct store_extent){ .length = count, .hole = true };
     if (there == 0)
