@@ -197,8 +197,8 @@ static int put_into_force(struct update *u)
     return 0;
 }
 
-/* Zeroes where nothing means anything: no hurry. */
-static int tidy(struct update *u)
+/* Zeroes where nothing means anything: no hurry, and no harm where it is not possible. */
+static void tidy(struct update *u)
 {
     struct range used[MOST_RANGES];
 
@@ -211,16 +211,21 @@ static int tidy(struct update *u)
     for (uint64_t at = HEADER_SECTOR; at < u->size; at += HEADER_SECTOR)
         if (memcmp(u->disk + at, u->cluster + at, HEADER_SECTOR) != 0 &&
             store_pwrite(u->t->store, u->cluster + at, HEADER_SECTOR, at) == -1)
-            return -1;
-    return 0;
+            return;
 }
 
-/* The change has taken effect: what follows is only its form. */
-static int finish(struct update *u, const struct form *form)
+/* The change has taken effect: what follows is only its form, and fails for itself.  Nothing is
+ * tidied when nobody knows which form is in force. */
+static void finish(struct update *u, const struct form *form)
 {
-    if (form != USUAL_FORM && try_form(u, USUAL_FORM) && put_into_force(u) == -1)
-        return -1;
-    return tidy(u);
+    struct error error;
+
+    error_save(&error);
+    if (form != USUAL_FORM && try_form(u, USUAL_FORM))
+        put_into_force(u);
+    if (tables_usable(u->t) == 0)
+        tidy(u);
+    error_restore(&error);
 }
 
 static int update(struct update *u)
@@ -229,7 +234,8 @@ static int update(struct update *u)
 
     if (form == NULL || put_into_force(u) == -1)
         return -1;
-    return finish(u, form) == -1 ? tables_fail(u->t) : 0;
+    finish(u, form);
+    return 0;
 }
 
 /* With the header that is in force.  The caller frees disk and cluster. */

@@ -40,6 +40,8 @@ struct cut_store {
     const struct header *before, *after; /* NULL: not judged */
     uint64_t states;
     uint64_t seed;
+    bool fills_up; /* with the first sector: then there is no room behind it */
+    bool full;
 };
 
 static struct cut_store *to_cut(struct store *store)
@@ -121,6 +123,11 @@ static int cut_pread(struct store *store, void *buf, size_t count, uint64_t offs
 
 static int cut_pwritev(struct store *store, const struct iovec *iov, int iovcnt, uint64_t offset)
 {
+    struct cut_store *cut = to_cut(store);
+
+    if (cut->full && offset >= HEADER_SECTOR)
+        return error_set(ENOSPC, "there is no room");
+    cut->full = cut->fills_up && offset < HEADER_SECTOR;
     for (int i = 0; i < iovcnt; i++) {
         memcpy(to_cut(store)->bytes + offset, iov[i].iov_base, iov[i].iov_len);
         offset += iov[i].iov_len;
@@ -347,6 +354,32 @@ static void the_usual_form_comes_back(void **state)
     free(fresh);
 }
 
+/* A change that has taken effect has not failed. */
+static void what_cannot_be_tidied_stays(void **state)
+{
+    struct cut_store cut = { .seed = 1 };
+    struct header changed;
+    struct tables t;
+
+    (void)state;
+    start(&cut, &t, 16);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(header_copy(&changed, &t.header), 0);
+        free(changed.backing_file);
+        changed.backing_file = i == 0 ? calloc(1, 701) : strdup("short");
+        memset(changed.backing_file, 'x', i == 0 ? 700 : 1);
+        cut.fills_up = i == 1;
+        assert_int_equal(header_update(&t, &changed), 0);
+    }
+    assert_true(cut.full);
+    assert_int_equal(tables_usable(&t), 0);
+    assert_string_equal(t.header.backing_file, "xhort");
+    cut.before = cut.after = &t.header;
+    judge(&cut);
+    tables_close(&t);
+    free(cut.bytes);
+}
+
 static void what_does_not_fit_is_refused(void **state)
 {
     struct cut_store cut = { .seed = 1 };
@@ -373,6 +406,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_cut_leaves_the_old_header_or_the_new_one),
         cmocka_unit_test(the_usual_form_comes_back),
+        cmocka_unit_test(what_cannot_be_tidied_stays),
         cmocka_unit_test(what_does_not_fit_is_refused),
     };
 
