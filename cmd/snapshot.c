@@ -37,6 +37,18 @@ static int list(const options *o, qcow2_image *image)
     return 0;
 }
 
+/* The library says "Snapshot 'x' is ..., but" when something failed after that. */
+static void report_failure(const options *o, const char *what)
+{
+    static const char done[] = "Snapshot '";
+    const char *sentence = qcow2_get_error();
+
+    if (strncmp(sentence, done, strlen(done)) == 0)
+        error_report("%s", sentence);
+    else
+        error_report("Could not %s snapshot '%s': %s", what, o->snapshot, sentence);
+}
+
 static int create(const options *o, qcow2_image *image)
 {
     if (qcow2_snapshot_create(image, o->snapshot) == 0)
@@ -45,7 +57,7 @@ static int create(const options *o, qcow2_image *image)
         error_report("Could not create snapshot '%s': %d (%s)", o->snapshot, -ENOTSUP,
                      strerror(ENOTSUP));
     else
-        error_report("Could not create snapshot '%s': %s", o->snapshot, qcow2_get_error());
+        report_failure(o, "create");
     return -1;
 }
 
@@ -63,7 +75,7 @@ static int apply(const options *o, qcow2_image *image)
         error_report("Could not apply snapshot '%s': Failed to load snapshot: %s", o->snapshot,
                      strerror(error));
     else
-        error_report("Could not apply snapshot '%s': %s", o->snapshot, qcow2_get_error());
+        report_failure(o, "apply");
     return -1;
 }
 
@@ -99,7 +111,7 @@ static int delete (const options *o, qcow2_image *image)
     }
     if (qcow2_snapshot_delete(image, id) == 0)
         return 0;
-    error_report("Could not delete snapshot '%s': %s", o->snapshot, qcow2_get_error());
+    report_failure(o, "delete");
     return -1;
 }
 

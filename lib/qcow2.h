@@ -434,6 +434,8 @@ QCOW2_PUBLIC int qcow2_snapshot_list(qcow2_image *image, qcow2_snapshot_callback
  * EINVAL: it is not so open.  After a failure (ENOENT: there is no such snapshot; EINVAL; EIO)
  * nothing of it may be read until another one is shown. */
 QCOW2_PUBLIC int qcow2_snapshot_show(qcow2_image *image, uint32_t index);
+/* Creating, applying or deleting a snapshot is done, or not at all.  If something fails when it is
+ * done (space that is to be free now), the sentence begins so: "Snapshot 'x' is deleted, but". */
 QCOW2_PUBLIC int qcow2_snapshot_create(qcow2_image *image, const char *name);
 
 /* An id is looked for first, then a name.  ENOENT if there is none. */
@@ -637,13 +639,13 @@ QCOW2_PUBLIC int qcow2_amend(qcow2_image *image, const qcow2_amend_options *opti
 /* Flags of qcow2_rebase. */
 #define QCOW2_REBASE_UNSAFE 0x0001u /* change the recorded name only */
 
-/* Record another backing file (NULL or "": none) and its format.  new_backing is that file, opened;
- * the image gets what differs between the old backing file and the new one, so that the guest sees
- * the same at every instant, power cuts included.  Internal snapshots are not looked at.  With
- * QCOW2_REBASE_UNSAFE neither file is looked at, and new_backing may be NULL.  The handle goes on
- * with the old backing file: close it and open the image anew.  EINVAL, ENOTSUP; ENOSPC if the name
- * does not fit in the first cluster.  In bytes of the disk, progress tells how far the comparison
- * is. */
+/* Record another backing file (NULL or "": none) and its format.  new_backing is that file, opened,
+ * which no other thread may change until the call returns; the image gets what differs between the
+ * old backing file and the new one, so that the guest sees the same at every instant, power cuts
+ * included.  Internal snapshots are not looked at.  With QCOW2_REBASE_UNSAFE neither file is looked
+ * at, and new_backing may be NULL.  The handle goes on with the old backing file: close it and open
+ * the image anew.  EINVAL, ENOTSUP; ENOSPC if the name does not fit in the first cluster.  In bytes
+ * of the disk, progress tells how far the comparison is. */
 QCOW2_PUBLIC int qcow2_rebase(qcow2_image *image, const char *backing_file,
                               const char *backing_format, qcow2_image *new_backing, uint32_t flags,
                               qcow2_progress_callback *progress, void *opaque);

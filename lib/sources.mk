@@ -80,6 +80,8 @@ libqcow2_sources = \
 	store/withheld.h \
 	table/cache.c \
 	table/cache.h \
+	table/clusters.c \
+	table/clusters.h \
 	table/expand_zeroes.c \
 	table/expand_zeroes.h \
 	table/flush.c \

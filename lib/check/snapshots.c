@@ -12,8 +12,8 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "check/repair.h"
+#include "table/clusters.h"
 #include "table/flush.h"
-#include "table/refcount.h"
 #include "table/tree.h"
 
 /* ------------------------------------------------------------------------------------------------
@@ -178,30 +178,22 @@ static uint8_t *encode_table(struct checking *c, uint64_t *bytes)
     return buf;
 }
 
-static int allocate(struct tables *t, uint64_t bytes, uint64_t *host_offset)
-{
-    bool never_written;
-    WRITE_SCOPE(&t->lock);
-
-    return refcount_allocate(t, div_round_up(bytes, t->geometry.cluster_size), host_offset,
-                             &never_written);
-}
-
 /* Into free clusters, durable, and only then into the header. */
 static int switch_table(struct checking *c, struct tables *t, const uint8_t *buf, uint64_t bytes)
 {
     struct header *h = c->repair->header;
-    uint64_t host_offset, old_offset = h->snapshots_offset;
+    CLEANUP_CLUSTERS struct clusters taken = { 0 };
+    uint64_t old_offset = h->snapshots_offset;
     uint8_t field[12];
 
-    if (allocate(t, bytes, &host_offset) == -1 || repair_write(c, buf, bytes, host_offset) == -1 ||
+    if (clusters_take(&taken, t, bytes) == -1 || repair_write(c, buf, bytes, taken.offset) == -1 ||
         tables_flush(t) == -1)
         return -1;
     store_be32(field, c->snapshots.count);
-    store_be64(field + 4, host_offset);
+    store_be64(field + 4, taken.offset);
     if (repair_header(c, HEADER_SNAPSHOTS_AT, field, sizeof field) == -1)
-        return -1;
-    h->snapshots_offset = host_offset;
+        return tables_fail(t);
+    h->snapshots_offset = clusters_keep(&taken);
     h->refcount_table_offset = t->refcount_table_offset;
     h->refcount_table_clusters = t->refcount_table_clusters;
     if (tree_release(t, old_offset, c->snapshots.bytes) == -1 || tables_settle(t) == -1)

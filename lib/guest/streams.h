@@ -23,8 +23,8 @@ struct streams {
 int streams_init(struct streams *streams, struct store *store, uint64_t cluster_size,
                  const struct compression *compression);
 void streams_destroy(struct streams *streams);
-/* Streams are of this type from now on, at the same level if it has one of that number or name, else
- * at its default level.  Nobody reads or writes one meanwhile. */
+/* Streams are of this type from now on, at the same level if it has one of that number or name,
+ * else at its default level.  Nobody reads or writes one meanwhile. */
 int streams_change_codec(struct streams *streams, uint32_t compression_type);
 
 /* The content of an extent of kind EXTENT_COMPRESSED. */

@@ -29,6 +29,7 @@
 #include "image/progress.h"
 #include "image/size.h"
 #include "image/uses.h"
+#include "table/clusters.h"
 #include "table/expand_zeroes.h"
 #include "table/flush.h"
 #include "table/header_update.h"
@@ -263,6 +264,7 @@ static int complete_extra(struct snapshot *s)
 static int prepare_upgrade(struct amendment *a)
 {
     struct snapshot_table *snapshots = &a->image->snapshots;
+    CLEANUP_CLUSTERS struct clusters taken = { 0 };
     bool complete = true;
 
     for (uint32_t i = 0; i < snapshots->count; i++) {
@@ -272,8 +274,9 @@ static int prepare_upgrade(struct amendment *a)
     }
     /* an amendment that failed may have completed them in memory already */
     if ((!complete || snapshot_table_encoded_size(snapshots) != a->old_snapshots_bytes) &&
-        image_write_snapshots(&a->image->tables, snapshots, &a->snapshots_offset) == -1)
+        image_write_snapshots(&a->image->tables, snapshots, &taken) == -1)
         return -1;
+    a->snapshots_offset = clusters_keep(&taken);
     if (a->snapshots_offset != 0)
         a->header.snapshots_offset = a->snapshots_offset;
     return 0;
@@ -447,7 +450,7 @@ static int adopt(struct amendment *a, uint64_t old_snapshots_offset)
     if (guest_disk_change_codec(a->image->disk) == -1 ||
         guest_disk_change_codec(a->image->vm_state) == -1)
         return tables_fail(t);
-    return tables_settle(t);
+    return tables_settle_afterwards(t);
 }
 
 static int change_header(struct amendment *a)

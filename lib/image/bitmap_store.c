@@ -20,6 +20,7 @@
 
 #include "base/cleanup.h"
 #include "image/image.h"
+#include "table/clusters.h"
 #include "table/flush.h"
 #include "table/header_update.h"
 #include "table/l1.h"
@@ -52,13 +53,17 @@ struct bitmap_change {
  * Clusters
  */
 
+/* All of them or, on errors, none. */
 static int list_clusters(struct tables *t, struct index_list *list, uint64_t offset, uint64_t count)
 {
     uint64_t size = t->geometry.cluster_size;
+    size_t before = list->count;
 
     for (uint64_t done = 0; done < count; done += size)
-        if (index_list_add(list, offset + done) == -1)
+        if (index_list_add(list, offset + done) == -1) {
+            list->count = before;
             return -1;
+        }
     return 0;
 }
 
@@ -66,16 +71,12 @@ static int list_clusters(struct tables *t, struct index_list *list, uint64_t off
 static int write_new(struct tables *t, struct bitmap_change *c, const uint8_t *buf, uint64_t count,
                      uint64_t *offset)
 {
-    uint64_t clusters = div_round_up(count, t->geometry.cluster_size);
-    bool never_written;
+    CLEANUP_CLUSTERS struct clusters taken = { 0 };
 
-    {
-        WRITE_SCOPE(&t->lock);
-        if (refcount_allocate(t, clusters, offset, &never_written) == -1)
-            return -1;
-    }
-    if (list_clusters(t, &c->taken, *offset, count) == -1)
+    if (clusters_take(&taken, t, count) == -1 ||
+        list_clusters(t, &c->taken, taken.offset, count) == -1)
         return -1;
+    *offset = clusters_keep(&taken);
     return store_pwrite(t->store, buf, count, *offset);
 }
 
@@ -472,7 +473,7 @@ int bitmaps_store(struct qcow2_image *image, struct bitmap **list, uint32_t coun
 {
     if (store(image, list, count, atomic_load(&image->bitmaps.in_use)) == -1)
         return -1;
-    return tables_settle(&image->tables);
+    return tables_settle_afterwards(&image->tables);
 }
 
 int bitmaps_settle(struct qcow2_image *image)

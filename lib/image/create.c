@@ -23,8 +23,8 @@
 #include "store/luks_volume.h"
 #include "store/memory.h"
 #include "store/withheld.h"
+#include "table/clusters.h"
 #include "table/flush.h"
-#include "table/refcount.h"
 
 #define FILLING_L2_CACHE (UINT64_C(256) << 10) /* a table that is filled is not looked at again */
 
@@ -60,27 +60,23 @@ static int add_encryption(struct qcow2_image *image, const struct qcow2_create_o
 {
     struct tables *t = &image->tables;
     uint64_t length = luks_length(&o->luks.spec);
-    uint64_t clusters = div_round_up(length, t->geometry.cluster_size), offset;
+    CLEANUP_CLUSTERS struct clusters taken = { 0 };
     CLEANUP_FREE uint8_t *cluster = calloc(1, t->geometry.cluster_size);
     struct header_used used;
     struct luks_volume volume;
     struct header h;
-    bool never_written;
 
     if (cluster == NULL)
         return error_no_memory(), -1;
-    {
-        WRITE_SCOPE(&t->lock);
-        if (refcount_allocate(t, clusters, &offset, &never_written) == -1)
-            return -1;
-    }
-    if (store_zero(image->store, clusters << t->geometry.cluster_bits, offset, true) == -1 ||
-        luks_volume_format(&volume, image->store, offset, &o->luks, &o->secret) == -1 ||
+    if (clusters_take(&taken, t, length) == -1 ||
+        store_zero(image->store, round_up(length, t->geometry.cluster_size), taken.offset, true) ==
+            -1 ||
+        luks_volume_format(&volume, image->store, taken.offset, &o->luks, &o->secret) == -1 ||
         tables_settle(t) == -1)
         return -1;
     h = t->header;
     h.crypt_method = CRYPT_LUKS;
-    h.crypto_offset = offset;
+    h.crypto_offset = clusters_keep(&taken);
     h.crypto_length = length;
     if (header_encode(&h, &header_layout_new, cluster, &used) == -1)
         return -1;

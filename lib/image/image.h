@@ -24,6 +24,7 @@
 /* May clusters that hold data be holes of the file (holes.c)? */
 enum holes { HOLES_UNKNOWN, HOLES_NO, HOLES_YES };
 
+struct clusters;
 struct luks_volume;
 
 struct qcow2_image {
@@ -175,10 +176,10 @@ int image_snapshot_list(struct qcow2_image *image, qcow2_snapshot_callback *call
 
 /* ---- snapshot.c ---- */
 
-/* Write a snapshot table, whose bytes are counted anew, into new clusters; they are not in
- * force. */
+/* Write a snapshot table, whose bytes are counted anew, into new clusters, which are not in force;
+ * taken holds them, even after a failure. */
 int image_write_snapshots(struct tables *tables, struct snapshot_table *table,
-                          uint64_t *host_offset);
+                          struct clusters *taken);
 
 /* Now, without a VM state. */
 int image_snapshot_create(struct qcow2_image *image, const char *name);

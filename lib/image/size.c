@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "table/clusters.h"
 #include "table/flush.h"
 #include "table/l1.h"
 #include "table/refcount.h"
@@ -19,17 +20,21 @@
 
 /* An L1 table of more entries in a new place, not yet in force. */
 struct new_l1 {
-    uint64_t *entries; /* NULL: the old table is large enough */
-    uint64_t offset;
+    uint64_t *entries;     /* NULL: the old table is large enough */
+    struct clusters taken; /* where it lies */
     uint32_t size;
 };
 
+static void new_l1_abandon(struct new_l1 *l1)
+{
+    clusters_give_back(&l1->taken);
+    free(l1->entries);
+}
+
+#define CLEANUP_NEW_L1 __attribute__((cleanup(new_l1_abandon)))
+
 static int prepare_l1(struct tables *t, uint64_t needed, struct new_l1 *l1)
 {
-    bool never_written;
-    WRITE_SCOPE(&t->lock);
-
-    *l1 = (struct new_l1){ .offset = t->l1_table_offset, .size = t->l1_size };
     if (needed > MAX_L1_BYTES / L1_ENTRY_SIZE)
         return error_set(EFBIG, "Failed to grow the L1 table: %s", strerror(EFBIG));
     if (needed <= t->l1_size)
@@ -39,10 +44,9 @@ static int prepare_l1(struct tables *t, uint64_t needed, struct new_l1 *l1)
     if (l1->entries == NULL)
         return error_no_memory(), -1;
     memcpy(l1->entries, t->l1, t->l1_size * sizeof t->l1[0]);
-    if (refcount_allocate(t, div_round_up(needed * L1_ENTRY_SIZE, t->geometry.cluster_size),
-                          &l1->offset, &never_written) == -1)
+    if (clusters_take(&l1->taken, t, needed * L1_ENTRY_SIZE) == -1)
         return -1;
-    return l1_write(t, l1->entries, l1->size, l1->offset, L1_KEEP_COPIED);
+    return l1_write(t, l1->entries, l1->size, l1->taken.offset, L1_KEEP_COPIED);
 }
 
 static int adopt_l1(struct tables *t, struct new_l1 *l1)
@@ -52,44 +56,25 @@ static int adopt_l1(struct tables *t, struct new_l1 *l1)
 
     if (l1->entries == NULL)
         return 0;
-    if (l1_adopt_locked(t, RELEASE(l1->entries), l1->offset, l1->size) == -1)
+    if (l1_adopt_locked(t, RELEASE(l1->entries), clusters_keep(&l1->taken), l1->size) == -1)
         return -1;
     return old_bytes ? refcount_drop(t, old_offset, old_bytes, FREED_OTHERWISE) : 0;
-}
-
-/* The header did not change. */
-static void abandon_l1(struct tables *t, const struct new_l1 *l1)
-{
-    if (l1->entries == NULL || tables_usable(t) == -1)
-        return;
-    WRITE_SCOPE(&t->lock);
-    refcount_abandon(t, l1->offset, (uint64_t)l1->size * L1_ENTRY_SIZE);
 }
 
 /* Flushes, so that the tables on disk are those in memory, before the header changes. */
 static int switch_size(struct qcow2_image *image, uint64_t l1_entries, uint64_t size)
 {
     struct tables *t = &image->tables;
-    CLEANUP_FREE uint64_t *entries = NULL;
-    struct new_l1 l1;
-    int r;
+    CLEANUP_NEW_L1 struct new_l1 l1 = { .size = t->l1_size };
 
-    if (tables_settle(t) == -1)
+    if (tables_settle(t) == -1 || prepare_l1(t, l1_entries, &l1) == -1 || tables_flush(t) == -1 ||
+        bitmaps_switch_l1(image, size, l1.entries ? l1.taken.offset : t->l1_table_offset,
+                          l1.size) == -1)
         return -1;
-    r = prepare_l1(t, l1_entries, &l1);
-    entries = l1.entries;
-    if (r == -1 || tables_flush(t) == -1)
-        return -1;
-    if (bitmaps_switch_l1(image, size, l1.offset, l1.size) == -1) {
-        abandon_l1(t, &l1);
-        return -1;
-    }
-    r = adopt_l1(t, &l1);
-    entries = l1.entries; /* NULL when adopted */
-    if (r == -1)
+    if (adopt_l1(t, &l1) == -1)
         return tables_fail(t);
     image->disk->size = size;
-    return tables_settle(t);
+    return tables_settle_afterwards(t);
 }
 
 int image_set_size(struct qcow2_image *image, uint64_t size)

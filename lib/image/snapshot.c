@@ -33,52 +33,24 @@
 #include "base/cleanup.h"
 #include "image/image.h"
 #include "image/vm_state.h"
+#include "table/clusters.h"
 #include "table/flush.h"
 #include "table/l1.h"
-#include "table/refcount.h"
 #include "table/tree.h"
 
 /* ------------------------------------------------------------------------------------------------
  * Pieces
  */
 
-/* Clusters for count bytes (0 bytes: none). */
-static int allocate(struct tables *t, uint64_t count, uint64_t *host_offset)
-{
-    bool never_written;
-    WRITE_SCOPE(&t->lock);
-
-    *host_offset = 0;
-    if (count == 0)
-        return 0;
-    return refcount_allocate(t, div_round_up(count, t->geometry.cluster_size), host_offset,
-                             &never_written);
-}
-
-/* Clusters that never came into use. */
-static void give_back(struct tables *t, uint64_t host_offset, uint64_t count)
-{
-    WRITE_SCOPE(&t->lock);
-
-    if (count > 0 && host_offset > 0)
-        refcount_abandon(t, host_offset, count);
-}
-
 /* Write an L1 table into new clusters, COPIED cleared. */
-static int write_l1(struct tables *t, const uint64_t *l1, uint32_t count, uint64_t *host_offset)
+static int write_l1(struct tables *t, const uint64_t *l1, uint32_t count, struct clusters *taken)
 {
-    uint64_t bytes = (uint64_t)count * L1_ENTRY_SIZE;
-
-    if (allocate(t, bytes, host_offset) == -1)
+    if (clusters_take(taken, t, (uint64_t)count * L1_ENTRY_SIZE) == -1)
         return -1;
-    if (l1_write(t, l1, count, *host_offset, L1_CLEAR_COPIED) == -1) {
-        give_back(t, *host_offset, bytes);
-        return -1;
-    }
-    return 0;
+    return l1_write(t, l1, count, taken->offset, L1_CLEAR_COPIED);
 }
 
-int image_write_snapshots(struct tables *t, struct snapshot_table *table, uint64_t *host_offset)
+int image_write_snapshots(struct tables *t, struct snapshot_table *table, struct clusters *taken)
 {
     CLEANUP_FREE uint8_t *buf = NULL;
 
@@ -91,14 +63,25 @@ int image_write_snapshots(struct tables *t, struct snapshot_table *table, uint64
     if (buf == NULL)
         return error_no_memory(), -1;
     snapshot_table_encode(table, buf);
-    if (allocate(t, table->bytes, host_offset) == -1)
+    if (clusters_take(taken, t, table->bytes) == -1)
         return -1;
-    if (table->bytes > 0 && store_pwrite(t->store, buf, table->bytes, *host_offset) == -1) {
-        give_back(t, *host_offset, table->bytes);
-        *host_offset = 0;
+    return table->bytes > 0 ? store_pwrite(t->store, buf, table->bytes, taken->offset) : 0;
+}
+
+/* One reference more for all of a tree, durably.  When that is not possible, nothing has changed,
+ * unless the image has failed. */
+static int raise_durably(struct tables *t, const struct tree *tree)
+{
+    struct error error;
+
+    if (tree_raise(t, tree) == -1)
         return -1;
-    }
-    return 0;
+    if (tables_flush(t) == 0)
+        return 0;
+    error_save(&error);
+    if (tables_usable(t) == 0 && tree_lower(t, tree, FREED_BY_SNAPSHOT) == -1)
+        tables_fail(t);
+    return error_restore(&error);
 }
 
 /* The instant at which a snapshot is created or deleted. */
@@ -125,12 +108,20 @@ static int adopt_table(struct qcow2_image *image, struct snapshot_table *table)
     return image_map_snapshots(image);
 }
 
-/* After references are gone for good: counts durable, then flags, then flags durable. */
+/* After references are gone for good: counts durable, then flags, then flags durable.  The
+ * operation is done already: what is refused once is tried again. */
 static int settle_copied(struct tables *t)
 {
-    if (tables_flush(t) == -1 || tree_update_copied(t) == -1)
-        return -1;
-    return tables_settle(t);
+    for (int tries = 0; tries < 2; tries++)
+        if (tables_flush(t) == 0 && tree_update_copied(t) == 0)
+            return tables_settle_afterwards(t);
+    return -1;
+}
+
+/* How it went on after the instant. */
+static int done(int r, const char *name, const char *what)
+{
+    return r == 0 ? 0 : error_prefix("Snapshot '%s' is %s, but: ", name, what);
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -204,21 +195,30 @@ static int create_prepare(struct tables *t, const struct tree *active)
     if (tree_clear_copied(t, active) == -1 || tree_clear_active_l1(t) == -1 ||
         tables_flush(t) == -1)
         return -1;
-    return tree_raise(t, active) == -1 ? -1 : tables_flush(t);
+    return raise_durably(t, active);
 }
 
 /* The instant was not reached: everything as it was, if that is possible. */
-static void create_abandon(struct tables *t, const struct snapshot *s, uint64_t table_offset,
-                           uint64_t table_bytes)
+static int create_abandon(struct tables *t)
 {
     struct error error;
 
     error_save(&error);
-    give_back(t, s->l1_table_offset, (uint64_t)s->l1_size * L1_ENTRY_SIZE);
-    give_back(t, table_offset, table_bytes);
     if (tables_usable(t) == 0 && tree_update_copied(t) == 0)
         tables_settle(t);
-    error_restore(&error);
+    return error_restore(&error);
+}
+
+/* After the instant. */
+static int create_adopt(struct qcow2_image *image, struct snapshot_table *table,
+                        uint64_t old_offset, uint64_t old_bytes)
+{
+    struct tables *t = &image->tables;
+
+    free(image->snapshots.entries); /* the entries themselves moved into table */
+    if (adopt_table(image, table) == -1 || tree_release(t, old_offset, old_bytes) == -1)
+        return tables_fail(t);
+    return tables_settle_afterwards(t);
 }
 
 static int create_switch(struct qcow2_image *image, struct snapshot_table *table)
@@ -227,25 +227,22 @@ static int create_switch(struct qcow2_image *image, struct snapshot_table *table
     struct snapshot *s = &table->entries[table->count - 1];
     uint64_t old_offset = t->header.snapshots_offset, old_bytes = image->snapshots.bytes;
     const struct tree active = { t->l1, t->l1_size };
-    uint64_t table_offset;
+    CLEANUP_CLUSTERS struct clusters l1 = { 0 };
+    CLEANUP_CLUSTERS struct clusters list = { 0 };
 
     if (tables_settle(t) == -1 || tree_check_raise(t, &active) == -1 ||
-        write_l1(t, t->l1, t->l1_size, &s->l1_table_offset) == -1)
+        write_l1(t, t->l1, t->l1_size, &l1) == -1)
         return -1;
-    if (image_write_snapshots(t, table, &table_offset) == -1) {
-        give_back(t, s->l1_table_offset, (uint64_t)s->l1_size * L1_ENTRY_SIZE);
+    s->l1_table_offset = l1.offset;
+    if (image_write_snapshots(t, table, &list) == -1)
         return -1;
-    }
-    if (create_prepare(t, &active) == -1) {
-        create_abandon(t, s, table_offset, table->bytes);
+    if (create_prepare(t, &active) == -1)
+        return create_abandon(t);
+    if (switch_table(t, table, list.offset) == -1)
         return -1;
-    }
-    if (switch_table(t, table, table_offset) == -1)
-        return -1;
-    free(image->snapshots.entries); /* the entries themselves moved into table */
-    if (adopt_table(image, table) == -1 || tree_release(t, old_offset, old_bytes) == -1)
-        return tables_fail(t);
-    return tables_settle(t);
+    clusters_keep(&l1);
+    clusters_keep(&list);
+    return done(create_adopt(image, table, old_offset, old_bytes), s->name, "created");
 }
 
 /* Clusters of a data file have one place each: there is none for what a snapshot would keep. */
@@ -295,7 +292,7 @@ int image_snapshot_create_with(struct qcow2_image *image, const qcow2_snapshot *
         return -1;
     /* there is a snapshot, even if what it has taken over cannot be given up */
     image_vm_state_drop(image, given->vm_state_size);
-    return tables_usable(&image->tables);
+    return done(tables_usable(&image->tables), given->name, "created");
 }
 
 int image_snapshot_create(struct qcow2_image *image, const char *name)
@@ -349,17 +346,12 @@ static int adopt_active(struct tables *t, uint64_t *l1, uint64_t l1_offset, uint
 }
 
 /* Until the instant: the new L1 table and all that it needs, durable. */
-static int apply_prepare(struct tables *t, const struct tree *next, uint64_t *l1_offset)
+static int apply_prepare(struct tables *t, const struct tree *next, struct clusters *l1)
 {
-    struct error error;
-
-    if (tree_check_raise(t, next) == -1 || write_l1(t, next->l1, next->l1_size, l1_offset) == -1)
+    if (tree_check_raise(t, next) == -1 || write_l1(t, next->l1, next->l1_size, l1) == -1 ||
+        tree_clear_copied(t, next) == -1 || tables_flush(t) == -1)
         return -1;
-    if (tree_clear_copied(t, next) == 0 && tables_flush(t) == 0 && tree_raise(t, next) == 0)
-        return tables_flush(t);
-    error_save(&error);
-    give_back(t, *l1_offset, (uint64_t)next->l1_size * L1_ENTRY_SIZE);
-    return error_restore(&error);
+    return raise_durably(t, next);
 }
 
 /* The instant.  If it is not reached, everything becomes as it was. */
@@ -376,7 +368,6 @@ static int apply_instant(struct qcow2_image *image, const struct tree *next, uin
     error_save(&error);
     if (tree_lower(t, next, FREED_BY_SNAPSHOT) == -1)
         return tables_fail(t);
-    give_back(t, l1_offset, (uint64_t)next->l1_size * L1_ENTRY_SIZE);
     return error_restore(&error);
 }
 
@@ -384,9 +375,10 @@ static int apply_switch(struct qcow2_image *image, const struct snapshot *s)
 {
     struct tables *t = &image->tables;
     uint64_t size = round_down(s->disk_size, 512), old_size = image->disk->size;
-    uint64_t old_offset = t->l1_table_offset, new_offset;
+    uint64_t old_offset = t->l1_table_offset;
     CLEANUP_FREE uint64_t *old_l1 = malloc((size_t)t->l1_size * L1_ENTRY_SIZE + 1);
     CLEANUP_FREE uint64_t *new_l1 = NULL;
+    CLEANUP_CLUSTERS struct clusters taken = { 0 };
     struct tree old = { old_l1, t->l1_size }, new;
 
     if (old_l1 == NULL)
@@ -396,12 +388,12 @@ static int apply_switch(struct qcow2_image *image, const struct snapshot *s)
     memcpy(old_l1, t->l1, (size_t)t->l1_size * L1_ENTRY_SIZE);
     new.l1 = new_l1 = active_l1_of(image, s, &new.l1_size);
     if (new_l1 == NULL || bitmaps_note_trees(image, &old, &new, min_u64(size, old_size)) == -1 ||
-        apply_prepare(t, &new, &new_offset) == -1 ||
-        apply_instant(image, &new, new_offset, size) == -1 ||
-        adopt_active(t, RELEASE(new_l1), new_offset, new.l1_size) == -1)
+        apply_prepare(t, &new, &taken) == -1 ||
+        apply_instant(image, &new, taken.offset, size) == -1 ||
+        adopt_active(t, RELEASE(new_l1), clusters_keep(&taken), new.l1_size) == -1)
         return -1;
     image->disk->size = size;
-    return release_active(t, &old, old_offset);
+    return done(release_active(t, &old, old_offset), s->name, "applied");
 }
 
 int image_snapshot_apply(struct qcow2_image *image, const char *id_or_name)
@@ -454,8 +446,8 @@ static int delete_switch(struct qcow2_image *image, uint32_t index)
     struct snapshot s = image->snapshots.entries[index];
     uint64_t old_offset = t->header.snapshots_offset, old_bytes = image->snapshots.bytes;
     CLEANUP_FREE uint64_t *l1 = NULL;
+    CLEANUP_CLUSTERS struct clusters list = { 0 };
     struct snapshot_table table;
-    uint64_t table_offset;
     int r = -1;
 
     if (tables_settle(t) == -1)
@@ -463,16 +455,18 @@ static int delete_switch(struct qcow2_image *image, uint32_t index)
     l1 = image_snapshot_l1(image, &s);
     if (l1 == NULL || reduced_table(image, index, &table) == -1)
         return -1;
-    if (image_write_snapshots(t, &table, &table_offset) == -1 || tables_flush(t) == -1 ||
-        switch_table(t, &table, table_offset) == -1) {
+    if (image_write_snapshots(t, &table, &list) == -1 || tables_flush(t) == -1 ||
+        switch_table(t, &table, list.offset) == -1) {
         free(table.entries);
         return -1;
     }
+    clusters_keep(&list);
     free(image->snapshots.entries);
     if (adopt_table(image, &table) == -1 || tree_release(t, old_offset, old_bytes) == -1)
         tables_fail(t);
     else
         r = release_snapshot(t, &s, l1);
+    r = done(r, s.name, "deleted");
     snapshot_destroy(&s);
     return r;
 }

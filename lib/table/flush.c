@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "table/clusters.h"
 #include "table/refcount.h"
 
 #define RELIEVE_DROPPED 4096u          /* ranges in quarantine that call for a flush */
@@ -217,8 +218,8 @@ static int punch_range(struct tables *t, const struct dropped_range *range)
                     t->free_byte = 0; /* no compressed stream comes here, either */
             }
         }
-        if (stop > start && store_discard(t->store, stop - start, start) == -1)
-            return -1;
+        if (stop > start)
+            clusters_punch(t, start, stop - start);
         start = stop + size;
     }
     return 0;
@@ -351,6 +352,11 @@ int tables_settle(struct tables *t)
         return -1;
     WRITE_SCOPE(&t->lock);
     return cache_write_all(&t->refcount_cache);
+}
+
+int tables_settle_afterwards(struct tables *t)
+{
+    return tables_settle(t) == 0 ? 0 : tables_usable(t);
 }
 
 int tables_mark_clean(struct tables *t)

@@ -22,6 +22,10 @@ int tables_relieve(struct tables *tables);
  * while no request is under way. */
 int tables_settle(struct tables *tables);
 
+/* The same when something has taken effect already: what cannot be written now goes with the next
+ * flush.  -1 only if the image has failed. */
+int tables_settle_afterwards(struct tables *tables);
+
 /* After tables_settle, the last change before closing: the image is not dirty any more. */
 int tables_mark_clean(struct tables *tables);
 

@@ -22,6 +22,7 @@
 
 #include "base/cleanup.h"
 #include "format/refcount_block.h"
+#include "table/clusters.h"
 #include "table/flush.h"
 #include "table/refcount.h"
 #include "table/tree.h"
@@ -171,8 +172,10 @@ static int release_block(const struct trim *trim, uint64_t index)
     bool counted = trim->needed[counter_of(t, index)];
     uint64_t block = forget_block(t, index);
 
-    return counted ? tree_give_back(t, block, t->geometry.cluster_size)
-                   : store_discard(t->store, t->geometry.cluster_size, block);
+    if (counted)
+        return tree_give_back(t, block, t->geometry.cluster_size);
+    clusters_punch(t, block, t->geometry.cluster_size);
+    return 0;
 }
 
 static int release_blocks(const struct trim *trim)

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "format/l2_entry.h"
+#include "table/clusters.h"
 #include "table/l1.h"
 #include "table/l2.h"
 #include "table/refcount.h"
@@ -197,11 +198,13 @@ static int punch_free(struct tables *t, uint64_t start, uint64_t end)
             return -1;
         if (left == 0)
             continue;
-        if (at > hole && store_discard(t->store, at - hole, hole) == -1)
-            return -1;
+        if (at > hole)
+            clusters_punch(t, hole, at - hole);
         hole = at + size;
     }
-    return end > hole ? store_discard(t->store, end - hole, hole) : 0;
+    if (end > hole)
+        clusters_punch(t, hole, end - hole);
+    return 0;
 }
 
 static int release(struct tables *t, uint64_t host_offset, uint64_t count, enum freed_by by)

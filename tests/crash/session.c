@@ -290,6 +290,7 @@ void session_end_change(struct session *s, const char *what, int r, bool may_ref
     if (r == 0) {
         oracle_settle_all(&s->oracle);
         oracle_accept(&s->oracle);
+        s->faults_before = told_faults(s); /* after its instant it may do without, or try again */
     } else if (may_refuse && !fault_happened(s) && error_errno() != EIO) {
         oracle_withdraw(&s->oracle);
     } else {

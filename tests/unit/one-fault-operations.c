@@ -586,7 +586,7 @@ const struct operation operations[] = {
     { "amend to lazy", DISK, EITHER, amend_lazy },
     { "amend data file", "outside.qcow2", EITHER, amend_data_file },
     { "add key", "luks.qcow2", EITHER, add_key, .slow = true },
-    { "erase key", "keys-luks.qcow2", EITHER, erase_key, .slow = true },
+    { "erase key", "keys-luks.qcow2", EITHER, erase_key, .slow = true, .for_good = true },
     { "erase key persistently", "keys-luks.qcow2", EITHER, erase_key_persistently, .slow = true },
     { "replace key", "luks.qcow2", OPENED, replace_key, .slow = true },
     { "replace first key", "keys-luks.qcow2", OPENED, replace_key, .slow = true },

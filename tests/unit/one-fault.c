@@ -11,6 +11,8 @@
  *   - no piece of memory is left over;
  *   - the image opens, checks without a corruption, and shows what the operation promises
  *     (one-fault.h);
+ *   - where only one change was refused, and the image not given up, it is as it was and nothing
+ *     has leaked;
  *   - if nothing has changed the operation can be done after all.
  *
  * After a failure the whole rest may fail, too (a disk that is gone): that is tried as well.  Who
@@ -68,6 +70,7 @@ static const char *looked_at(const struct operation *operation)
 
 struct outcome {
     int r;
+    bool given_up; /* the image: it cannot be closed, either */
     int errnum;
     char sentence[200];
 };
@@ -89,8 +92,10 @@ static struct outcome perform(const struct operation *operation)
 
     if ((operation->image && image == NULL) || operation->run(image) != 0)
         note_failure(&outcome);
-    if (qcow2_close(image) == -1)
+    if (qcow2_close(image) == -1) {
         note_failure(&outcome);
+        outcome.given_up = true;
+    }
     return outcome;
 }
 
@@ -147,6 +152,14 @@ static void judge_view(const struct outcome *outcome, const struct view *now,
         wrong("%s: a sector is neither old nor new", outcome->sentence);
 }
 
+/* One change was refused, all else goes well, and the image was not given up: what was begun is
+ * taken back. */
+static bool is_taken_back(const struct outcome *outcome)
+{
+    return outcome->r == -1 && !outcome->given_up && !trial.lasting && trial.kind == FAULT_CHANGE &&
+           !trial.operation->for_good;
+}
+
 /* Within an operation on snapshots a flag may be clear where it could be set. */
 static void count_harm(void *opaque, const char *message)
 {
@@ -159,7 +172,7 @@ static void count_harm(void *opaque, const char *message)
 }
 
 /* Who opens an image to write it makes a dirty one right. */
-static void judge_check(const char *name)
+static void judge_check(const char *name, const struct outcome *outcome)
 {
     qcow2_image *image = image_open_afterwards(name, &(struct way){ 0 });
     qcow2_check_result result = { 0 };
@@ -173,6 +186,8 @@ static void judge_check(const char *name)
         return wrong("to check it: %s", qcow2_get_error());
     if (harm || result.check_errors)
         wrong("%" PRIu64 " corruptions, %" PRIu64 " errors", harm, result.check_errors);
+    if (result.leaks && is_taken_back(outcome))
+        wrong("%" PRIu64 " leaks after %s", result.leaks, outcome->sentence);
     qcow2_close(image);
 }
 
@@ -210,8 +225,11 @@ static void judge(const struct outcome *outcome, const struct view *before,
         return;
     }
     judge_view(outcome, &now, before, after);
+    if (is_taken_back(outcome) && trial.operation->promise == PROMISE_OLD_OR_NEW &&
+        !same_view(&now, before))
+        wrong("'%s', and the image shows all the same\n%s", outcome->sentence, now.facts);
     if (must_be_good(name, outcome))
-        judge_check(name);
+        judge_check(name, outcome);
     if (outcome->r == -1 && trial.operation->promise != PROMISE_OPENED && same_view(&now, before)) {
         struct outcome again = perform(trial.operation);
 

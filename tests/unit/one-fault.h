@@ -66,6 +66,7 @@ struct operation {
     struct way way;
     const char *shown; /* what is looked at afterwards, NULL: the image */
     bool slow;         /* not every request is tried */
+    bool for_good;     /* what it has begun cannot be taken back */
 };
 
 extern const struct operation operations[];
