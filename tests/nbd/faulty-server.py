@@ -141,8 +141,15 @@ listener.bind(path)
 listener.listen(16)
 with open(ready, "w") as file:
     file.write(str(os.getpid()))
+listener.settimeout(1)
+parent = os.getppid()
 is_first = True
-while True:
-    connection = Connection(listener.accept()[0], is_first)
+while os.getppid() == parent:  # it ends with the test
+    try:
+        client = listener.accept()[0]
+    except TimeoutError:
+        continue
+    client.settimeout(None)
+    connection = Connection(client, is_first)
     is_first = False
     threading.Thread(target=connection.run, daemon=True).start()
