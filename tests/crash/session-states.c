@@ -12,6 +12,7 @@
 static int write_state(struct session *s, const struct vm_state *state, uint64_t first,
                        uint64_t count)
 {
+    uint32_t l1_size;
     int r;
 
     if (count == 0)
@@ -20,7 +21,10 @@ static int write_state(struct session *s, const struct vm_state *state, uint64_t
                      count * SECTOR))
         return -1;
     vm_state_fill(state, first, count, s->bytes);
+    l1_size = s->image->tables.l1_size;
     r = image_vm_state_write(s->image, s->bytes, count * SECTOR, first * SECTOR, 0);
+    if (r == 0 && s->image->tables.l1_size > l1_size)
+        session_forgive(s);
     session_end_request(s, "Writing a VM state", r, 0, 0, false);
     return r;
 }

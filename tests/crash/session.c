@@ -44,6 +44,11 @@ static uint64_t told_faults(const struct session *s)
     return s->recorder->faults - s->place.untold;
 }
 
+void session_forgive(struct session *s)
+{
+    s->faults_before = told_faults(s);
+}
+
 bool session_ask(struct session *s, const char *format, ...)
 {
     va_list args;
@@ -51,7 +56,7 @@ bool session_ask(struct session *s, const char *format, ...)
     if (s->over || s->image == NULL)
         return false;
     s->recorder->moment = ++s->oracle.moment;
-    s->faults_before = told_faults(s);
+    session_forgive(s);
     if (s->states.effort->verbose) {
         printf("  %3" PRIu64 " ", s->oracle.moment);
         va_start(args, format);
@@ -290,7 +295,7 @@ void session_end_change(struct session *s, const char *what, int r, bool may_ref
     if (r == 0) {
         oracle_settle_all(&s->oracle);
         oracle_accept(&s->oracle);
-        s->faults_before = told_faults(s); /* after its instant it may do without, or try again */
+        session_forgive(s);
     } else if (may_refuse && !fault_happened(s) && error_errno() != EIO) {
         oracle_withdraw(&s->oracle);
     } else {
@@ -361,8 +366,6 @@ void session_freeze(struct session *s, const struct vm_state *state)
     oracle_propose(&s->oracle, &next);
     given.name = name;
     r = image_snapshot_create_with(s->image, &given);
-    if (r == 0 && state->count > 0) /* the snapshot is there, even if its state was not given up */
-        s->faults_before = told_faults(s);
     session_end_change(s, "Creating a snapshot", r, !counts_suffice(s));
 }
 
@@ -469,7 +472,7 @@ static void close_image(struct session *s)
     int r;
 
     s->recorder->moment = ++s->oracle.moment;
-    s->faults_before = told_faults(s);
+    session_forgive(s);
     r = image_close(s->image);
     if (r == 0 && told_faults(s) > s->faults_before)
         session_wrong(s, "fault", "Closing succeeded although a request failed");

@@ -125,6 +125,9 @@ void session_compare_state(struct session *session, const struct vm_state *state
 /* How an operation that proposed a view ended.  After a failure nobody knows which view holds, so
  * that the session ends there, unless the failure was foreseen. */
 void session_end_change(struct session *session, const char *what, int r, bool may_refuse);
+/* Nobody need be told of a request that has failed until now: behind its instant an operation may
+ * do without, or try again. */
+void session_forgive(struct session *session);
 void session_wrong(struct session *session, const char *rule, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* The image was closed: no bitmap is marked, and none lacks bits. */
